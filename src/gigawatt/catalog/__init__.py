@@ -1,0 +1,1 @@
+"""Every figure about the world, with its source, date and grade."""

@@ -1,0 +1,1 @@
+"""The nouns: frozen, slotted, keyword-only. Behaviour lives in functions of the stages."""

@@ -1,0 +1,44 @@
+"""Ranged engineering assumptions that the stages need; each has its entry in the ledger."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranged:
+    """A value with the range it is believed to lie in (P10, best, P90)."""
+
+    low: float
+    best: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelEfficiency:
+    """Achieved over peak, per resource: the first cut of the operator model."""
+
+    gemm: Ranged
+    attention: Ranged
+    memory_bandwidth: Ranged
+    scale_up_bandwidth: Ranged
+    scale_out_bandwidth: Ranged
+    launch_s: Ranged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationAssumptions:
+    """How fleets behave, as fractions of the ideal.
+
+    `availability` is the share of time a rack serves; `training_ettr` the effective training time ratio;
+    `serving_load` mean over peak traffic of a fleet sized for peak; `mean_power` mean over greatest IT power;
+    `fabric_power` IT power outside the rack (network, storage, hosts) over rack power; `memory_usable` the
+    share of device memory left for weights, cache and activations; `ramp_months` from installation to full use.
+    """
+
+    availability: Ranged
+    training_ettr: Ranged
+    serving_load: Ranged
+    mean_power: Ranged
+    fabric_power: Ranged
+    memory_usable: Ranged
+    ramp_months: int
+    slip_spread: Ranged

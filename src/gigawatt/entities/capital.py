@@ -1,0 +1,140 @@
+"""Parties, contracts with their terms as data, and what things cost. Money is nominal USD."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class PartyRole(StrEnum):
+    """What a party does in the programme."""
+
+    PROGRAMME = "programme"
+    INVESTOR = "investor"
+    VENDOR = "vendor"
+    SITE_PARTNER = "site partner"
+    LENDER = "lender"
+    UTILITY = "utility"
+    BUILDER = "builder"
+    CUSTOMERS = "customers"
+
+
+class PowerBasis(StrEnum):
+    """Which megawatt a contract counts."""
+
+    FACILITY = "facility"
+    IT = "IT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Party:
+    """Somebody who pays or is paid. A vendor that also invests is one party with several roles."""
+
+    id: str
+    name: str
+    roles: tuple[PartyRole, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MilestoneTranches:
+    """`investor` pays `recipient` `amount_usd` for each full `unit_mw` energized, at most `cap_usd` in all.
+
+    Only power of platforms in `platforms` at `sites` counts, on `basis`. `paid_on_signature_count` tranches are
+    due on `signed` instead of on their gigawatt. Payment follows the milestone by `payment_lag_months`.
+    """
+
+    id: str
+    investor: str
+    recipient: str
+    unit_mw: float
+    basis: PowerBasis
+    amount_usd: float
+    cap_usd: float
+    platforms: tuple[str, ...]
+    sites: tuple[str, ...]
+    signed: date
+    paid_on_signature_count: int
+    payment_lag_months: int
+    binding: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instalment:
+    """One dated payment of a round."""
+
+    on: date
+    amount_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityRound:
+    """`investor` pays `recipient` in instalments on fixed dates, whatever is built."""
+
+    id: str
+    investor: str
+    recipient: str
+    instalments: tuple[Instalment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResidualGuarantee:
+    """`guarantor` covers what `lessor` of `site` loses when `lessee` stops paying, at most `cap_usd`.
+
+    It covers the first `covered_it_mw` built. It is contingent: without a default no cash flows, and the exposure
+    is reported.
+    """
+
+    id: str
+    guarantor: str
+    lessor: str
+    lessee: str
+    site: str
+    covered_it_mw: float
+    cap_usd: float
+
+
+Contract = MilestoneTranches | EquityRound | ResidualGuarantee
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostBook:
+    """Unit costs by layer, each on the basis its name says."""
+
+    building_usd_per_facility_mw: float
+    cooling_usd_per_facility_mw: float
+    power_usd_per_facility_mw: float
+    grid_usd_per_facility_mw: float
+    network_usd_per_facility_mw: float
+    storage_usd_per_facility_mw: float
+    facility_operation_fraction_per_year: float
+    systems_operation_fraction_per_year: float
+
+    @property
+    def facility_usd_per_facility_mw(self) -> float:
+        """Building, cooling, power and grid together: what a site costs before anything computes."""
+        return (
+            self.building_usd_per_facility_mw
+            + self.cooling_usd_per_facility_mw
+            + self.power_usd_per_facility_mw
+            + self.grid_usd_per_facility_mw
+        )
+
+    @property
+    def fabric_usd_per_facility_mw(self) -> float:
+        """Network outside the rack and storage."""
+        return self.network_usd_per_facility_mw + self.storage_usd_per_facility_mw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treasury:
+    """The programme's own purse: cash at the start and the least it may ever hold."""
+
+    opening_cash_usd: float
+    minimum_cash_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerTarget:
+    """At least `facility_mw` of racks energized by the month of `deadline`."""
+
+    facility_mw: float
+    deadline: date

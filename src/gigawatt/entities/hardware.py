@@ -1,0 +1,75 @@
+"""Accelerators and the platforms they are sold in. Device regime: s, byte, FLOP, W."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+
+class Precision(StrEnum):
+    """Number format of a matrix multiplication or of stored values."""
+
+    FP4 = "fp4"
+    FP8 = "fp8"
+    BF16 = "bf16"
+
+    @property
+    def value_bytes(self) -> float:
+        """Bytes per stored value, without block scales."""
+        return {Precision.FP4: 0.5, Precision.FP8: 1.0, Precision.BF16: 2.0}[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accelerator:
+    """One accelerator package. Rates are dense, never sparse; link bandwidths count one direction."""
+
+    peak_dense_flop_per_s: Mapping[Precision, float]
+    memory_bytes: float
+    memory_bandwidth_bytes_per_s: float
+    scale_up_bandwidth_bytes_per_s: float
+    scale_out_bandwidth_bytes_per_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A product as it is sold: one system (an 8-GPU server or a rack), called a rack throughout.
+
+    `rack_power_w` is the greatest IT power of the rack itself, without the share of network and storage
+    outside it. `measured` says whether published measurements of this platform exist.
+    """
+
+    id: str
+    name: str
+    vendor: str
+    accelerator: Accelerator
+    accelerators_per_rack_count: int
+    scale_up_domain_count: int
+    rack_power_w: float
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplyStep:
+    """From `start` on, at most `racks_per_month` racks of a platform can be delivered to the programme."""
+
+    start: date
+    racks_per_month: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A platform as offered to the programme: price, supply, lead time and life.
+
+    Racks are ordered in blocks of `block_racks_count`, delivered and in service `lead_months` after the order,
+    and retired `life_months` after they entered service. `deposit_fraction` of the price is due with the order,
+    the rest on delivery. Systems are bought from the party `vendor`.
+    """
+
+    platform: Platform
+    vendor: str
+    price_usd_per_rack: float
+    supply: tuple[SupplyStep, ...]
+    lead_months: int
+    life_months: int
+    deposit_fraction: float
+    block_racks_count: int

@@ -1,0 +1,68 @@
+"""Where gigawatts stand: power in steps, cooling, ownership and price of energy. Site regime: h, MW, MWh, USD."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerStep:
+    """From `start` on the site has `facility_mw` in all (not in addition) energized at its meter."""
+
+    start: date
+    facility_mw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """The programme builds and owns: it pays building, systems, energy and operation."""
+
+    builder: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leased:
+    """A powered shell leased from `lessor`, who pays the building; rent starts with each MW built."""
+
+    lessor: str
+    rent_usd_per_it_mw_month: float
+    escalator_fraction_per_year: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """Capacity bought as a service: `provider` pays building, systems, energy and operation.
+
+    The programme pays `price_usd_per_facility_mw_month` for the facility power of the racks in service,
+    whether it uses them or not.
+    """
+
+    provider: str
+    price_usd_per_facility_mw_month: float
+
+
+Ownership = Owned | Leased | Cloud
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A place that can host racks.
+
+    `peak_pue` converts capacity (facility over IT at peak), `annual_pue` converts energy. `platforms` are the
+    ids that the site can cool and contract for. `latitude` and `longitude` are degrees. Energy is bought from the
+    party `utility`.
+    """
+
+    id: str
+    name: str
+    ownership: Ownership
+    power_steps: tuple[PowerStep, ...]
+    construction_months: int
+    peak_pue: float
+    annual_pue: float
+    cooling: str
+    energy_price_usd_per_mwh: float
+    utility: str
+    platforms: tuple[str, ...]
+    latitude: float
+    longitude: float
+    slip_median_months: float

@@ -1,0 +1,219 @@
+"""What each stage hands to the next. A later stage reads earlier results and never writes to them.
+
+Datasets are labelled: `attrs["units"]` on every variable, dimensions named
+`site platform service run contract party period month quantile`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+import polars as pl
+import xarray as xr
+
+from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions
+from gigawatt.entities.capital import Contract, CostBook, Party, PowerTarget, Treasury
+from gigawatt.entities.hardware import Offer
+from gigawatt.entities.site import Site
+from gigawatt.entities.workload import Service, TrainingRun
+from gigawatt.provenance import Ledger
+from gigawatt.timeline import Calendar
+
+
+class Objective(StrEnum):
+    """What a plan maximizes."""
+
+    NPV = "npv"
+    SERVED_TOKENS = "served-tokens"
+    EARLIEST_TARGET = "earliest-target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolverSettings:
+    """When the search for a better plan may stop."""
+
+    gap_fraction: float
+    time_limit_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """A scenario with everything resolved: nouns only, no names left to look up.
+
+    `programme` is the party whose plan this is; `customers` the party that pays for tokens. `targets` may be empty.
+    """
+
+    name: str
+    title: str
+    programme: str
+    customers: str
+    calendar: Calendar
+    objective: Objective
+    discount_rate_fraction: float
+    offers: tuple[Offer, ...]
+    sites: tuple[Site, ...]
+    services: tuple[Service, ...]
+    runs: tuple[TrainingRun, ...]
+    parties: tuple[Party, ...]
+    contracts: tuple[Contract, ...]
+    targets: tuple[PowerTarget, ...]
+    treasury: Treasury
+    costs: CostBook
+    efficiency: KernelEfficiency
+    operation: OperationAssumptions
+    solver: SolverSettings
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """What one rack does.
+
+    `serving`, dims `(platform, service, quantile)`: `tokens_per_s_per_rack` (input plus output tokens, at the
+    service level, racks fully loaded), `output_tokens_per_s_per_rack`, `ttft_s`, `tpot_s`, `batch_count`, and
+    `(platform, service)`: `replica_accelerators_count`, `tensor_parallel_count`, `expert_parallel_count`.
+    `training`, dims `(platform, run, quantile)`: `flop_per_s_per_rack` (model FLOP), `mfu_fraction`, `step_time_s`,
+    and `(platform, run)`: `tp_count`, `pp_count`, `dp_count`, `ep_count`, `memory_bytes`.
+    A pair that cannot run (does not fit, misses its service level) is NaN in `tokens_per_s_per_rack` or
+    `flop_per_s_per_rack`, with its reason in `refusals`, keyed `platform/service` or `platform/run`.
+    Quantiles are 0.1, 0.5 and 0.9.
+    """
+
+    serving: xr.Dataset
+    training: xr.Dataset
+    refusals: Mapping[str, str]
+
+
+class SolveStatus(StrEnum):
+    """How the search for a plan ended."""
+
+    OPTIMAL = "optimal"
+    TIME_LIMIT = "time limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildPlan:
+    """What to build where and when, by planning period.
+
+    `decisions`: `ordered_racks`, `installed_racks`, `arrived_racks`, `retired_racks` `(site, platform, period)`;
+    `built_facility_mw` (in all, at the period's start) `(site, period)`; `serving_racks`
+    `(site, platform, service, period)`; `training_racks` `(site, platform, run, period)`; `served_tokens`
+    `(service, period)`; `training_flop` `(run, period)`; `milestones_count` `(contract, period)`; `cash_usd`
+    `(period,)` at the period's end. `objective_value` and `bound` are in the objective's own unit (USD, tokens
+    or periods). `binding` says in words what holds the plan back.
+    """
+
+    objective: Objective
+    status: SolveStatus
+    gap_fraction: float
+    objective_value: float
+    bound: float
+    decisions: xr.Dataset
+    binding: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The plan as it plays out, month by month.
+
+    `state`: `installed_racks` (in service), `in_transit_racks` (ordered, not yet in service), `ordered_racks`,
+    `retired_racks` (of that month), `energized_it_mw`, `energized_facility_mw` (power of racks in service)
+    `(site, platform, month)`; `available_facility_mw`,
+    `built_facility_mw` `(site, month)`; `energy_mwh` `(site, month)` at the meter; `served_tokens`, `output_tokens`
+    `(platform, service, month)`; `serving_rack_hours` `(platform, service, month)`; `rack_hours`
+    `(site, platform, month)`; `training_flop` `(run, month)`. `slips`: months that each power step slipped,
+    polars columns `site`, `step`, `planned`, `actual`.
+    """
+
+    state: xr.Dataset
+    slips: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Milestone:
+    """One tranche earned: the `gigawatt`-th unit was energized in the month of `reached` and paid on `paid`."""
+
+    contract: str
+    gigawatt: int
+    reached: date
+    paid: date
+    amount_usd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appraisal:
+    """The money.
+
+    `flows`: one row per payment with polars columns `month` (Date), `payer`, `payee`, `purpose`
+    (`finance.flows.Purpose`), `kind` (`capex`, `opex`, `revenue`, `financing`), `site` and `platform` ("" when none),
+    `amount_usd` (positive, whole cents). NPV and IRR are the programme's, of operating and investment
+    flows, financing left out. `irr_fraction` is NaN when the flows have no single rate of return.
+    `unit_costs`: polars columns `platform`, `usd_per_mtoken`, `usd_per_accelerator_hour`, over the whole horizon at the
+    discount rate, from all parties' cost of the systems (not the prices between parties).
+    `exposures`: polars columns `contract`, `party`, `month`, `amount_usd` of contingent claims.
+    """
+
+    flows: pl.DataFrame
+    milestones: tuple[Milestone, ...]
+    npv_usd: float
+    irr_fraction: float
+    peak_funding_usd: float
+    peak_funding_month: date
+    capex_usd: Mapping[str, float]
+    opex_usd: Mapping[str, float]
+    revenue_usd: float
+    unit_costs: pl.DataFrame
+    exposures: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a study was made from; the same manifest gives the same content hash."""
+
+    version: str
+    scenario: str
+    scenario_sha256: str
+    catalogue_sha256: str
+    seed: int
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Luck:
+    """What a programme does not choose: one draw, or the expectation.
+
+    `slip_months` `(site, step)` months that each power step comes late; `performance_factor` `(platform,)` what racks
+    do over the median prediction; `availability_fraction` and `training_ettr_fraction` of the fleet.
+    """
+
+    slip_months: Mapping[str, tuple[int, ...]]
+    performance_factor: Mapping[str, float]
+    availability_fraction: float
+    training_ettr_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bands:
+    """P10, P50 and P90 of the headline figures over sampled histories.
+
+    `monthly` dims `(quantile, month)`: `energized_facility_mw`, `served_tokens`; `headline` maps a figure's name
+    to `(p10, p50, p90)`; `draws_count` histories were sampled.
+    """
+
+    monthly: xr.Dataset
+    headline: Mapping[str, tuple[float, float, float]]
+    draws_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A scenario's whole answer."""
+
+    inputs: Inputs
+    performance: Performance
+    plan: BuildPlan
+    history: History
+    appraisal: Appraisal
+    bands: Bands
+    manifest: Manifest

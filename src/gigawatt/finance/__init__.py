@@ -1,0 +1,1 @@
+"""The money: dated flows between parties, and what they are worth."""

@@ -1,0 +1,1 @@
+"""What models do on platforms. Device regime (s, byte, FLOP, W), pure."""

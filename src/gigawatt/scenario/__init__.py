@@ -1,0 +1,1 @@
+"""What a person writes: validated, completed from the catalogue, resolved into inputs."""

@@ -1,0 +1,1 @@
+"""The plan as it plays out, month by month."""

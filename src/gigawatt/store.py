@@ -1,0 +1,1 @@
+"""Store a study on disk and read it back."""
