@@ -43,6 +43,8 @@ def test_files_and_functions_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_FILE_LINES
     long = {f.name: body_line_count(f) for f in functions(path) if body_line_count(f) > MOST_BODY_LINES}
     assert not long
+    if SOURCE / "cli" in path.parents:
+        return  # a command's options are its interface
     wide = [f.name for f in functions(path) if len(f.args.args) + len(f.args.kwonlyargs) > MOST_ARGUMENTS + 1]
     assert not wide
 
