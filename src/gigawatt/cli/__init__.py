@@ -6,10 +6,12 @@ import typer
 
 from gigawatt import __version__
 from gigawatt.cli.console import report_error
+from gigawatt.cli.lazy import LazyGroup
 from gigawatt.errors import GigawattError, InfeasibleError
 
 app = typer.Typer(
     name="gigawatt",
+    cls=LazyGroup,
     help="Plan and simulate multi-gigawatt AI-compute build-outs.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

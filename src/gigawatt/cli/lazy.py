@@ -1,0 +1,81 @@
+"""Commands that are imported when they are called, so that `gigawatt --help` answers at once.
+
+The root command knows each command's name, its module and one line of help; the module, with the solver and the
+plotting library behind it, is imported only by the command that needs it.
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, cast
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandPlace:
+    """Where a command lives: `attribute` of `module` is a `typer.Typer`, and `summary` its line in the help."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+PLACES: dict[str, CommandPlace] = {
+    "plan": CommandPlace(
+        module="gigawatt.cli.plan",
+        attribute="plan_app",
+        summary="Plan a scenario, simulate and appraise it, and write its report.",
+    ),
+    "report": CommandPlace(
+        module="gigawatt.cli.study",
+        attribute="report_app",
+        summary="Write the reports of a study again from its folder.",
+    ),
+    "compare": CommandPlace(
+        module="gigawatt.cli.study",
+        attribute="compare_app",
+        summary="Say in words and side by side what a second study changes.",
+    ),
+    "scenario": CommandPlace(
+        module="gigawatt.cli.scenario",
+        attribute="scenario_app",
+        summary="List, show and check scenarios, and print their schema.",
+    ),
+    "catalog": CommandPlace(
+        module="gigawatt.cli.catalog",
+        attribute="catalog_app",
+        summary="Browse platforms, models, sites, deals and economics with their sources.",
+    ),
+    "schema": CommandPlace(
+        module="gigawatt.cli.study",
+        attribute="schema_app",
+        summary="Print the JSON Schema of what a command writes.",
+    ),
+}
+
+
+class DeferredCommand(TyperCommand):
+    """A command's name and summary; the command itself is imported when a context is made for it."""
+
+    def __init__(self, name: str, place: CommandPlace) -> None:
+        super().__init__(name, help=place.summary, short_help=place.summary)
+        self._place = place
+
+    def make_context(  # type: ignore[override]  # typer vendors the context's base class under a private name
+        self, info_name: str | None, args: list[str], parent: typer.Context | None = None, **extra: object
+    ) -> typer.Context:
+        """The context of the imported command."""
+        target = getattr(importlib.import_module(self._place.module), self._place.attribute)
+        command = typer.main.get_command(target)
+        command.name = self.name
+        return cast("typer.Context", command.make_context(info_name, args, parent=parent, **extra))
+
+
+class LazyGroup(TyperGroup):
+    """The root command: the commands of `PLACES`, then what is registered on it."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  # handed through to typer unread
+        super().__init__(**settings)
+        deferred = {name: DeferredCommand(name, place) for name, place in PLACES.items()}
+        self.commands = {**deferred, **self.commands}
