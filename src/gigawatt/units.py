@@ -61,6 +61,7 @@ tn = 1e12
 token = [token]
 request = [request]
 GPU = [accelerator] = GPU
+degree = [angle]
 rack = [rack]
 share = [share]
 liter = [volume] = L
@@ -97,6 +98,10 @@ DURATION_SECONDS = Dimension(name="duration", canonical="s", example='"50 ms"')
 TOKENS_PER_MONTH = Dimension(name="token rate", canonical="token/month", example='"8.6e12 token/day"')
 TOKEN_PRICE = Dimension(name="token price", canonical="USD/Mtoken", example='"1.25 USD/Mtoken"')
 TOKEN_COUNT = Dimension(name="tokens", canonical="token", example='"2000 token"', exclusive=True)
+RACK_COUNT = Dimension(name="racks", canonical="rack", example='"8 rack"', exclusive=True)
+ACCELERATOR_COUNT = Dimension(name="accelerators", canonical="GPU", example='"100,000 GPU"', exclusive=True)
+LATITUDE = Dimension(name="latitude", canonical="degree", example='"32.5 degree"', minimum=-90.0, maximum=90.0)
+LONGITUDE = Dimension(name="longitude", canonical="degree", example='"-99.8 degree"', minimum=-180.0, maximum=180.0)
 OPERATIONS = Dimension(name="computation", canonical="FLOP", example='"5e26 FLOP"', exclusive=True)
 RACKS_PER_MONTH = Dimension(name="rack supply", canonical="rack/month", example='"400 rack/month"')
 FRACTION = Dimension(name="fraction", canonical="ratio", example='"12 percent" or "0.12 ratio"', maximum=1.0)
