@@ -1,0 +1,383 @@
+"""The scenario file, key by key: frozen, with unknown keys refused.
+
+Only what nobody else can know is required; the rest has a default in the catalogue's assumptions, and every
+default taken stands in the ledger. Quantities are strings with their unit (`gigawatt.scenario.quantities`).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from gigawatt.entities.capital import PartyRole
+from gigawatt.entities.hardware import Precision
+from gigawatt.entities.stages import Objective
+from gigawatt.scenario import quantities as q
+from gigawatt.scenario.tables import Shown, Table, choice, shorthand
+
+
+class Period(StrEnum):
+    """How finely a plan decides."""
+
+    QUARTER = "quarter"
+    MONTH = "month"
+
+
+class Cooling(StrEnum):
+    """How heat leaves the rack."""
+
+    LIQUID = "liquid"
+    AIR = "air"
+
+
+class ProgrammeTable(Table):
+    """Whose plan this is, over which months, and what it maximizes."""
+
+    name: Annotated[q.Text, Shown('"Two sites in Texas"')]
+    start: Annotated[q.Month, Shown('"2027-01"')]
+    end: q.Month | None = None
+    months: q.Count | None = None
+    period: Annotated[Period, choice(Period)] | None = None
+    objective: Annotated[Objective, choice(Objective)] | None = None
+    discount_rate: q.FractionText | None = None
+    opening_cash: q.Money
+    minimum_cash: q.Money | None = None
+    party: q.Identifier | None = None
+    customers: q.Identifier | None = None
+
+
+class PartyTable(Table):
+    """Somebody who pays or is paid."""
+
+    id: Annotated[q.Identifier, Shown('"openai"')]
+    name: Annotated[q.Text, Shown('"OpenAI"')]
+    roles: tuple[Annotated[PartyRole, choice(PartyRole)], ...] = ()
+
+
+class OwnedTable(Table):
+    """The programme builds and owns."""
+
+    kind: Literal["owned"]
+    builder: q.Identifier | None = None
+
+
+class LeasedTable(Table):
+    """A powered shell leased from `lessor`."""
+
+    kind: Literal["leased"]
+    lessor: q.Identifier | None = None
+    rent: q.ItRent | None = None
+    escalator: q.YearlyGrowth | None = None
+
+
+class CloudTable(Table):
+    """Capacity bought as a service from `provider`."""
+
+    kind: Literal["cloud"]
+    provider: q.Identifier | None = None
+    price: q.FacilityRent
+
+
+OwnershipTable = Annotated[OwnedTable | LeasedTable | CloudTable, Field(discriminator="kind")]
+
+
+class PowerStepTable(Table):
+    """From a month on, the site has this much power in all; exactly one of the two bases is given."""
+
+    start: Annotated[q.Month, Field(alias="from"), Shown('"2027-07"')]
+    facility: q.FacilityPower | None = None
+    it: q.ItPower | None = None
+
+
+class SiteTable(Table):
+    """A place for racks; `catalog` takes name, location and developer from the catalogue."""
+
+    id: q.Identifier | None = None
+    catalog: q.Identifier | None = None
+    name: q.Text | None = None
+    ownership: OwnershipTable | None = None
+    power: Annotated[
+        tuple[PowerStepTable, ...],
+        Field(min_length=1),
+        Shown('[{ from = "2027-07", facility = "100 MW facility" }]'),
+    ]
+    construction: q.Months | None = None
+    cooling: Annotated[Cooling, choice(Cooling)] | None = None
+    peak_pue: q.RatioText | None = None
+    annual_pue: q.RatioText | None = None
+    energy_price: q.EnergyPrice | None = None
+    utility: q.Identifier | None = None
+    platforms: Annotated[tuple[q.Identifier, ...], Field(min_length=1)] | None = None
+    slip_median: q.Months | None = None
+    latitude: q.Latitude | None = None
+    longitude: q.Longitude | None = None
+
+
+class SupplyStepTable(Table):
+    """From a month on, at most this many racks a month."""
+
+    start: Annotated[q.Month, Field(alias="from"), Shown('"2027-01"')]
+    rate: q.RackRate
+
+
+class PlatformTable(Table):
+    """A platform of the catalogue as offered to the programme; figures given here stand in for the catalogue's."""
+
+    id: Annotated[q.Identifier, Shown('"vr-nvl72"')]
+    vendor: q.Identifier | None = None
+    price: q.RackPrice | None = None
+    supply: Annotated[
+        tuple[SupplyStepTable, ...], Field(min_length=1), Shown('[{ from = "2027-01", rate = "100 rack/month" }]')
+    ]
+    lead: q.Months | None = None
+    life: q.Months | None = None
+    deposit: q.FractionText | None = None
+    block: q.Racks | None = None
+    rack_power: q.DevicePower | None = None
+
+
+class GrowthTable(Table):
+    """From a month on, so much more (or less) a year."""
+
+    start: Annotated[q.Month, Field(alias="from"), Shown('"2028-01"')]
+    rate: q.YearlyGrowth
+
+
+class DemandGrowth(Table):
+    """Demand in the month `at` (the programme's start when left out), growing from there."""
+
+    start: q.TokenRate
+    at: q.Month | None = None
+    growth: tuple[GrowthTable, ...] = ()
+
+
+class DemandAnchors(Table):
+    """Demand at given months, geometric between them, level before the first and after the last."""
+
+    anchors: Annotated[Mapping[q.Month, q.TokenRate], Field(min_length=1)]
+
+
+class PriceGrowth(Table):
+    """Price in the month `at` (the programme's start when left out), changing from there."""
+
+    start: q.TokenPrice
+    at: q.Month | None = None
+    growth: tuple[GrowthTable, ...] = ()
+
+
+class PriceAnchors(Table):
+    """Price at given months, geometric between them, level before the first and after the last."""
+
+    anchors: Annotated[Mapping[q.Month, q.TokenPrice], Field(min_length=1)]
+
+
+def _path_tag(value: object) -> str:
+    anchored = isinstance(value, DemandAnchors | PriceAnchors) or (isinstance(value, Mapping) and "anchors" in value)
+    return "path by anchors" if anchored else "path by growth"
+
+
+DemandPath = Annotated[
+    Annotated[DemandGrowth, Tag("path by growth")] | Annotated[DemandAnchors, Tag("path by anchors")],
+    Discriminator(_path_tag),
+    shorthand("start"),
+]
+PricePath = Annotated[
+    Annotated[PriceGrowth, Tag("path by growth")] | Annotated[PriceAnchors, Tag("path by anchors")],
+    Discriminator(_path_tag),
+    shorthand("start"),
+]
+
+
+class ServiceTable(Table):
+    """Tokens to serve with one model at a service level; `input` and `output` are tokens per request."""
+
+    id: q.Identifier | None = None
+    model: Annotated[q.Identifier, Shown('"gpt-oss-120b"')]
+    input: q.Tokens | None = None
+    output: q.Tokens | None = None
+    ttft: q.Seconds | None = None
+    tpot: q.Seconds | None = None
+    precision: Annotated[Precision, choice(Precision)] | None = None
+    cache_precision: Annotated[Precision, choice(Precision)] | None = None
+    demand: Annotated[DemandPath, Shown('"20e12 token/month"')]
+    input_price: Annotated[PricePath, Shown('"0.15 USD/Mtoken"')]
+    output_price: Annotated[PricePath, Shown('"0.60 USD/Mtoken"')]
+
+
+class TrainingTable(Table):
+    """A model to train between two months."""
+
+    id: Annotated[q.Identifier, Shown('"frontier-2028"')]
+    model: Annotated[q.Identifier, Shown('"kimi-k2"')]
+    compute: q.Operations
+    earliest: Annotated[q.Month, Shown('"2027-01"')]
+    deadline: Annotated[q.Month, Shown('"2027-12"')]
+    precision: Annotated[Precision, choice(Precision)] | None = None
+    sequence: q.Tokens
+    batch: q.Tokens
+    accelerators: q.Accelerators
+
+
+class MilestoneTranchesTable(Table):
+    """A slice of committed money for each full `unit` of power energized."""
+
+    kind: Literal["milestone-tranches"]
+    id: Annotated[q.Identifier, Shown('"tranches"')]
+    investor: Annotated[q.Identifier, Shown('"nvidia"')]
+    recipient: q.Identifier | None = None
+    unit: q.FacilityOrItPower
+    amount: q.Money
+    cap: q.Money
+    platforms: Annotated[tuple[q.Identifier, ...], Field(min_length=1)] | None = None
+    sites: Annotated[tuple[q.Identifier, ...], Field(min_length=1)] | None = None
+    signed: Annotated[q.Day, Shown('"2025-09-22"')]
+    paid_on_signature: q.Count = 0
+    payment_lag: q.Months | None = None
+    binding: Annotated[q.Flag, Field(examples=["false"])]
+
+
+class InstalmentTable(Table):
+    """One dated payment."""
+
+    on: Annotated[q.Day, Shown('"2026-10-01"')]
+    amount: q.Money
+
+
+class EquityRoundTable(Table):
+    """Payments on fixed dates, whatever is built."""
+
+    kind: Literal["equity-round"]
+    id: Annotated[q.Identifier, Shown('"round-2026"')]
+    investor: Annotated[q.Identifier, Shown('"softbank"')]
+    recipient: q.Identifier | None = None
+    instalments: Annotated[
+        tuple[InstalmentTable, ...], Field(min_length=1), Shown('[{ on = "2026-10-01", amount = "10 bn USD" }]')
+    ]
+
+
+class ResidualGuaranteeTable(Table):
+    """A guarantor stands in for the lessee of one site."""
+
+    kind: Literal["residual-guarantee"]
+    id: Annotated[q.Identifier, Shown('"pike-guarantee"')]
+    guarantor: Annotated[q.Identifier, Shown('"nvidia"')]
+    lessor: Annotated[q.Identifier, Shown('"sb-energy"')]
+    lessee: q.Identifier | None = None
+    site: Annotated[q.Identifier, Shown('"ports-pike"')]
+    covered: q.ItPower
+    cap: q.Money
+
+
+ContractTable = Annotated[
+    MilestoneTranchesTable | EquityRoundTable | ResidualGuaranteeTable, Field(discriminator="kind")
+]
+
+
+class TargetTable(Table):
+    """At least so much facility power energized by the end of a month."""
+
+    facility: q.FacilityPower
+    by: Annotated[q.Month, Shown('"2031-12"')]
+
+
+class CostsTable(Table):
+    """Unit costs that differ from the catalogue's."""
+
+    building: q.FacilityCost | None = None
+    cooling: q.FacilityCost | None = None
+    power: q.FacilityCost | None = None
+    grid: q.FacilityCost | None = None
+    network: q.FacilityCost | None = None
+    storage: q.FacilityCost | None = None
+    facility_operation: q.YearlyGrowth | None = None
+    systems_operation: q.YearlyGrowth | None = None
+
+
+class FractionRange(Table):
+    """A fraction with its P10 and P90; a bare string is the value without a range."""
+
+    low: q.FractionText | None = None
+    best: q.FractionText
+    high: q.FractionText | None = None
+
+
+class RatioRange(Table):
+    """A ratio with its P10 and P90; a bare string is the value without a range."""
+
+    low: q.RatioText | None = None
+    best: q.RatioText
+    high: q.RatioText | None = None
+
+
+class SecondsRange(Table):
+    """A duration with its P10 and P90; a bare string is the value without a range."""
+
+    low: q.Seconds | None = None
+    best: q.Seconds
+    high: q.Seconds | None = None
+
+
+Fractions = Annotated[FractionRange, shorthand("best")]
+Ratios = Annotated[RatioRange, shorthand("best")]
+SecondsRanged = Annotated[SecondsRange, shorthand("best")]
+
+
+class OperationTable(Table):
+    """How the fleet behaves, where it differs from the catalogue's assumptions."""
+
+    availability: Fractions | None = None
+    training_ettr: Fractions | None = None
+    serving_load: Fractions | None = None
+    mean_power: Fractions | None = None
+    fabric_power: Fractions | None = None
+    memory_usable: Fractions | None = None
+    ramp: q.Months | None = None
+    slip_spread: Ratios | None = None
+
+
+class KernelEfficiencyTable(Table):
+    """Achieved over peak, where it differs from the catalogue's assumptions."""
+
+    gemm: Fractions | None = None
+    attention: Fractions | None = None
+    memory_bandwidth: Fractions | None = None
+    scale_up_bandwidth: Fractions | None = None
+    scale_out_bandwidth: Fractions | None = None
+    launch: SecondsRanged | None = None
+
+
+class SolverTable(Table):
+    """When the search for a better plan may stop."""
+
+    gap: q.FractionText | None = None
+    time_limit: q.Seconds | None = None
+
+
+class Document(Table):
+    """A whole scenario file after its includes and overrides."""
+
+    include: tuple[q.Text, ...] = ()
+    programme: Annotated[
+        ProgrammeTable,
+        Shown('{ name = "Two sites", start = "2027-01", end = "2031-12", opening_cash = "6 bn USD" }'),
+    ]
+    parties: Annotated[tuple[PartyTable, ...], Field(alias="party")] = ()
+    sites: Annotated[
+        tuple[SiteTable, ...],
+        Field(alias="site", min_length=1),
+        Shown('[{ catalog = "stargate-milam", power = [{ from = "2027-07", facility = "100 MW facility" }] }]'),
+    ]
+    platforms: Annotated[
+        tuple[PlatformTable, ...],
+        Field(alias="platform", min_length=1),
+        Shown('[{ id = "vr-nvl72", supply = [{ from = "2027-01", rate = "100 rack/month" }] }]'),
+    ]
+    services: Annotated[tuple[ServiceTable, ...], Field(alias="service")] = ()
+    runs: Annotated[tuple[TrainingTable, ...], Field(alias="training")] = ()
+    contracts: Annotated[tuple[ContractTable, ...], Field(alias="contract")] = ()
+    targets: Annotated[tuple[TargetTable, ...], Field(alias="target")] = ()
+    costs: CostsTable = CostsTable()
+    operation: OperationTable = OperationTable()
+    kernel_efficiency: KernelEfficiencyTable = KernelEfficiencyTable()
+    solver: SolverTable = SolverTable()
