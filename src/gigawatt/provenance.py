@@ -18,7 +18,11 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A document that a figure was taken from."""
+    """A document that a figure was taken from.
+
+    `seen` says whether the document itself was read ("direct"), cited by another ("via") or remembered ("recall");
+    `url_precision` whether the address is the page, only the site, or unconfirmed.
+    """
 
     id: str
     publisher: str
@@ -26,6 +30,9 @@ class Source:
     date: str
     tier: str
     note: str = ""
+    seen: str = ""
+    url_precision: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,8 +61,18 @@ tn = 1e12
 token = [token]
 request = [request]
 GPU = [accelerator] = GPU
-degree = [angle]
+degree = [angle] = deg
 rack = [rack]
+chip = GPU
+LPU = [decode_accelerator]
+die = [die]
+parameter = [parameter]
+user = [user]
+message = [message]
+person = [person]
+event = [event]
+tranche = [tranche]
+deg = [angle]
 share = [share]
 liter = [volume] = L
 degC = [temperature_celsius]

@@ -1,0 +1,93 @@
+"""What catalogue figures measure, beyond the quantities that a scenario states."""
+
+from gigawatt.units import (
+    DEVICE_POWER,
+    DURATION_MONTHS,
+    ENERGY_PRICE,
+    FACILITY_POWER,
+    FRACTION,
+    GRID_POWER,
+    IT_POWER,
+    MONEY,
+    MONEY_PER_FACILITY_MW,
+    MONEY_PER_IT_MW,
+    MONEY_PER_RACK,
+    OPERATIONS,
+    RATIO,
+    TOKEN_COUNT,
+    TOKEN_PRICE,
+    TOKENS_PER_MONTH,
+    Dimension,
+)
+
+COMPUTE_RATE = Dimension(name="compute rate", canonical="FLOP/s", example='"2500 TFLOP/s"', exclusive=True)
+MEMORY = Dimension(name="memory capacity", canonical="B", example='"186 GB"', exclusive=True)
+BANDWIDTH = Dimension(name="bandwidth", canonical="B/s", example='"8 TB/s"', exclusive=True)
+ACCELERATORS = Dimension(name="number of accelerators", canonical="GPU", example='"72 GPU"')
+PARAMETERS = Dimension(name="parameter count", canonical="parameter", example='"405.9 bn parameter"', exclusive=True)
+POWER = Dimension(name="power, basis not stated", canonical="MW", example='"10 GW"')
+ENERGY = Dimension(name="energy", canonical="MWh", example='"945 TWh"')
+MONEY_PER_ACCELERATOR = Dimension(name="price of an accelerator", canonical="USD/GPU", example='"36742 USD/GPU"')
+MONEY_PER_ACCELERATOR_HOUR = Dimension(name="price of an hour", canonical="USD/GPU/h", example='"2.35 USD/GPU/h"')
+MONEY_PER_MW = Dimension(name="cost per power, basis not stated", canonical="USD/MW", example='"18 bn USD/GW"')
+MONEY_PER_YEAR = Dimension(name="yearly money", canonical="USD/year", example='"20 bn USD/year"')
+MONEY_PER_IT_MW_YEAR = Dimension(
+    name="yearly cost per IT power", canonical="USD/MW_IT/year", example='"0.902 MUSD/MW IT/year"'
+)
+MONEY_PER_SHARE = Dimension(name="share price", canonical="USD/share", example='"600 USD/share"')
+CAPACITY_PRICE = Dimension(name="capacity price", canonical="USD/MW/day", example='"269.92 USD/MW/day"')
+WATER_INTENSITY = Dimension(name="water per energy", canonical="L/kWh", example='"0.15 L/kWh"')
+TEMPERATURE = Dimension(name="temperature", canonical="degC", example='"45 degC"', minimum=-273.15)
+ANGLE = Dimension(name="angle", canonical="deg", example='"32.5 deg"', minimum=-180.0, maximum=180.0)
+USERS = Dimension(name="users", canonical="user", example='"900 million user"')
+MESSAGES = Dimension(name="messages", canonical="message/day", example='"3 bn message/day"')
+PEOPLE = Dimension(name="people", canonical="person", example='"7000 person"')
+SHARES = Dimension(name="shares", canonical="share", example='"160 million share"')
+DIES = Dimension(name="dies", canonical="die", example='"2 die"')
+DECODE_ACCELERATORS = Dimension(name="decode accelerators", canonical="LPU", example='"256 LPU"')
+EVENTS = Dimension(name="events", canonical="event", example='"419 event"')
+TRANCHES = Dimension(name="tranches", canonical="tranche", example='"10 tranche"')
+
+DIMENSIONS = (
+    FACILITY_POWER,
+    IT_POWER,
+    GRID_POWER,
+    DEVICE_POWER,
+    POWER,
+    ENERGY,
+    ENERGY_PRICE,
+    MONEY,
+    DURATION_MONTHS,
+    TOKENS_PER_MONTH,
+    TOKEN_PRICE,
+    TOKEN_COUNT,
+    OPERATIONS,
+    FRACTION,
+    RATIO,
+    MONEY_PER_RACK,
+    MONEY_PER_IT_MW,
+    MONEY_PER_FACILITY_MW,
+    COMPUTE_RATE,
+    MEMORY,
+    BANDWIDTH,
+    ACCELERATORS,
+    PARAMETERS,
+    MONEY_PER_ACCELERATOR,
+    MONEY_PER_ACCELERATOR_HOUR,
+    MONEY_PER_MW,
+    MONEY_PER_YEAR,
+    MONEY_PER_IT_MW_YEAR,
+    MONEY_PER_SHARE,
+    CAPACITY_PRICE,
+    WATER_INTENSITY,
+    TEMPERATURE,
+    ANGLE,
+    USERS,
+    MESSAGES,
+    PEOPLE,
+    SHARES,
+    DIES,
+    DECODE_ACCELERATORS,
+    EVENTS,
+    TRANCHES,
+)

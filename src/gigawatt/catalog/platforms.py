@@ -1,0 +1,110 @@
+"""Platforms from the catalogue as the stages need them, complete or not at all."""
+
+from collections.abc import Iterator
+
+from gigawatt.catalog.dimensions import ACCELERATORS, BANDWIDTH, COMPUTE_RATE, MEMORY
+from gigawatt.catalog.quantities import Cited, evidences, published, quantity
+from gigawatt.catalog.records import Catalog, Figure, Record
+from gigawatt.catalog.schema import PlatformTable
+from gigawatt.entities.hardware import Accelerator, Platform, Precision
+from gigawatt.errors import CatalogError
+from gigawatt.provenance import Grade
+from gigawatt.units import DEVICE_POWER
+
+NEEDED = (
+    "accelerators-per-system",
+    "scale-up-domain",
+    "hbm-capacity",
+    "hbm-bandwidth",
+    "scale-up-bandwidth",
+    "scale-out-bandwidth",
+    "system-power-max",
+)
+
+
+def platform(catalog: Catalog, platform_id: str) -> Cited[Platform]:
+    """The platform with dense rates and one-way link bandwidths; raises `CatalogError` naming what is not published.
+
+    Its power is the greatest power of the system; a per-accelerator figure that includes a share of everything else
+    never takes its place.
+    """
+    record = catalog.record("platforms", platform_id)
+    peaks = dict(_dense_peaks(record))
+    figures = {key: record.figures[key] for key in NEEDED if published(record.figures.get(key))}
+    _refuse_gaps(record, figures, peaks)
+    count = round(quantity(figures["accelerators-per-system"], ACCELERATORS))
+    item = Platform(
+        id=record.id,
+        name=record.name,
+        vendor=_details(record).vendor.lower(),
+        accelerator=_accelerator(figures, peaks),
+        accelerators_per_rack_count=count,
+        scale_up_domain_count=round(quantity(figures["scale-up-domain"], ACCELERATORS)),
+        rack_power_w=quantity(figures["system-power-max"], DEVICE_POWER),
+        measured=_details(record).measured,
+    )
+    return Cited(item=item, evidence=evidences((*peaks.values(), *figures.values())))
+
+
+def dense_peak(record: Record, precision: Precision) -> Figure | None:
+    """The published dense rate of one accelerator, `None` when the format is unsupported or nothing is published."""
+    figure = record.figures.get(f"peak-dense-{precision.value}")
+    return figure if published(figure) else None
+
+
+def _dense_peaks(record: Record) -> Iterator[tuple[Precision, Figure]]:
+    for precision in Precision:
+        figure = dense_peak(record, precision)
+        if figure is not None:
+            yield precision, figure
+
+
+def _refuse_gaps(record: Record, figures: dict[str, Figure], peaks: dict[Precision, Figure]) -> None:
+    missing = [f"platforms/{record.id}/{key}" for key in NEEDED if key not in figures]
+    if not peaks:
+        missing += [f"platforms/{record.id}/peak-dense-{precision.value}" for precision in Precision]
+    if missing:
+        unknown = [key for key in missing if _looked_for(record, key.rsplit("/", 1)[1])]
+        detail = f" (looked for and not found: {', '.join(unknown)})" if unknown else ""
+        raise CatalogError(
+            where=f"platforms/{record.id}",
+            found=f"no published {', '.join(missing)}{detail}",
+            expected="every figure that performance and power need",
+            fix="Choose a platform whose figures are published: `gigawatt catalog platforms` marks them.",
+        )
+
+
+def _looked_for(record: Record, key: str) -> bool:
+    figure = record.figures.get(key)
+    return figure is not None and figure.grade is Grade.UNKNOWN
+
+
+def _accelerator(figures: dict[str, Figure], peaks: dict[Precision, Figure]) -> Accelerator:
+    return Accelerator(
+        peak_dense_flop_per_s={precision: quantity(figure, COMPUTE_RATE) for precision, figure in peaks.items()},
+        memory_bytes=quantity(figures["hbm-capacity"], MEMORY),
+        memory_bandwidth_bytes_per_s=quantity(figures["hbm-bandwidth"], BANDWIDTH),
+        scale_up_bandwidth_bytes_per_s=one_way_bandwidth_bytes_per_s(figures["scale-up-bandwidth"]),
+        scale_out_bandwidth_bytes_per_s=one_way_bandwidth_bytes_per_s(figures["scale-out-bandwidth"]),
+    )
+
+
+def one_way_bandwidth_bytes_per_s(figure: Figure) -> float:
+    """What a link carries in one direction: half of a figure printed for both."""
+    bandwidth = quantity(figure, BANDWIDTH)
+    if figure.direction == "bidirectional":
+        return bandwidth / 2
+    if figure.direction == "each way":
+        return bandwidth
+    raise CatalogError(
+        where=figure.key,
+        found=f'"{figure.text}" without a direction',
+        expected="a link bandwidth that is said to be bidirectional or each way",
+        fix="Choose a platform whose link bandwidths are published with their direction.",
+    )
+
+
+def _details(record: Record) -> PlatformTable:
+    if not isinstance(record.details, PlatformTable):
+        raise TypeError(f"{record.id} is not a platform record")
+    return record.details
