@@ -73,7 +73,6 @@ message = [message]
 person = [person]
 event = [event]
 tranche = [tranche]
-deg = [angle]
 share = [share]
 liter = [volume] = L
 degC = [temperature_celsius]

@@ -1,19 +1,24 @@
 """What catalogue figures measure, beyond the quantities that a scenario states."""
 
 from gigawatt.units import (
+    ACCELERATOR_COUNT,
     DEVICE_POWER,
     DURATION_MONTHS,
+    DURATION_SECONDS,
     ENERGY_PRICE,
     FACILITY_POWER,
     FRACTION,
     GRID_POWER,
+    GROWTH,
     IT_POWER,
     MONEY,
     MONEY_PER_FACILITY_MW,
     MONEY_PER_IT_MW,
     MONEY_PER_RACK,
     OPERATIONS,
+    RACK_COUNT,
     RATIO,
+    RENT_PER_IT_MW,
     TOKEN_COUNT,
     TOKEN_PRICE,
     TOKENS_PER_MONTH,
@@ -23,7 +28,6 @@ from gigawatt.units import (
 COMPUTE_RATE = Dimension(name="compute rate", canonical="FLOP/s", example='"2500 TFLOP/s"', exclusive=True)
 MEMORY = Dimension(name="memory capacity", canonical="B", example='"186 GB"', exclusive=True)
 BANDWIDTH = Dimension(name="bandwidth", canonical="B/s", example='"8 TB/s"', exclusive=True)
-ACCELERATORS = Dimension(name="number of accelerators", canonical="GPU", example='"72 GPU"')
 PARAMETERS = Dimension(name="parameter count", canonical="parameter", example='"405.9 bn parameter"', exclusive=True)
 POWER = Dimension(name="power, basis not stated", canonical="MW", example='"10 GW"')
 ENERGY = Dimension(name="energy", canonical="MWh", example='"945 TWh"')
@@ -38,7 +42,6 @@ MONEY_PER_SHARE = Dimension(name="share price", canonical="USD/share", example='
 CAPACITY_PRICE = Dimension(name="capacity price", canonical="USD/MW/day", example='"269.92 USD/MW/day"')
 WATER_INTENSITY = Dimension(name="water per energy", canonical="L/kWh", example='"0.15 L/kWh"')
 TEMPERATURE = Dimension(name="temperature", canonical="degC", example='"45 degC"', minimum=-273.15)
-ANGLE = Dimension(name="angle", canonical="deg", example='"32.5 deg"', minimum=-180.0, maximum=180.0)
 USERS = Dimension(name="users", canonical="user", example='"900 million user"')
 MESSAGES = Dimension(name="messages", canonical="message/day", example='"3 bn message/day"')
 PEOPLE = Dimension(name="people", canonical="person", example='"7000 person"')
@@ -70,7 +73,7 @@ DIMENSIONS = (
     COMPUTE_RATE,
     MEMORY,
     BANDWIDTH,
-    ACCELERATORS,
+    ACCELERATOR_COUNT,
     PARAMETERS,
     MONEY_PER_ACCELERATOR,
     MONEY_PER_ACCELERATOR_HOUR,
@@ -81,7 +84,10 @@ DIMENSIONS = (
     CAPACITY_PRICE,
     WATER_INTENSITY,
     TEMPERATURE,
-    ANGLE,
+    RACK_COUNT,
+    RENT_PER_IT_MW,
+    GROWTH,
+    DURATION_SECONDS,
     USERS,
     MESSAGES,
     PEOPLE,

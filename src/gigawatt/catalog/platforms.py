@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from gigawatt.catalog.dimensions import ACCELERATORS, BANDWIDTH, COMPUTE_RATE, MEMORY
+from gigawatt.catalog.dimensions import BANDWIDTH, COMPUTE_RATE, MEMORY
 from gigawatt.catalog.quantities import Cited, evidences, published, quantity
 from gigawatt.catalog.records import Catalog, Figure, Record
 from gigawatt.catalog.schema import PlatformTable
 from gigawatt.entities.hardware import Accelerator, Platform, Precision
 from gigawatt.errors import CatalogError
 from gigawatt.provenance import Grade
-from gigawatt.units import DEVICE_POWER
+from gigawatt.units import ACCELERATOR_COUNT, DEVICE_POWER
 
 NEEDED = (
     "accelerators-per-system",
@@ -32,14 +32,14 @@ def platform(catalog: Catalog, platform_id: str) -> Cited[Platform]:
     peaks = dict(_dense_peaks(record))
     figures = {key: record.figures[key] for key in NEEDED if published(record.figures.get(key))}
     _refuse_gaps(record, figures, peaks)
-    count = round(quantity(figures["accelerators-per-system"], ACCELERATORS))
+    count = round(quantity(figures["accelerators-per-system"], ACCELERATOR_COUNT))
     item = Platform(
         id=record.id,
         name=record.name,
         vendor=_details(record).vendor.lower(),
         accelerator=_accelerator(figures, peaks),
         accelerators_per_rack_count=count,
-        scale_up_domain_count=round(quantity(figures["scale-up-domain"], ACCELERATORS)),
+        scale_up_domain_count=round(quantity(figures["scale-up-domain"], ACCELERATOR_COUNT)),
         rack_power_w=quantity(figures["system-power-max"], DEVICE_POWER),
         measured=_details(record).measured,
     )
