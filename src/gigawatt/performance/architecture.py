@@ -1,0 +1,292 @@
+"""A transformer seen as the work it asks for: matrices, attention cores, cached values.
+
+Every other module of this stage reads a model only through these nouns, so a new kind of layer is added here once.
+Sizes are counts of values; bytes appear where a precision is known, FLOP in `flops`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from gigawatt.entities.workload import DenseFeedForward, GroupedQueryAttention, LatentAttention, MixtureOfExperts, Model
+from gigawatt.timeline import FloatArray
+
+
+class Split(StrEnum):
+    """How tensor parallelism cuts a weight matrix (Shoeybi et al., 2019, Megatron-LM, section 3)."""
+
+    COLUMNS = "columns"
+    ROWS = "rows"
+    WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """One weight matrix: every token's `input_dim` values become `output_dim` values."""
+
+    name: str
+    output_dim: int
+    input_dim: int
+    split: Split
+
+    @property
+    def parameters_count(self) -> int:
+        """Weights of the matrix."""
+        return self.output_dim * self.input_dim
+
+    def local_output_dim(self, tensor_count: FloatArray) -> FloatArray:
+        """Columns that one tensor-parallel rank computes."""
+        return self.output_dim / tensor_count if self.split is Split.COLUMNS else self.output_dim + 0.0 * tensor_count
+
+    def local_input_dim(self, tensor_count: FloatArray) -> FloatArray:
+        """Rows of the matrix that one tensor-parallel rank holds."""
+        return self.input_dim / tensor_count if self.split is Split.ROWS else self.input_dim + 0.0 * tensor_count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionCore:
+    """What remains of attention without its projections: scores and weighted sums.
+
+    Each of `heads_count` heads takes a dot product of `score_dim` and a sum of `value_dim` per query and context
+    token. A context token holds `cached_values_count` values in all; tensor parallelism divides them over at most
+    `cache_shards_limit_count` ranks and copies them beyond.
+    """
+
+    heads_count: int
+    score_dim: int
+    value_dim: int
+    cached_values_count: int
+    cache_shards_limit_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertLayer:
+    """The routed part of a mixture-of-experts layer; the shared experts are ordinary projections."""
+
+    experts_count: int
+    top_k_count: int
+    projections: tuple[Projection, ...]
+
+    @property
+    def expert_parameters_count(self) -> int:
+        """Weights of one routed expert."""
+        return sum(matrix.parameters_count for matrix in self.projections)
+
+
+def attention_projections(model: Model) -> tuple[Projection, ...]:
+    """The weight matrices of one layer's attention.
+
+    Latent attention as in DeepSeek-V2 (2024), section 2.1; absorbing the key-value up-projection into the query and
+    output sides while decoding leaves both the weights and their FLOP per token as they are.
+    """
+    hidden, attention = model.hidden_dim, model.attention
+    if isinstance(attention, GroupedQueryAttention):
+        fused = (attention.heads_count + 2 * attention.kv_heads_count) * attention.head_dim
+        return (
+            Projection(name="query-key-value", output_dim=fused, input_dim=hidden, split=Split.COLUMNS),
+            _output_projection(hidden, attention.heads_count * attention.head_dim),
+        )
+    compressed = attention.kv_lora_rank + attention.qk_rope_head_dim
+    keys_values = attention.heads_count * (attention.qk_nope_head_dim + attention.v_head_dim)
+    return (
+        *_query_projections(hidden, attention),
+        Projection(name="key-value down", output_dim=compressed, input_dim=hidden, split=Split.WHOLE),
+        Projection(name="key-value up", output_dim=keys_values, input_dim=attention.kv_lora_rank, split=Split.COLUMNS),
+        _output_projection(hidden, attention.heads_count * attention.v_head_dim),
+    )
+
+
+def _output_projection(hidden_dim: int, width: int) -> Projection:
+    return Projection(name="attention output", output_dim=hidden_dim, input_dim=width, split=Split.ROWS)
+
+
+def _query_projections(hidden_dim: int, attention: LatentAttention) -> tuple[Projection, ...]:
+    queries = attention.heads_count * (attention.qk_nope_head_dim + attention.qk_rope_head_dim)
+    if attention.q_lora_rank == 0:
+        return (Projection(name="query", output_dim=queries, input_dim=hidden_dim, split=Split.COLUMNS),)
+    return (
+        Projection(name="query down", output_dim=attention.q_lora_rank, input_dim=hidden_dim, split=Split.WHOLE),
+        Projection(name="query up", output_dim=queries, input_dim=attention.q_lora_rank, split=Split.COLUMNS),
+    )
+
+
+def prefill_core(model: Model) -> AttentionCore:
+    """Attention over a whole sequence, with keys and values written out per head group."""
+    attention = model.attention
+    if isinstance(attention, GroupedQueryAttention):
+        return _grouped_core(attention)
+    score_dim = attention.qk_nope_head_dim + attention.qk_rope_head_dim
+    return AttentionCore(
+        heads_count=attention.heads_count,
+        score_dim=score_dim,
+        value_dim=attention.v_head_dim,
+        cached_values_count=attention.heads_count * (score_dim + attention.v_head_dim),
+        cache_shards_limit_count=attention.heads_count,
+    )
+
+
+def decode_core(model: Model) -> AttentionCore:
+    """Attention of new tokens over the cache as it is stored.
+
+    Latent attention works on the compressed vector itself (DeepSeek-V2, 2024, section 2.1.2), one for all heads, so
+    every tensor-parallel rank keeps a copy.
+    """
+    attention = model.attention
+    if isinstance(attention, GroupedQueryAttention):
+        return _grouped_core(attention)
+    compressed = attention.kv_lora_rank + attention.qk_rope_head_dim
+    return AttentionCore(
+        heads_count=attention.heads_count,
+        score_dim=compressed,
+        value_dim=attention.kv_lora_rank,
+        cached_values_count=compressed,
+        cache_shards_limit_count=1,
+    )
+
+
+def _grouped_core(attention: GroupedQueryAttention) -> AttentionCore:
+    return AttentionCore(
+        heads_count=attention.heads_count,
+        score_dim=attention.head_dim,
+        value_dim=attention.head_dim,
+        cached_values_count=2 * attention.kv_heads_count * attention.head_dim,
+        cache_shards_limit_count=attention.kv_heads_count,
+    )
+
+
+def _feed_forward(hidden_dim: int, ffn_dim: int, *, gated: bool, name: str) -> tuple[Projection, ...]:
+    widened = 2 * ffn_dim if gated else ffn_dim
+    return (
+        Projection(name=f"{name} up", output_dim=widened, input_dim=hidden_dim, split=Split.COLUMNS),
+        Projection(name=f"{name} down", output_dim=hidden_dim, input_dim=ffn_dim, split=Split.ROWS),
+    )
+
+
+def dense_layers_count(model: Model) -> int:
+    """Layers whose feed-forward block is dense."""
+    return model.layers_count - expert_layers_count(model)
+
+
+def expert_layers_count(model: Model) -> int:
+    """Layers that have routed experts."""
+    block = model.feed_forward
+    if isinstance(block, DenseFeedForward):
+        return 0
+    return (model.layers_count - block.first_dense_layers_count) // block.moe_layer_interval
+
+
+def dense_projections(model: Model) -> tuple[Projection, ...]:
+    """The weight matrices of a dense feed-forward block."""
+    block = model.feed_forward
+    width = block.ffn_dim if isinstance(block, DenseFeedForward) else block.dense_ffn_dim
+    return _feed_forward(model.hidden_dim, width, gated=block.gated, name="feed-forward")
+
+
+def expert_side_projections(model: Model) -> tuple[Projection, ...]:
+    """What every token passes in a mixture-of-experts layer: the router and the shared experts; empty when dense."""
+    block = model.feed_forward
+    if isinstance(block, DenseFeedForward):
+        return ()
+    router = Projection(
+        name="router", output_dim=block.routed_experts_count, input_dim=model.hidden_dim, split=Split.WHOLE
+    )
+    width = block.shared_experts_count * block.shared_ffn_dim
+    shared = _feed_forward(model.hidden_dim, width, gated=block.gated, name="shared expert") if width else ()
+    return (router, *shared)
+
+
+def expert_layer(model: Model) -> ExpertLayer | None:
+    """The routed experts of one layer, or None for a dense model."""
+    block = model.feed_forward
+    if isinstance(block, DenseFeedForward):
+        return None
+    return ExpertLayer(
+        experts_count=block.routed_experts_count,
+        top_k_count=block.top_k_count,
+        projections=_feed_forward(model.hidden_dim, block.expert_ffn_dim, gated=block.gated, name="expert"),
+    )
+
+
+def head_projection(model: Model) -> Projection:
+    """The language-model head."""
+    return Projection(
+        name="language-model head", output_dim=model.vocabulary_count, input_dim=model.hidden_dim, split=Split.COLUMNS
+    )
+
+
+def shared_parameters_count(model: Model) -> int:
+    """Weights of all layers that every token passes: attention, dense blocks, routers, shared experts, norms."""
+    attention = _sum(attention_projections(model))
+    dense = dense_layers_count(model) * _sum(dense_projections(model))
+    beside_experts = expert_layers_count(model) * _sum(expert_side_projections(model))
+    norms = 2 * model.hidden_dim
+    return model.layers_count * (attention + norms) + dense + beside_experts
+
+
+def routed_parameters_count(model: Model) -> int:
+    """Weights of all routed experts of all layers."""
+    experts = expert_layer(model)
+    if experts is None:
+        return 0
+    return expert_layers_count(model) * experts.experts_count * experts.expert_parameters_count
+
+
+def embedding_parameters_count(model: Model) -> int:
+    """Weights of one vocabulary matrix; a model with untied embeddings has two."""
+    return model.vocabulary_count * model.hidden_dim
+
+
+def parameters_count(model: Model) -> int:
+    """Weights counted from the dimensions, to set beside the published count."""
+    matrices = 1 if model.tied_embeddings else 2
+    return (
+        shared_parameters_count(model) + routed_parameters_count(model) + matrices * embedding_parameters_count(model)
+    )
+
+
+def _sum(projections: tuple[Projection, ...]) -> int:
+    return sum(matrix.parameters_count for matrix in projections)
+
+
+def mean_ffn_dim(model: Model) -> float:
+    """Width of the feed-forward blocks that one token passes, mean over the layers; top-k experts count k times."""
+    block = model.feed_forward
+    if isinstance(block, DenseFeedForward):
+        return float(block.ffn_dim)
+    dense = dense_layers_count(model) * block.dense_ffn_dim
+    return (dense + expert_layers_count(model) * _expert_width(block)) / model.layers_count
+
+
+def mean_ffn_copies_count(model: Model) -> float:
+    """Copies of a token that enter feed-forward blocks, mean over the layers: one, or one per expert visited."""
+    block = model.feed_forward
+    if isinstance(block, DenseFeedForward):
+        return 1.0
+    visited = block.top_k_count + min(block.shared_experts_count, 1)
+    return (dense_layers_count(model) + expert_layers_count(model) * visited) / model.layers_count
+
+
+def _expert_width(block: MixtureOfExperts) -> int:
+    return block.top_k_count * block.expert_ffn_dim + block.shared_experts_count * block.shared_ffn_dim
+
+
+def elementwise_values_per_token(model: Model) -> float:
+    """Values that one token's norms, residual sums and activation functions read and write in one layer, mean.
+
+    Two norms read and write the hidden state, two sums read two and write one; an activation function reads its input
+    (two for a gated block) and writes its output.
+    """
+    hidden = (2 * 2 + 2 * 3) * model.hidden_dim
+    return hidden + (3 if model.feed_forward.gated else 2) * mean_ffn_dim(model)
+
+
+def tensor_parallel_exchanges_count(model: Model) -> int:
+    """Blocks of all layers whose result tensor parallelism must sum: attention, dense blocks and shared experts."""
+    shared = expert_layers_count(model) if len(expert_side_projections(model)) > 1 else 0
+    return model.layers_count + dense_layers_count(model) + shared
+
+
+def visited_ranks_count(experts: ExpertLayer, *, ep_count: FloatArray) -> FloatArray:
+    """Distinct ranks that a token's top-k experts lie on when experts are drawn evenly: e (1 - (1 - 1/e)^k)."""
+    return np.asarray(ep_count * (1.0 - (1.0 - 1.0 / ep_count) ** experts.top_k_count), dtype=np.float64)

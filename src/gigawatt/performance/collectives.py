@@ -1,0 +1,80 @@
+"""Time of collective operations from link bandwidth and start-up time.
+
+The alpha-beta model of Thakur, Rabenseifner and Gropp (2005), "Optimization of collective communication operations in
+MPICH", sections 3 and 4, on a machine of two levels: inside a scale-up domain every peer is one hop away over a
+switch, between domains every accelerator has its own link. Ranks of a group lie `stride_count` accelerators apart;
+the part of a group inside one domain works first, then each of its members exchanges its own share with its peers in
+the other domains. All functions broadcast over arrays.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.timeline import FloatArray
+
+Reals = FloatArray | float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """What connects accelerators: achieved bandwidth of one accelerator in one direction, and start-up time."""
+
+    scale_up_bytes_per_s: float
+    scale_out_bytes_per_s: float
+    startup_s: float
+    scale_up_domain_count: int
+
+
+def local_ranks_count(links: Links, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+    """Ranks of a group that share one scale-up domain."""
+    inside = np.maximum(np.floor(links.scale_up_domain_count / np.asarray(stride_count, dtype=np.float64)), 1.0)
+    return np.minimum(inside, ranks_count)
+
+
+def reduce_scatter_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+    """Time after which each of p ranks holds its p-th of the sum of `volume_bytes`.
+
+    Direct exchange inside a domain of g ranks: one start-up and (g - 1)/g of the volume. Recursive halving between
+    p/g domains: lg(p/g) start-ups and (p/g - 1)/(p/g) of the g-th that each rank holds by then.
+    """
+    local = local_ranks_count(links, ranks_count=ranks_count, stride_count=stride_count)
+    domains = ranks_count / local
+    inside = links.startup_s + volume_bytes * (1.0 - 1.0 / local) / links.scale_up_bytes_per_s
+    steps = np.ceil(np.log2(domains))
+    between = links.startup_s * steps + volume_bytes / local * (1.0 - 1.0 / domains) / links.scale_out_bytes_per_s
+    return np.where(local > 1.0, inside, 0.0) + np.where(domains > 1.0, between, 0.0)
+
+
+def all_gather_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+    """Time after which every rank holds all of `volume_bytes`, of which each brought its share.
+
+    A reduce-scatter backwards (Thakur et al., 2005, section 4.1).
+    """
+    return reduce_scatter_s(links, volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+
+
+def all_reduce_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+    """Time after which every rank holds the sum of `volume_bytes`: reduce-scatter, then all-gather (Rabenseifner)."""
+    scatter = reduce_scatter_s(links, volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+    gather = all_gather_s(links, volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+    return scatter + gather
+
+
+def all_to_all_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+    """Time in which each rank sends `volume_bytes` in equal parts to all ranks, itself included.
+
+    Both kinds of link carry their part at the same time; each kind in use costs one start-up.
+    """
+    local = local_ranks_count(links, ranks_count=ranks_count, stride_count=stride_count)
+    inside = volume_bytes * (local - 1.0) / ranks_count / links.scale_up_bytes_per_s
+    between = volume_bytes * (ranks_count - local) / ranks_count / links.scale_out_bytes_per_s
+    kinds = np.where(local > 1.0, 1.0, 0.0) + np.where(ranks_count > local, 1.0, 0.0)
+    return np.asarray(links.startup_s * kinds + np.maximum(inside, between), dtype=np.float64)
+
+
+def point_to_point_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+    """Time in which a rank of a chain sends `volume_bytes` to the next, over the slowest link of the chain."""
+    local = local_ranks_count(links, ranks_count=ranks_count, stride_count=stride_count)
+    bandwidth = np.where(np.asarray(ranks_count) > local, links.scale_out_bytes_per_s, links.scale_up_bytes_per_s)
+    return np.where(np.asarray(ranks_count) > 1.0, links.startup_s + volume_bytes / bandwidth, 0.0)
