@@ -100,6 +100,7 @@ class Dimension:
 FACILITY_POWER = Dimension(name="facility power", canonical="MW_facility", example='"1.2 GW facility"')
 IT_POWER = Dimension(name="IT power", canonical="MW_IT", example='"824 MW IT"')
 GRID_POWER = Dimension(name="grid power", canonical="MW_grid", example='"660 MW grid"')
+YEARLY_SHARE = Dimension(name="yearly share", canonical="1/year", example='"3 percent/year"', maximum=1.0)
 DEVICE_POWER = Dimension(name="device power", canonical="W", example='"1200 W"', exclusive=True)
 ENERGY_PRICE = Dimension(name="energy price", canonical="USD/MWh", example='"52 USD/MWh"')
 MONEY = Dimension(name="money", canonical="USD", example='"10 bn USD"')

@@ -71,3 +71,18 @@ def _twin(item: object, items: list[object], position: int) -> object:
     if name:
         return next((other for other in items if identity(other) == name), None)
     return items[position] if position < len(items) else None
+
+
+def address(steps: Sequence[Step], document: object) -> str:
+    """The steps with ids in place of positions, as `--set` takes them: `site.abilene.power[0].facility`."""
+    text = ""
+    here = document
+    for step in steps:
+        if isinstance(step, int):
+            here = here[step] if isinstance(here, list) and step < len(here) else None
+            name = identity(here)
+            text += f".{name}" if name else f"[{step}]"
+        else:
+            here = here.get(step) if isinstance(here, dict) else None
+            text += f".{step}" if text else step
+    return text

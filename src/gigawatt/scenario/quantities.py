@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator, WithJsonSchema
 
 from gigawatt import units
+from gigawatt.catalog import dimensions
 from gigawatt.errors import QuantityError
 from gigawatt.scenario.refusals import RefusedError, quoted
 from gigawatt.units import Dimension
@@ -119,10 +120,14 @@ Accelerators = Annotated[Stated, *_quantity(units.ACCELERATOR_COUNT)]
 FractionText = Annotated[Stated, *_quantity(units.FRACTION)]
 RatioText = Annotated[Stated, *_quantity(units.RATIO)]
 YearlyGrowth = Annotated[Stated, *_quantity(units.GROWTH)]
+YearlyShare = Annotated[Stated, *_quantity(units.YEARLY_SHARE)]
 RackPrice = Annotated[Stated, *_quantity(units.MONEY_PER_RACK)]
 FacilityCost = Annotated[Stated, *_quantity(units.MONEY_PER_FACILITY_MW)]
 ItRent = Annotated[Stated, *_quantity(units.RENT_PER_IT_MW)]
 FacilityRent = Annotated[Stated, *_quantity(units.RENT_PER_FACILITY_MW)]
+ComputeRate = Annotated[Stated, *_quantity(dimensions.COMPUTE_RATE)]
+Memory = Annotated[Stated, *_quantity(dimensions.MEMORY)]
+Bandwidth = Annotated[Stated, *_quantity(dimensions.BANDWIDTH)]
 Latitude = Annotated[Stated, *_quantity(units.LATITUDE)]
 Longitude = Annotated[Stated, *_quantity(units.LONGITUDE)]
 

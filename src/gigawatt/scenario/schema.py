@@ -68,7 +68,7 @@ class LeasedTable(Table):
     kind: Literal["leased"]
     lessor: q.Identifier | None = None
     rent: q.ItRent | None = None
-    escalator: q.YearlyGrowth | None = None
+    escalator: q.YearlyShare | None = None
 
 
 class CloudTable(Table):
@@ -122,7 +122,10 @@ class SupplyStepTable(Table):
 
 
 class PlatformTable(Table):
-    """A platform of the catalogue as offered to the programme; figures given here stand in for the catalogue's."""
+    """A platform of the catalogue as offered to the programme; figures given here stand in for the catalogue's.
+
+    Link bandwidths given here count one direction; rates are dense.
+    """
 
     id: Annotated[q.Identifier, Shown('"vr-nvl72"')]
     vendor: q.Identifier | None = None
@@ -135,6 +138,15 @@ class PlatformTable(Table):
     deposit: q.FractionText | None = None
     block: q.Racks | None = None
     rack_power: q.DevicePower | None = None
+    accelerators: q.Accelerators | None = None
+    scale_up_domain: q.Accelerators | None = None
+    memory: q.Memory | None = None
+    memory_bandwidth: q.Bandwidth | None = None
+    scale_up_bandwidth: q.Bandwidth | None = None
+    scale_out_bandwidth: q.Bandwidth | None = None
+    peak_dense_bf16: q.ComputeRate | None = None
+    peak_dense_fp8: q.ComputeRate | None = None
+    peak_dense_fp4: q.ComputeRate | None = None
 
 
 class GrowthTable(Table):
@@ -290,8 +302,8 @@ class CostsTable(Table):
     grid: q.FacilityCost | None = None
     network: q.FacilityCost | None = None
     storage: q.FacilityCost | None = None
-    facility_operation: q.YearlyGrowth | None = None
-    systems_operation: q.YearlyGrowth | None = None
+    facility_operation: q.YearlyShare | None = None
+    systems_operation: q.YearlyShare | None = None
 
 
 class FractionRange(Table):

@@ -1,0 +1,147 @@
+"""Platforms of the catalogue as offered to the programme; what the scenario states stands in for published figures."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from gigawatt.catalog import Catalog, Figure, Record, platform
+from gigawatt.catalog.items import PlatformTable as CatalogPlatform
+from gigawatt.catalog.quantities import published
+from gigawatt.entities.hardware import Offer, Platform, SupplyStep
+from gigawatt.errors import CatalogError
+from gigawatt.provenance import Grade
+from gigawatt.scenario.checks import rising_dates, unique_ids
+from gigawatt.scenario.desk import Desk
+from gigawatt.scenario.quantities import Stated
+from gigawatt.scenario.schema import PlatformTable
+from gigawatt.units import DURATION_MONTHS, FRACTION, MONEY_PER_RACK, RACK_COUNT
+
+PRICE_FIGURES: Final = ("street-price", "list-price")
+ONE_WAY: Final = "each way"
+FIGURE_OF_KEY: Final[Mapping[str, str]] = {
+    "rack_power": "system-power-max",
+    "accelerators": "accelerators-per-system",
+    "scale_up_domain": "scale-up-domain",
+    "memory": "hbm-capacity",
+    "memory_bandwidth": "hbm-bandwidth",
+    "scale_up_bandwidth": "scale-up-bandwidth",
+    "scale_out_bandwidth": "scale-out-bandwidth",
+    "peak_dense_bf16": "peak-dense-bf16",
+    "peak_dense_fp8": "peak-dense-fp8",
+    "peak_dense_fp4": "peak-dense-fp4",
+}
+
+
+def offers(desk: Desk) -> tuple[Offer, ...]:
+    """All platforms the programme can buy, in the order of the scenario."""
+    tables = desk.scenario.document.platforms
+    unique_ids(desk.scenario, [table.id for table in tables], key="platform")
+    return tuple(_offer(desk, table, index) for index, table in enumerate(tables))
+
+
+def _offer(desk: Desk, table: PlatformTable, index: int) -> Offer:
+    at = ("platform", index)
+    record = desk.placed(lambda: desk.catalog.record("platforms", table.id), *at, "id")
+    block = desk.number_or(table.block, *at, "block", default="assumptions/offer/block", dimension=RACK_COUNT)
+    return Offer(
+        platform=_platform(desk, table, index, record=record),
+        vendor=desk.party(table.vendor, *at, "vendor", default=_vendor(record)),
+        price_usd_per_rack=_price(desk, table, index, record=record),
+        supply=_supply(desk, table, index),
+        lead_months=desk.months_or(
+            table.lead, *at, "lead", default="assumptions/offer/lead", dimension=DURATION_MONTHS
+        ),
+        life_months=desk.months_or(
+            table.life, *at, "life", default="assumptions/offer/life", dimension=DURATION_MONTHS
+        ),
+        deposit_fraction=desk.number_or(
+            table.deposit, *at, "deposit", default="assumptions/offer/deposit", dimension=FRACTION
+        ),
+        block_racks_count=round(block) if table.block is None else desk.whole(block, table.block, *at, "block"),
+    )
+
+
+def _vendor(record: Record) -> str:
+    return record.details.vendor if isinstance(record.details, CatalogPlatform) else record.id
+
+
+def _platform(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> Platform:
+    supplied = _supplied(desk, table, index, record=record)
+    catalog = _with_figures(desk.catalog, record, supplied)
+    try:
+        cited = platform(catalog, record.id)
+    except CatalogError as error:
+        raise CatalogError(
+            where=f"{desk.scenario.place('platform', index)} -> {error.where}",
+            found=error.found,
+            expected=error.expected,
+            fix=f"State {_lacking(catalog, record)} in this [[platform]], or choose another platform.",
+        ) from error
+    desk.cite(*(entry for entry in cited.evidence if not entry.key.startswith("scenario/")))
+    return cited.item
+
+
+def _supplied(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> dict[str, Figure]:
+    stated: dict[str, Stated | None] = {key: getattr(table, key) for key in FIGURE_OF_KEY}
+    return {
+        FIGURE_OF_KEY[key]: _figure(desk, value, index, key=key, record=record)
+        for key, value in stated.items()
+        if value is not None
+    }
+
+
+def _figure(desk: Desk, stated: Stated, index: int, *, key: str, record: Record) -> Figure:
+    at = ("platform", index, key)
+    value = desk.number(stated, *at)
+    if stated.reference:
+        return desk.catalog.figure(stated.reference)
+    return Figure(
+        key=f"scenario/platform.{record.id}.{key}",
+        text=stated.text,
+        value=value,
+        unit=stated.dimension.canonical,
+        grade=Grade.ASSUMED,
+        sources=(),
+        as_of="",
+        direction=ONE_WAY,
+    )
+
+
+def _with_figures(catalog: Catalog, record: Record, figures: Mapping[str, Figure]) -> Catalog:
+    if not figures:
+        return catalog
+    completed = replace(record, figures={**record.figures, **figures})
+    platforms = {**catalog.records["platforms"], record.id: completed}
+    return replace(catalog, records={**catalog.records, "platforms": platforms})
+
+
+def _lacking(catalog: Catalog, record: Record) -> str:
+    figures = catalog.record("platforms", record.id).figures
+    peaks = [key for key in FIGURE_OF_KEY if key.startswith("peak_dense")]
+    lacking = [key for key, name in FIGURE_OF_KEY.items() if key not in peaks and not published(figures.get(name))]
+    if not any(published(figures.get(FIGURE_OF_KEY[key])) for key in peaks):
+        lacking.append("peak_dense_bf16")
+    return ", ".join(lacking) or "the figures with their direction"
+
+
+def _price(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> float:
+    at = ("platform", index, "price")
+    names = [name for name in PRICE_FIGURES if published(record.figures.get(name))]
+    if table.price is None and not names:
+        raise desk.refuse(
+            *at,
+            found=f"no price, and no published price of {record.id}",
+            expected=MONEY_PER_RACK.name,
+            fix=f"State it like price = {MONEY_PER_RACK.example}.",
+        )
+    default = f"platforms/{record.id}/{names[0]}" if names else ""
+    return desk.number_or(table.price, *at, default=default, dimension=MONEY_PER_RACK)
+
+
+def _supply(desk: Desk, table: PlatformTable, index: int) -> tuple[SupplyStep, ...]:
+    at = ("platform", index, "supply")
+    rising_dates(desk.scenario, [step.start for step in table.supply], *at)
+    return tuple(
+        SupplyStep(start=step.start, racks_per_month=desk.number(step.rate, *at, position, "rate"))
+        for position, step in enumerate(table.supply)
+    )

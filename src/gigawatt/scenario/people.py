@@ -1,0 +1,50 @@
+"""Who takes part: the parties a scenario declares, and those its entries bring with them."""
+
+from collections.abc import Iterator
+
+from gigawatt.entities.capital import Contract, Party, PartyRole, ResidualGuarantee
+from gigawatt.entities.hardware import Offer
+from gigawatt.entities.site import Cloud, Leased, Owned, Site
+from gigawatt.scenario.checks import unique_ids
+from gigawatt.scenario.contracts import Setting
+from gigawatt.scenario.desk import Desk
+
+
+def parties(
+    desk: Desk, setting: Setting, *, customers: str, offers: tuple[Offer, ...], contracts: tuple[Contract, ...]
+) -> tuple[Party, ...]:
+    """All parties, each with the roles it states and those it plays."""
+    declared = desk.scenario.document.parties
+    unique_ids(desk.scenario, [party.id for party in declared], key="party")
+    names = {party.id: party.name for party in declared} | dict(desk.introduced)
+    roles: dict[str, list[PartyRole]] = {party.id: list(party.roles) for party in declared}
+    played = (
+        (setting.programme, PartyRole.PROGRAMME),
+        *((offer.vendor, PartyRole.VENDOR) for offer in offers),
+        *(pair for site in setting.sites for pair in _site_roles(site)),
+        *(pair for contract in contracts for pair in _contract_roles(contract)),
+        (customers, PartyRole.CUSTOMERS),
+    )
+    for name, role in played:
+        known = roles.setdefault(name, [])
+        if role not in known:
+            known.append(role)
+    return tuple(Party(id=name, name=names[name], roles=tuple(played)) for name, played in roles.items())
+
+
+def _site_roles(site: Site) -> Iterator[tuple[str, PartyRole]]:
+    yield site.utility, PartyRole.UTILITY
+    match site.ownership:
+        case Owned(builder=builder):
+            yield builder, PartyRole.BUILDER
+        case Leased(lessor=lessor):
+            yield lessor, PartyRole.SITE_PARTNER
+        case Cloud(provider=provider):
+            yield provider, PartyRole.SITE_PARTNER
+
+
+def _contract_roles(contract: Contract) -> Iterator[tuple[str, PartyRole]]:
+    if isinstance(contract, ResidualGuarantee):
+        yield contract.lessor, PartyRole.SITE_PARTNER
+    else:
+        yield contract.investor, PartyRole.INVESTOR

@@ -1,0 +1,210 @@
+"""From what a person wrote to what the stages need: nouns only, every figure with its evidence."""
+
+from gigawatt.catalog import Catalog
+from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions
+from gigawatt.entities.capital import Treasury
+from gigawatt.entities.stages import Inputs, Objective, SolverSettings
+from gigawatt.provenance import Ledger
+from gigawatt.scenario.contracts import Setting, contracts, cost_book, targets
+from gigawatt.scenario.desk import Desk
+from gigawatt.scenario.estate import sites
+from gigawatt.scenario.loading import Scenario
+from gigawatt.scenario.offers import offers
+from gigawatt.scenario.paths import months_between
+from gigawatt.scenario.people import parties
+from gigawatt.scenario.schema import Period, ProgrammeTable
+from gigawatt.scenario.workloads import runs, services
+from gigawatt.timeline import Calendar
+from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION, MONTHS_PER_YEAR, RATIO
+
+MONTHS_PER_PERIOD = {Period.MONTH: 1, Period.QUARTER: 3}
+LONGEST_YEARS = 50
+
+
+def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
+    """The scenario with everything looked up, completed and checked.
+
+    Raises a ScenarioError where entries contradict each other, and a CatalogError where the catalogue lacks a
+    figure that the scenario does not supply.
+    """
+    desk = Desk(scenario, catalog)
+    programme = scenario.document.programme
+    calendar = _calendar(desk, programme)
+    offered = offers(desk)
+    platforms = tuple(offer.platform.id for offer in offered)
+    estate = sites(desk, platforms=platforms)
+    principal = desk.party(programme.party, "programme", "party", default=programme.name)
+    customers = desk.party(programme.customers, "programme", "customers", default="Customers")
+    setting = Setting(programme=principal, calendar=calendar, sites=estate, platforms=platforms)
+    agreements = contracts(desk, setting)
+    return Inputs(
+        name=scenario.name,
+        title=scenario.title,
+        programme=principal,
+        customers=customers,
+        calendar=calendar,
+        objective=_objective(desk, programme),
+        discount_rate_fraction=desk.number_or(
+            programme.discount_rate,
+            "programme",
+            "discount_rate",
+            default="assumptions/finance/discount-rate",
+            dimension=FRACTION,
+        ),
+        offers=offered,
+        sites=estate,
+        services=services(desk, calendar=calendar),
+        runs=runs(desk, calendar=calendar),
+        parties=parties(desk, setting, customers=customers, offers=offered, contracts=agreements),
+        contracts=agreements,
+        targets=targets(desk, setting),
+        treasury=_treasury(desk, programme),
+        costs=cost_book(desk),
+        efficiency=_efficiency(desk),
+        operation=_operation(desk),
+        solver=_solver(desk),
+        ledger=Ledger().merged(*desk.entries),
+    )
+
+
+def _calendar(desk: Desk, programme: ProgrammeTable) -> Calendar:
+    period = Period(
+        desk.choose(programme.period, "programme", "period", default=Period.QUARTER, note="plans decide by the quarter")
+    )
+    calendar = Calendar(
+        start=programme.start,
+        month_count=_month_count(desk, programme),
+        months_per_period=MONTHS_PER_PERIOD[period],
+    )
+    if calendar.month_count % calendar.months_per_period:
+        raise desk.refuse(
+            "programme",
+            "months" if programme.end is None else "end",
+            found=f"{calendar.month_count} months",
+            expected=f"a multiple of {calendar.months_per_period} months, because the period is a {period}",
+            fix='Move the end, or write period = "month".',
+        )
+    return calendar
+
+
+def _month_count(desk: Desk, programme: ProgrammeTable) -> int:
+    if (programme.end is None) == (programme.months is None):
+        raise desk.refuse(
+            "programme",
+            found="neither end nor months" if programme.end is None else "both end and months",
+            expected="one of the two",
+            fix='Write end = "2033-12", the last month, or months = 96.',
+        )
+    count = programme.months or 0 if programme.end is None else months_between(programme.start, programme.end) + 1
+    if not 1 <= count <= LONGEST_YEARS * MONTHS_PER_YEAR:
+        raise desk.refuse(
+            "programme",
+            "months" if programme.end is None else "end",
+            found=f"{count} months",
+            expected=f"1 to {LONGEST_YEARS * MONTHS_PER_YEAR} months from the start {programme.start.isoformat()[:7]}",
+            fix="Move the end behind the start.",
+        )
+    return count
+
+
+def _objective(desk: Desk, programme: ProgrammeTable) -> Objective:
+    objective = Objective(
+        desk.choose(programme.objective, "programme", "objective", default=Objective.NPV, note="plans maximize NPV")
+    )
+    if objective is Objective.EARLIEST_TARGET and not desk.scenario.document.targets:
+        raise desk.refuse(
+            "programme",
+            "objective",
+            found=f'"{objective}" without a target',
+            expected="a target to reach",
+            fix='Add [[target]] with facility = "10 GW facility" and by = "2031-12".',
+        )
+    return objective
+
+
+def _treasury(desk: Desk, programme: ProgrammeTable) -> Treasury:
+    opening_usd = desk.number(programme.opening_cash, "programme", "opening_cash")
+    if programme.minimum_cash is None:
+        desk.choose(None, "programme", "minimum_cash", default="0 USD", note="cash never falls below zero")
+        return Treasury(opening_cash_usd=opening_usd, minimum_cash_usd=0.0)
+    minimum_usd = desk.number(programme.minimum_cash, "programme", "minimum_cash")
+    if minimum_usd > opening_usd:
+        raise desk.refuse(
+            "programme",
+            "minimum_cash",
+            found=f'"{programme.minimum_cash.text}"',
+            expected=f'at most the opening cash, "{programme.opening_cash.text}"',
+            fix="Lower the minimum or raise the opening cash.",
+        )
+    return Treasury(opening_cash_usd=opening_usd, minimum_cash_usd=minimum_usd)
+
+
+def _efficiency(desk: Desk) -> KernelEfficiency:
+    stated = desk.scenario.document.kernel_efficiency
+    at, known = "kernel_efficiency", "assumptions/kernel-efficiency"
+    return KernelEfficiency(
+        gemm=desk.range_or(stated.gemm, at, "gemm", default=f"{known}/gemm", dimension=FRACTION),
+        attention=desk.range_or(stated.attention, at, "attention", default=f"{known}/attention", dimension=FRACTION),
+        memory_bandwidth=desk.range_or(
+            stated.memory_bandwidth, at, "memory_bandwidth", default=f"{known}/memory-bandwidth", dimension=FRACTION
+        ),
+        scale_up_bandwidth=desk.range_or(
+            stated.scale_up_bandwidth,
+            at,
+            "scale_up_bandwidth",
+            default=f"{known}/scale-up-bandwidth",
+            dimension=FRACTION,
+        ),
+        scale_out_bandwidth=desk.range_or(
+            stated.scale_out_bandwidth,
+            at,
+            "scale_out_bandwidth",
+            default=f"{known}/scale-out-bandwidth",
+            dimension=FRACTION,
+        ),
+        launch_s=desk.range_or(stated.launch, at, "launch", default=f"{known}/launch", dimension=DURATION_SECONDS),
+    )
+
+
+def _operation(desk: Desk) -> OperationAssumptions:
+    stated = desk.scenario.document.operation
+    at, known = "operation", "assumptions/operation"
+    return OperationAssumptions(
+        availability=desk.range_or(
+            stated.availability, at, "availability", default=f"{known}/availability", dimension=FRACTION
+        ),
+        training_ettr=desk.range_or(
+            stated.training_ettr, at, "training_ettr", default=f"{known}/training-ettr", dimension=FRACTION
+        ),
+        serving_load=desk.range_or(
+            stated.serving_load, at, "serving_load", default=f"{known}/serving-load", dimension=FRACTION
+        ),
+        mean_power=desk.range_or(
+            stated.mean_power, at, "mean_power", default=f"{known}/mean-power", dimension=FRACTION
+        ),
+        fabric_power=desk.range_or(
+            stated.fabric_power, at, "fabric_power", default=f"{known}/fabric-power", dimension=FRACTION
+        ),
+        memory_usable=desk.range_or(
+            stated.memory_usable, at, "memory_usable", default=f"{known}/memory-usable", dimension=FRACTION
+        ),
+        ramp_months=desk.months_or(stated.ramp, at, "ramp", default=f"{known}/ramp", dimension=DURATION_MONTHS),
+        slip_spread=desk.range_or(
+            stated.slip_spread, at, "slip_spread", default=f"{known}/slip-spread", dimension=RATIO
+        ),
+    )
+
+
+def _solver(desk: Desk) -> SolverSettings:
+    stated = desk.scenario.document.solver
+    known = "assumptions/finance"
+    return SolverSettings(
+        gap_fraction=desk.number_or(stated.gap, "solver", "gap", default=f"{known}/solver-gap", dimension=FRACTION),
+        time_limit_s=desk.number_or(
+            stated.time_limit,
+            "solver",
+            "time_limit",
+            default=f"{known}/solver-time-limit",
+            dimension=DURATION_SECONDS,
+        ),
+    )

@@ -1,0 +1,132 @@
+"""Services and training runs: the catalogue's models with the scenario's demand, prices and deadlines."""
+
+from datetime import date
+
+from gigawatt.catalog import model
+from gigawatt.entities.hardware import Precision
+from gigawatt.entities.workload import Model, Service, TrainingRun
+from gigawatt.scenario.checks import rising_dates, unique_ids, within_calendar
+from gigawatt.scenario.desk import Desk
+from gigawatt.scenario.paths import GrowthRate, grown, interpolated
+from gigawatt.scenario.places import Step
+from gigawatt.scenario.schema import (
+    DemandAnchors,
+    DemandGrowth,
+    PriceAnchors,
+    PriceGrowth,
+    ServiceTable,
+    TrainingTable,
+)
+from gigawatt.timeline import Calendar
+from gigawatt.units import DURATION_SECONDS, TOKEN_COUNT
+
+
+def services(desk: Desk, *, calendar: Calendar) -> tuple[Service, ...]:
+    """All services, with demand and prices for every month of the calendar."""
+    tables = desk.scenario.document.services
+    unique_ids(desk.scenario, [table.id or table.model for table in tables], key="service")
+    return tuple(_service(desk, table, index, calendar=calendar) for index, table in enumerate(tables))
+
+
+def runs(desk: Desk, *, calendar: Calendar) -> tuple[TrainingRun, ...]:
+    """All training runs, each within the calendar."""
+    tables = desk.scenario.document.runs
+    unique_ids(desk.scenario, [table.id for table in tables], key="training")
+    return tuple(_run(desk, table, index, calendar=calendar) for index, table in enumerate(tables))
+
+
+def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar) -> Service:
+    at = ("service", index)
+    known = "assumptions/service"
+    weights = _precision(desk, table.precision, *at, "precision", default=Precision.FP8)
+    return Service(
+        id=table.id or table.model,
+        model=_model(desk, table.model, *at, "model"),
+        input_tokens_count=desk.number_or(table.input, *at, "input", default=f"{known}/input", dimension=TOKEN_COUNT),
+        output_tokens_count=desk.number_or(
+            table.output, *at, "output", default=f"{known}/output", dimension=TOKEN_COUNT
+        ),
+        ttft_limit_s=desk.number_or(table.ttft, *at, "ttft", default=f"{known}/ttft", dimension=DURATION_SECONDS),
+        tpot_limit_s=desk.number_or(table.tpot, *at, "tpot", default=f"{known}/tpot", dimension=DURATION_SECONDS),
+        weight_precision=weights,
+        cache_precision=_precision(desk, table.cache_precision, *at, "cache_precision", default=Precision.FP8),
+        demand_tokens_per_month=_monthly(desk, table.demand, *at, "demand", calendar=calendar),
+        input_price_usd_per_mtoken=_monthly(desk, table.input_price, *at, "input_price", calendar=calendar),
+        output_price_usd_per_mtoken=_monthly(desk, table.output_price, *at, "output_price", calendar=calendar),
+    )
+
+
+def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) -> TrainingRun:
+    at = ("training", index)
+    if table.deadline < table.earliest:
+        raise desk.refuse(
+            *at,
+            "deadline",
+            found=f"{table.deadline.isoformat()[:7]}, before the earliest month {table.earliest.isoformat()[:7]}",
+            expected="a deadline in or after the earliest month",
+            fix="Swap the two, or move one.",
+        )
+    return TrainingRun(
+        id=table.id,
+        model=_model(desk, table.model, *at, "model"),
+        compute_flop=desk.number(table.compute, *at, "compute"),
+        earliest=within_calendar(desk.scenario, table.earliest, *at, "earliest", calendar=calendar),
+        deadline=within_calendar(desk.scenario, table.deadline, *at, "deadline", calendar=calendar),
+        precision=_precision(desk, table.precision, *at, "precision", default=Precision.BF16),
+        sequence_tokens_count=desk.whole(desk.number(table.sequence, *at, "sequence"), table.sequence, *at, "sequence"),
+        batch_tokens_count=desk.number(table.batch, *at, "batch"),
+        accelerators_count=desk.whole(
+            desk.number(table.accelerators, *at, "accelerators"), table.accelerators, *at, "accelerators"
+        ),
+    )
+
+
+def _model(desk: Desk, name: str, *steps: Step) -> Model:
+    cited = desk.placed(lambda: model(desk.catalog, name), *steps)
+    desk.cite(*cited.evidence)
+    return cited.item
+
+
+def _precision(desk: Desk, stated: Precision | None, *steps: Step, default: Precision) -> Precision:
+    note = f"{default.value} unless the scenario says otherwise"
+    return Precision(desk.choose(stated, *steps, default=default, note=note))
+
+
+def _monthly(
+    desk: Desk,
+    path: DemandGrowth | DemandAnchors | PriceGrowth | PriceAnchors,
+    *steps: Step,
+    calendar: Calendar,
+) -> dict[date, float]:
+    if isinstance(path, DemandAnchors | PriceAnchors):
+        return _anchored(desk, path, *steps, "anchors", calendar=calendar)
+    at = path.at or calendar.start
+    if at > calendar.start:
+        raise desk.refuse(
+            *steps,
+            "at",
+            found=at.isoformat()[:7],
+            expected=f"a month not after the programme's start, {calendar.start.isoformat()[:7]}",
+            fix="State an earlier month, or write the path as anchors.",
+        )
+    rising_dates(desk.scenario, [step.start for step in path.growth], *steps, "growth")
+    rates = [
+        GrowthRate(start=step.start, fraction_per_year=desk.number(step.rate, *steps, "growth", position, "rate"))
+        for position, step in enumerate(path.growth)
+    ]
+    return grown(calendar.months, value=desk.number(path.start, *steps, "start"), at=at, rates=rates)
+
+
+def _anchored(desk: Desk, path: DemandAnchors | PriceAnchors, *steps: Step, calendar: Calendar) -> dict[date, float]:
+    anchors = {}
+    for month, stated in path.anchors.items():
+        at = (*steps, month.isoformat()[:7])
+        anchors[month] = desk.number(stated, *at)
+        if anchors[month] == 0:
+            raise desk.refuse(
+                *at,
+                found=f'"{stated.text}"',
+                expected="more than zero; between anchors values change by a factor",
+                fix="Write a small amount, or leave the anchor out.",
+            )
+    return interpolated(calendar.months, anchors=anchors)
