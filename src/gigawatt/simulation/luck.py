@@ -1,0 +1,81 @@
+"""What a programme does not choose: when power comes, what racks really do, how often they are up."""
+
+from math import exp, floor
+from statistics import NormalDist
+
+import numpy as np
+import xarray as xr
+
+from gigawatt.entities.assumptions import Ranged
+from gigawatt.entities.site import Site
+from gigawatt.entities.stages import Inputs, Luck, Performance
+from gigawatt.timeline import FloatArray
+
+_P90_STANDARD_SCORE = NormalDist().inv_cdf(0.9)
+
+
+def expected_luck(inputs: Inputs) -> Luck:
+    """The luck that the plan counts on: median slips, median performance, best estimates of the operation."""
+    return Luck(
+        slip_months={site.id: _slips(site, site.slip_median_months) for site in inputs.sites},
+        performance_factor={offer.platform.id: 1.0 for offer in inputs.offers},
+        availability_fraction=inputs.operation.availability.best,
+        training_ettr_fraction=inputs.operation.training_ettr.best,
+    )
+
+
+def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Generator) -> Luck:
+    """One draw of the luck.
+
+    A site's slip is lognormal around its median, with the logarithmic spread `operation.slip_spread`; one factor
+    holds for all steps of the site, so they slip in order. A platform's performance factor is lognormal around 1 and
+    as wide as its band. Availability and ETTR are two-piece normal through their P10, best and P90, and stay in 0..1.
+    """
+    slip_scores = rng.standard_normal(len(inputs.sites))
+    performance_scores = rng.standard_normal(len(inputs.offers))
+    availability_score, ettr_score = rng.standard_normal(2)
+    spread = inputs.operation.slip_spread.best
+    return Luck(
+        slip_months={
+            site.id: _slips(site, site.slip_median_months * exp(spread * score))
+            for site, score in zip(inputs.sites, slip_scores, strict=True)
+        },
+        performance_factor={
+            offer.platform.id: exp(performance_spread(performance, platform=offer.platform.id) * score)
+            for offer, score in zip(inputs.offers, performance_scores, strict=True)
+        },
+        availability_fraction=_within(inputs.operation.availability, score=availability_score),
+        training_ettr_fraction=_within(inputs.operation.training_ettr, score=ettr_score),
+    )
+
+
+def performance_spread(performance: Performance, *, platform: str) -> float:
+    """Logarithmic standard deviation of a platform's rates, from the P10-P90 band of its services and runs.
+
+    A lognormal's P90 over its P10 is exp(2 z sigma), z = 1.2816. The mean over the pairs that can run; 0 if none can.
+    """
+    bands = [
+        performance.serving["tokens_per_s_per_rack"].sel(platform=platform),
+        performance.training["flop_per_s_per_rack"].sel(platform=platform),
+    ]
+    ratios = np.concatenate([_band_ratio(band) for band in bands])
+    known = ratios[np.isfinite(ratios) & (ratios > 0.0)]
+    if known.size == 0:
+        return 0.0
+    return float(np.mean(np.log(known))) / (2.0 * _P90_STANDARD_SCORE)
+
+
+def _band_ratio(rates: xr.DataArray) -> FloatArray:
+    high, low = rates.sel(quantile=0.9), rates.sel(quantile=0.1)
+    return np.asarray((high / low).values, dtype=np.float64).ravel()
+
+
+def _slips(site: Site, slip_months: float) -> tuple[int, ...]:
+    """The same slip for each step of the site, in whole months, halves rounded up."""
+    return (floor(slip_months + 0.5),) * len(site.power_steps)
+
+
+def _within(ranged: Ranged, *, score: float) -> float:
+    """The value at a standard score of the two-piece normal with P10, median and P90 of `ranged`, within 0..1."""
+    width = ranged.high - ranged.best if score > 0.0 else ranged.best - ranged.low
+    return min(max(ranged.best + width * score / _P90_STANDARD_SCORE, 0.0), 1.0)
