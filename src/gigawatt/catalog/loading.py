@@ -12,22 +12,18 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from gigawatt.catalog.records import Catalog, Details, Figure, Record
-from gigawatt.catalog.schema import (
-    QUANTITY,
+from gigawatt.catalog.items import (
     CensusTable,
     DealTable,
-    FigureTable,
     ModelTable,
     NotesTable,
     PlatformTable,
     SiteTable,
-    SourceTable,
-    Statement,
-    Table,
     TimelineTable,
     TopicTable,
 )
+from gigawatt.catalog.records import Catalog, Details, Figure, Record
+from gigawatt.catalog.schema import QUANTITY, FigureTable, SourceTable, Statement, Table
 from gigawatt.errors import CatalogError
 from gigawatt.provenance import Grade, Source
 

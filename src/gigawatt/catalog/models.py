@@ -1,9 +1,9 @@
 """Model architectures from the catalogue as workloads, and a recount of their weights."""
 
 from gigawatt.catalog.dimensions import PARAMETERS
+from gigawatt.catalog.items import LatentAttentionTable, MixtureOfExpertsTable, ModelTable
 from gigawatt.catalog.quantities import Cited, evidences, published, quantity
 from gigawatt.catalog.records import Catalog, Figure, Record
-from gigawatt.catalog.schema import LatentAttentionTable, MixtureOfExpertsTable, ModelTable
 from gigawatt.entities.workload import (
     DenseFeedForward,
     GroupedQueryAttention,

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from gigawatt.catalog.dimensions import BANDWIDTH, COMPUTE_RATE, MEMORY
+from gigawatt.catalog.items import PlatformTable
 from gigawatt.catalog.quantities import Cited, evidences, published, quantity
 from gigawatt.catalog.records import Catalog, Figure, Record
-from gigawatt.catalog.schema import PlatformTable
 from gigawatt.entities.hardware import Accelerator, Platform, Precision
 from gigawatt.errors import CatalogError
 from gigawatt.provenance import Grade

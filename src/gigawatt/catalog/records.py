@@ -4,14 +4,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gigawatt.catalog.schema import (
-    DealTable,
-    ModelTable,
-    NotesTable,
-    PlatformTable,
-    SiteTable,
-    TopicTable,
-)
+from gigawatt.catalog.items import DealTable, ModelTable, NotesTable, PlatformTable, SiteTable, TopicTable
 from gigawatt.errors import CatalogError
 from gigawatt.provenance import Evidence, Grade, Source
 
@@ -54,10 +47,15 @@ class Figure:
     @property
     def printed(self) -> str:
         """Value or range as one would write it in a sentence."""
-        spread = f"{self.low} to {self.high}" if self.low and self.high else self.low or self.high
-        body = self.text or spread or "not published"
+        nothing = "not published" if self.grade is Grade.UNKNOWN else f"none ({self.note})"
+        body = self.text or self.spread or nothing
         price_year = f"(USD of {self.price_year})" if self.price_year else ""
         return " ".join(part for part in (self.qualifier, body, price_year) if part)
+
+    @property
+    def spread(self) -> str:
+        """The range as one would write it, empty when none is given."""
+        return f"{self.low} to {self.high}" if self.low and self.high else self.low or self.high
 
     @property
     def remarks(self) -> str:
@@ -112,6 +110,24 @@ class Catalog:
             names = (*of_kind, *(alias for r in of_kind.values() for alias in r.aliases))
             raise _unknown(f"{kind} record", record_id, names)
         return found
+
+    def find(self, name: str) -> Record:
+        """The record that `name` means: `kind/id`, or an id or alias of any kind; raises `CatalogError`."""
+        if "/" in name:
+            kind, _, record_id = name.partition("/")
+            return self.record(kind, record_id)
+        found = [r for of_kind in self.records.values() for r in of_kind.values() if name in (r.id, *r.aliases)]
+        if not found:
+            known = (n for of_kind in self.records.values() for r in of_kind.values() for n in (r.id, *r.aliases))
+            raise _unknown("record", name, known)
+        if len(found) > 1:
+            raise CatalogError(
+                where="catalogue",
+                found=f'{len(found)} records called "{name}"',
+                expected="one",
+                fix=f"Say which: {', '.join(f'{r.kind}/{r.id}' for r in found)}.",
+            )
+        return found[0]
 
     def figure(self, key: str) -> Figure:
         """The figure at an address like `platforms/vr-nvl72/hbm-capacity`; an alternative adds `/its-id`."""
