@@ -109,15 +109,33 @@ def activation_bytes(task: TrainingTask, layouts: TrainingLayouts) -> FloatArray
     """Activations of the fullest rank, that of the first pipeline stage, `(candidate,)`.
 
     1F1B keeps one micro-batch per stage alive, interleaving (1 + (p - 1)/(p m)) times that (Korthikanti et al., 2022,
-    section 4.2.3), never more than the step has. Sequence parallelism divides all of it by the tensor-parallel size.
+    section 4.2.3).
     """
-    model = task.model
-    held = layers_per_rank_count(model, pp_count=layouts.pp_count, chunks_count=layouts.chunks_count)
     stages, chunks = layouts.pp_count, layouts.chunks_count
     interleaving = np.where(chunks > 1.0, 1.0 + (stages - 1.0) / (stages * chunks), 1.0)
-    alive = np.minimum(stages * interleaving, micro_batches_count(task, layouts))
+    return _alive_bytes(task, layouts, micro_batches=stages * interleaving)
+
+
+def last_stage_activation_bytes(task: TrainingTask, layouts: TrainingLayouts) -> FloatArray:
+    """Activations of the last pipeline stage, `(candidate,)`.
+
+    Before its first backward pass it has run all but one of its m chunks for p micro-batches, and the last for one
+    (Narayanan et al., 2021, figure 4): (p (m - 1) + 1)/m micro-batches.
+    """
+    stages, chunks = layouts.pp_count, layouts.chunks_count
+    return _alive_bytes(task, layouts, micro_batches=(stages * (chunks - 1.0) + 1.0) / chunks)
+
+
+def _alive_bytes(task: TrainingTask, layouts: TrainingLayouts, *, micro_batches: FloatArray) -> FloatArray:
+    """Activations of a rank that keeps `micro_batches`, never more than the step has.
+
+    Sequence parallelism divides it by the tensor-parallel size; a layer that is computed anew is whole meanwhile.
+    """
+    model, anew = task.model, layouts.recomputed_fraction
+    held = layers_per_rank_count(model, pp_count=layouts.pp_count, chunks_count=layouts.chunks_count)
+    alive = np.minimum(micro_batches, micro_batches_count(task, layouts))
     tokens = layouts.micro_batch_count * task.sequence_tokens_count / layouts.tp_count
-    full, anew = activation_bytes_per_token(model), layouts.recomputed_fraction
+    full = activation_bytes_per_token(model)
     kept = anew * _input_bytes_per_token(model) + (1.0 - anew) * full
     working_layer = np.where(anew > 0.0, full, 0.0)
     return np.asarray(tokens * (alive * held * kept + working_layer), dtype=np.float64)
@@ -131,12 +149,9 @@ def logits_bytes(task: TrainingTask, layouts: TrainingLayouts) -> FloatArray:
 
 def training_memory_bytes(task: TrainingTask, layouts: TrainingLayouts) -> FloatArray:
     """Greatest memory of any rank: the first stage, full of activations, or the last, with the logits."""
-    state = state_bytes(task.model, layouts)
     first = activation_bytes(task, layouts)
-    logits = logits_bytes(task, layouts)
-    alive = np.minimum(layouts.pp_count, micro_batches_count(task, layouts))
-    last = np.where(layouts.pp_count > 1.0, first / alive, first) + logits
-    return np.asarray(state + np.maximum(first, last), dtype=np.float64)
+    last = last_stage_activation_bytes(task, layouts) + logits_bytes(task, layouts)
+    return np.asarray(state_bytes(task.model, layouts) + np.maximum(first, last), dtype=np.float64)
 
 
 def cache_bytes_per_token(model: Model, precision: Precision) -> float:

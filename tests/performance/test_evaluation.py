@@ -1,0 +1,98 @@
+"""The stage keeps its contract: names, dimensions, units, refusals, bands, and it is quick."""
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance import evaluate
+from gigawatt.performance.operators import roofline_operators
+from tests.performance.published import DEEPSEEK_V3, HGX_H100, LLAMA_405B
+from tests.samples import PLATFORM, offer, run, service, small_inputs, small_performance
+
+
+@pytest.fixture(scope="module")
+def small():
+    return evaluate(small_inputs())
+
+
+def test_same_shape_as_the_hand_made_sample(small):
+    sample = small_performance()
+    for mine, theirs in ((small.serving, sample.serving), (small.training, sample.training)):
+        assert set(mine.data_vars) == set(theirs.data_vars)
+        for name in mine.data_vars:
+            assert mine[name].dims == theirs[name].dims, name
+            assert mine[name].attrs["units"], name
+
+
+def test_bands_are_ordered_and_finite(small):
+    assert small.refusals == {}
+    for values in (small.serving.tokens_per_s_per_rack, small.training.flop_per_s_per_rack):
+        assert np.isfinite(values).all()
+        assert (values.diff("quantile") > 0).all()
+    assert list(small.serving.coords["quantile"].values) == [0.1, 0.5, 0.9]
+
+
+def test_output_tokens_are_their_share(small):
+    ratio = small.serving.output_tokens_per_s_per_rack / small.serving.tokens_per_s_per_rack
+    np.testing.assert_allclose(ratio, 0.5)
+
+
+def test_rack_rate_is_accelerators_times_mfu_times_peak(small):
+    expected = small.training.mfu_fraction * 72 * 5e15
+    np.testing.assert_allclose(small.training.flop_per_s_per_rack, expected)
+
+
+def test_a_rack_of_half_a_domain_does_half(small):
+    halved = replace(PLATFORM, accelerators_per_rack_count=36)
+    half = evaluate(small_inputs(offers=(offer(platform=halved),)))
+    np.testing.assert_allclose(half.serving.tokens_per_s_per_rack * 2, small.serving.tokens_per_s_per_rack)
+    np.testing.assert_allclose(half.training.flop_per_s_per_rack * 2, small.training.flop_per_s_per_rack)
+
+
+def test_a_refused_pair_is_nan_with_its_reason_and_leaves_others_alone(small):
+    huge = replace(service(), id="huge", model=DEEPSEEK_V3, weight_precision=Precision.BF16)
+    lone = replace(run(), id="lone", model=LLAMA_405B, accelerators_count=1)
+    inputs = small_inputs(offers=(offer(), offer(platform=HGX_H100)), services=(service(), huge), runs=(run(), lone))
+    both = evaluate(inputs)
+    assert np.isnan(both.serving.tokens_per_s_per_rack.sel(platform="hgx-h100", service="huge")).all()
+    assert np.isnan(both.training.flop_per_s_per_rack.sel(run="lone")).all()
+    assert "does not fit" in both.refusals["hgx-h100/huge"]
+    assert "does not fit 1 accelerators" in both.refusals["test-nvl72/lone"]
+    assert set(both.refusals) == {"hgx-h100/huge", "hgx-h100/lone", "test-nvl72/lone"}
+    same = both.serving.sel(platform=["test-nvl72"], service=["chat"])
+    np.testing.assert_array_equal(same.tokens_per_s_per_rack, small.serving.tokens_per_s_per_rack)
+
+
+def test_no_services_and_no_runs_is_an_empty_answer():
+    empty = evaluate(small_inputs(services=(), runs=()))
+    assert empty.serving.tokens_per_s_per_rack.shape == (1, 0, 3)
+    assert empty.training.flop_per_s_per_rack.shape == (1, 0, 3)
+
+
+def test_operators_can_be_replaced():
+    """The seam: a model that always answers its best case gives three equal quantiles."""
+    best = evaluate(
+        small_inputs(), operators=lambda platform, efficiency, _: roofline_operators(platform, efficiency, 0.9)
+    )
+    spread = best.serving.tokens_per_s_per_rack.std("quantile") / best.serving.tokens_per_s_per_rack.mean("quantile")
+    np.testing.assert_allclose(spread, 0.0, atol=1e-12)
+
+
+def test_three_platforms_two_services_and_four_runs_in_under_three_seconds():
+    platforms = tuple(replace(PLATFORM, id=f"platform-{number}") for number in range(3))
+    models = (LLAMA_405B, DEEPSEEK_V3)
+    inputs = small_inputs(
+        offers=tuple(offer(platform=platform) for platform in platforms),
+        services=tuple(replace(service(), id=model.id, model=model) for model in models),
+        runs=tuple(
+            replace(run(), id=f"{model.id}-{count}", model=model, accelerators_count=count)
+            for model in models
+            for count in (2304, 72_000)
+        ),
+    )
+    started = time.process_time()
+    evaluate(inputs)
+    assert time.process_time() - started < 3.0
