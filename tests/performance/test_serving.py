@@ -73,7 +73,7 @@ def test_touched_experts_by_hand():
 
 def test_prefills_stretch_the_time_between_tokens():
     # 10 requests of 50 tokens: one prefill of 0.5 s every five decode steps of 0.1 s.
-    tpot = tpot_s(decode_s=np.array(0.1), prefill_per_request_s=np.array(0.5), requests_per_token=np.array(10 / 50))
+    tpot = tpot_s(decode_s=np.array(0.1), prefill_s_per_request=np.array(0.5), requests_per_token=np.array(10 / 50))
     assert tpot == pytest.approx(0.2)
 
 

@@ -227,12 +227,12 @@ class ServingRates:
     possible: BoolArray
 
 
-def tpot_s(*, decode_s: FloatArray, prefill_per_request_s: FloatArray, requests_per_token: FloatArray) -> FloatArray:
+def tpot_s(*, decode_s: FloatArray, prefill_s_per_request: FloatArray, requests_per_token: FloatArray) -> FloatArray:
     """Mean time between two tokens of a request: a decode step and the prefills let in between.
 
     `requests_per_token` is concurrent requests over output tokens per request: prefills per decode step.
     """
-    return decode_s + requests_per_token * prefill_per_request_s
+    return decode_s + requests_per_token * prefill_s_per_request
 
 
 def serving_rates(task: ServingTask, layouts: ServingLayouts, operators: OperatorModel) -> ServingRates:
@@ -244,7 +244,7 @@ def serving_rates(task: ServingTask, layouts: ServingLayouts, operators: Operato
     batch, prompts_per_pass = requests * spread.copies_count, prompts * spread.copies_count
     tpot = tpot_s(
         decode_s=decode,
-        prefill_per_request_s=prefill / prompts_per_pass,
+        prefill_s_per_request=prefill / prompts_per_pass,
         requests_per_token=batch / task.output_tokens_count,
     )
     requests_per_s = batch / (task.output_tokens_count * tpot)

@@ -1,0 +1,278 @@
+"""A pure function does not know how long a second is: rescale units at random, and answers follow their names.
+
+The unit of every number is read off its name's suffix (`_bytes_per_s`), in parameters, in fields of dataclasses and in
+the function's own name or the fields of its answer. A function that counts bytes or FLOP itself (2 FLOP per multiply
+and add, 2 bytes per BF16 value) coins that unit: rescaling it would be a different physics, so the case says which
+units it coins and those stay.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import Enum
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.facility.electrical import facility_power_mw, it_power_mw
+from gigawatt.performance import answers, collectives, memory, operators, serving
+from gigawatt.performance.layout import TrainingTask, training_layouts
+from gigawatt.performance.training import step_times
+from tests.performance.published import DEEPSEEK_V3, HGX_H100, LLAMA_405B
+from tests.samples import PLATFORM, small_inputs
+
+UNITS = {"s": "second", "bytes": "byte", "flop": "FLOP", "w": "watt", "mw": "watt"}
+INPUTS = small_inputs()
+
+Scales = Mapping[str, float]
+
+
+def dimension(name: str) -> dict[str, int]:
+    """Exponents of second, byte, FLOP and watt that a name claims; empty for a pure number."""
+    numerator, *denominators = name.lower().split("_per_")
+    exponents: dict[str, int] = {}
+    for word, sign in [(numerator.split("_")[-1], 1), *((part.split("_")[-1], -1) for part in denominators)]:
+        if word in UNITS:
+            exponents[UNITS[word]] = exponents.get(UNITS[word], 0) + sign
+    return exponents
+
+
+def factor(name: str, scales: Scales) -> float:
+    """What a number of this name is multiplied with when units shrink by `scales`."""
+    return float(np.prod([scales.get(unit, 1.0) ** power for unit, power in dimension(name).items()]))
+
+
+def rescaled(value: Any, name: str, scales: Scales) -> Any:
+    """The same quantity in the new units, down through mappings and dataclasses."""
+    if isinstance(value, bool | str | Enum) or value is None:
+        return value
+    if isinstance(value, Mapping):
+        return {key: rescaled(item, name, scales) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(rescaled(item, name, scales) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        ranged = {field.name for field in fields(value)} == {"low", "best", "high"}
+        return replace(
+            value,
+            **{
+                field.name: rescaled(getattr(value, field.name), name if ranged else field.name, scales)
+                for field in fields(value)
+            },
+        )
+    claimed = factor(name, scales)
+    return value if claimed == 1.0 else value * claimed
+
+
+def same(actual: Any, expected: Any, path: str) -> None:
+    """Equal up to rounding, field by field."""
+    if is_dataclass(expected) and not isinstance(expected, type):
+        for field in fields(expected):
+            same(getattr(actual, field.name), getattr(expected, field.name), f"{path}.{field.name}")
+    elif isinstance(expected, tuple):
+        for number, (left, right) in enumerate(zip(actual, expected, strict=True)):
+            same(left, right, f"{path}[{number}]")
+    elif isinstance(expected, str | Enum):
+        assert actual == expected, path
+    else:
+        np.testing.assert_allclose(actual, expected, rtol=1e-9, err_msg=path)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function with arguments by name; `coins` are the units it counts in itself."""
+
+    name: str
+    function: Callable[..., Any]
+    arguments: Mapping[str, Any]
+    coins: tuple[str, ...] = ()
+
+
+LINKS = collectives.Links(
+    scale_up_bytes_per_s=450e9, scale_out_bytes_per_s=50e9, startup_s=5e-6, scale_up_domain_count=8
+)
+ROOFLINE = operators.roofline_operators(HGX_H100, INPUTS.efficiency, 0.5)
+LLAMA = TrainingTask(
+    model=LLAMA_405B,
+    precision=Precision.FP8,
+    sequence_tokens_count=8192,
+    batch_sequences_count=512,
+    accelerators_count=2048,
+)
+DEEPSEEK = replace(LLAMA, model=DEEPSEEK_V3, sequence_tokens_count=4096)
+CHAT = serving.ServingTask(
+    model=DEEPSEEK_V3,
+    input_tokens_count=2000.0,
+    output_tokens_count=500.0,
+    ttft_limit_s=2.0,
+    tpot_limit_s=0.05,
+    weight_precision=Precision.FP8,
+    cache_precision=Precision.FP8,
+)
+WORK = operators.AttentionWork(
+    sequences_count=4.0,
+    query_tokens_count=1.0,
+    context_tokens_count=4000.0,
+    heads_count=16.0,
+    score_dim=128,
+    value_dim=128,
+    cached_values_count=256.0,
+    cache_precision=Precision.FP8,
+)
+
+
+def _collective(function: Callable[..., Any], *, ranks: float, stride: float) -> Case:
+    arguments = {"links": LINKS, "volume_bytes": 3e8, "ranks_count": ranks, "stride_count": stride}
+    return Case(function.__name__, function, arguments)
+
+
+def _method(name: str, **arguments: Any) -> Case:
+    def call(*, roofline: operators.RooflineOperators, **rest: Any) -> Any:
+        return getattr(roofline, name)(**rest)
+
+    coins = () if "volume_bytes" in arguments else ("byte", "FLOP")
+    return Case(name, call, {"roofline": ROOFLINE, **arguments}, coins)
+
+
+def _train(*, setting_inputs: Any, platform: Any, task: TrainingTask) -> Any:
+    where = answers.setting(platform, setting_inputs.efficiency, memory_usable=setting_inputs.operation.memory_usable)
+    return answers.train(where, task)
+
+
+def _serve(*, setting_inputs: Any, platform: Any, task: serving.ServingTask) -> Any:
+    where = answers.setting(platform, setting_inputs.efficiency, memory_usable=setting_inputs.operation.memory_usable)
+    return answers.serve(where, task)
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """The part of the inputs that carries device units."""
+
+    efficiency: Any
+    operation: Any
+
+
+ASSUMED = Assumed(efficiency=INPUTS.efficiency, operation=INPUTS.operation)
+GROUP = {"volume_bytes": 1e8, "ranks_count": 16.0, "stride_count": 1.0}
+
+CASES = [
+    *(
+        _collective(function, ranks=ranks, stride=stride)
+        for function in (
+            collectives.reduce_scatter_s,
+            collectives.all_gather_s,
+            collectives.all_reduce_s,
+            collectives.all_to_all_s,
+            collectives.point_to_point_s,
+        )
+        for ranks, stride in ((8.0, 1.0), (64.0, 4.0), (64.0, 8.0))
+    ),
+    Case(
+        "local_ranks_count",
+        collectives.local_ranks_count,
+        {"links": LINKS, "ranks_count": 64.0, "stride_count": 4.0},
+    ),
+    Case(
+        "roofline_s",
+        operators.roofline_s,
+        {"work_flop": 1e12, "traffic_bytes": 1e9, "flop_per_s": 1e15, "bytes_per_s": 3e12, "launch_s": 5e-6},
+    ),
+    Case(
+        "peak_dense_flop_per_s",
+        operators.peak_dense_flop_per_s,
+        {"accelerator": PLATFORM.accelerator, "precision": Precision.FP8},
+    ),
+    *(_method(name, **GROUP) for name in ("all_reduce_s", "all_gather_s", "reduce_scatter_s", "all_to_all_s")),
+    _method("point_to_point_s", **GROUP),
+    _method("memory_s", volume_bytes=1e9),
+    _method("gemm_s", m=4096.0, n=8192.0, k=8192.0, precision=Precision.FP8),
+    _method("grouped_gemm_s", m=64.0, n=4096.0, k=7168.0, groups=32.0, precision=Precision.FP8),
+    _method("attention_prefill_s", work=WORK),
+    _method("attention_backward_s", work=WORK),
+    _method("attention_decode_s", work=WORK),
+    Case(
+        "serving_memory_bytes",
+        memory.serving_memory_bytes,
+        {
+            "weight_bytes": np.array([1e11]),
+            "request_bytes": np.array([2e8]),
+            "requests_per_copy_count": np.array([64.0]),
+        },
+    ),
+    Case(
+        "tpot_s",
+        serving.tpot_s,
+        {
+            "decode_s": np.array([0.02]),
+            "prefill_s_per_request": np.array([0.1]),
+            "requests_per_token": np.array([0.1]),
+        },
+    ),
+    *(
+        Case(
+            f"step_times {task.model.id}",
+            lambda *, task, roofline: step_times(task, training_layouts(task, HGX_H100), roofline),
+            {"task": task, "roofline": ROOFLINE},
+            ("byte", "FLOP"),
+        )
+        for task in (LLAMA, DEEPSEEK)
+    ),
+    *(
+        Case(
+            f"train {task.model.id}",
+            _train,
+            {"setting_inputs": ASSUMED, "platform": HGX_H100, "task": task},
+            ("byte", "FLOP"),
+        )
+        for task in (LLAMA, DEEPSEEK)
+    ),
+    Case("serve", _serve, {"setting_inputs": ASSUMED, "platform": PLATFORM, "task": CHAT}, ("byte", "FLOP")),
+    Case("facility_power_mw", facility_power_mw, {"it_power_mw": 100.0, "pue": 1.2}),
+    Case("it_power_mw", it_power_mw, {"facility_power_mw": 100.0, "pue": 1.2}),
+]
+
+# Powers of two leave every comparison inside a function as it was, up to the last bit.
+POWERS = st.integers(-6, 6).map(lambda power: 2.0**power)
+
+
+def _follows_its_suffix(case: Case, scales: Scales) -> None:
+    free = {unit: scale for unit, scale in scales.items() if unit not in case.coins}
+    before = case.function(**case.arguments)
+    after = case.function(**{name: rescaled(value, name, free) for name, value in case.arguments.items()})
+    same(after, rescaled(before, case.name.split()[0], free), case.name)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: re.sub(r"\W+", "-", case.name))
+@hypothesis_settings(max_examples=12, deadline=None)
+@given(second=POWERS, byte=POWERS, flop=POWERS, watt=POWERS)
+def test_answers_follow_their_suffix(case, second, byte, flop, watt):
+    _follows_its_suffix(case, {"second": second, "byte": byte, "FLOP": flop, "watt": watt})
+
+
+def test_the_law_can_fail():
+    """A function that adds a bare second to a duration in seconds is found out."""
+
+    def late_s(*, volume_bytes: float, bytes_per_s: float) -> float:
+        return volume_bytes / bytes_per_s + 1.0
+
+    broken = Case("late_s", late_s, {"volume_bytes": 10.0, "bytes_per_s": 2.0})
+    with pytest.raises(AssertionError):
+        _follows_its_suffix(broken, {"second": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("memory_bandwidth_bytes_per_s", {"byte": 1, "second": -1}),
+        ("peak_dense_flop_per_s", {"FLOP": 1, "second": -1}),
+        ("prefill_s_per_request", {"second": 1}),
+        ("mfu_fraction", {}),
+        ("rack_power_w", {"watt": 1}),
+    ],
+)
+def test_names_state_their_dimension(name, expected):
+    assert dimension(name) == expected
