@@ -28,6 +28,15 @@ def test_lists(kind, count):
     assert len(answer(kind)[kind]) >= count
 
 
+def test_platforms_that_can_be_computed_are_marked():
+    result = RUNNER.invoke(app, ["catalog", "platforms"], env={"COLUMNS": "200"})
+    rows = {
+        line.split("│")[1].strip(): line.split("│")[-2].strip() for line in result.stdout.splitlines() if "│" in line
+    }
+    assert rows["vr-nvl72"] == "yes"
+    assert rows["mi355x"] == "no"
+
+
 def test_assumptions_are_listed_with_their_reasons():
     result = RUNNER.invoke(app, ["catalog", "assumptions"])
     assert result.exit_code == 0

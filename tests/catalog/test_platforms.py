@@ -78,6 +78,13 @@ def test_list_and_street_prices_stay_apart():
     assert (street.value, street.low, street.high) == (None, "7.2 MUSD/rack", "8.8 MUSD/rack")
 
 
+def test_superseded_price_of_helios_does_not_widen_the_range():
+    # 5.0 to 5.5 MUSD reported; the 3 MUSD of October 2025 are kept as an alternative.
+    figure = CATALOG.figure("platforms/helios-mi455x/street-price")
+    assert (figure.low, figure.high) == ("5.0 MUSD/rack", "5.5 MUSD/rack")
+    assert [other.value for other in figure.alternatives] == [3.0]
+
+
 def test_conflicting_bandwidths_are_kept_with_a_reason():
     figure = CATALOG.figure("platforms/dgx-b200/hbm-bandwidth")
     assert (figure.value, [other.value for other in figure.alternatives]) == (7.7, [8.0])

@@ -70,7 +70,7 @@ def _refuse_gaps(record: Record, figures: dict[str, Figure], peaks: dict[Precisi
             where=f"platforms/{record.id}",
             found=f"no published {', '.join(missing)}{detail}",
             expected="every figure that performance and power need",
-            fix="Choose a platform whose figures are published: `gigawatt catalog platforms` marks them.",
+            fix="Choose a platform that `gigawatt catalog platforms` calls complete.",
         )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from gigawatt.catalog import Catalog, Figure, Record, load
+from gigawatt.catalog import Catalog, Figure, Record, load, model, platform
 from gigawatt.catalog.comparison import derived_figures
 from gigawatt.cli.console import out, print_json
 from gigawatt.errors import CatalogError
@@ -59,6 +59,18 @@ def _word(field: str) -> Callable[[Record], str]:
     return cell
 
 
+def _complete(record: Record) -> str:
+    """Whether performance and power can be computed from what is published."""
+    try:
+        if record.kind == "platforms":
+            platform(load(), record.id)
+        else:
+            model(load(), record.id)
+    except CatalogError:
+        return "no"
+    return "yes"
+
+
 COLUMNS: Mapping[str, Columns] = {
     "platforms": {
         "name": _named,
@@ -70,6 +82,7 @@ COLUMNS: Mapping[str, Columns] = {
         "HBM": _figure("hbm-capacity"),
         "bandwidth": _figure("hbm-bandwidth"),
         "max power": _figure("system-power-max"),
+        "complete": _complete,
     },
     "models": {
         "organization": _word("organization"),
@@ -78,6 +91,7 @@ COLUMNS: Mapping[str, Columns] = {
         "active": _figure("parameters-active"),
         "context": _figure("context-length"),
         "attention": _word("attention"),
+        "complete": _complete,
     },
     "sites": {
         "name": _named,
