@@ -47,12 +47,21 @@ PLACES: dict[str, CommandPlace] = {
         attribute="catalog_app",
         summary="Browse platforms, models, sites, deals and economics with their sources.",
     ),
+    "perf": CommandPlace(
+        module="gigawatt.cli.perf",
+        attribute="perf_app",
+        summary="Predict how fast a platform trains or serves a model, and where the time goes.",
+    ),
     "schema": CommandPlace(
         module="gigawatt.cli.study",
         attribute="schema_app",
         summary="Print the JSON Schema of what a command writes.",
     ),
 }
+
+
+# typer gives completion options to every application; here only the root command has them.
+_ROOT_OPTIONS = frozenset({"install_completion", "show_completion"})
 
 
 class DeferredCommand(TyperCommand):
@@ -69,6 +78,7 @@ class DeferredCommand(TyperCommand):
         target = getattr(importlib.import_module(self._place.module), self._place.attribute)
         command = typer.main.get_command(target)
         command.name = self.name
+        command.params = [option for option in command.params if option.name not in _ROOT_OPTIONS]
         return cast("typer.Context", command.make_context(info_name, args, parent=parent, **extra))
 
 

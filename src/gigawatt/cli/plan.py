@@ -1,0 +1,131 @@
+"""`gigawatt plan`: from a scenario to a study folder with its report."""
+
+import os
+import sys
+import webbrowser
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from gigawatt import catalog, store
+from gigawatt.cli.console import err, out, print_json
+from gigawatt.cli.progress import StageProgress
+from gigawatt.cli.tables import headline_table
+from gigawatt.entities.stages import Inputs, Objective, Study
+from gigawatt.report.documents import PAGE, documents
+from gigawatt.report.summary import summary
+from gigawatt.scenario import loading
+from gigawatt.scenario.resolve import resolve
+from gigawatt.study import Origin, run
+
+INTERRUPTED = 130
+STUDIES = Path("studies")
+POLL_S = 0.2
+
+plan_app = typer.Typer(add_completion=False)
+
+
+@plan_app.command()
+def plan(
+    source: Annotated[str, typer.Argument(metavar="SCENARIO", help="A scenario file, or the name of a bundled one.")],
+    *,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the study; studies/NAME when not given.", metavar="DIR")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Change one value: KEY=VALUE; may be repeated.", metavar="K=V")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled histories.")] = 1,
+    draws: Annotated[int, typer.Option(min=0, max=100_000, help="Histories to sample for P10 to P90.")] = 64,
+    objective: Annotated[Objective | None, typer.Option(help="What the plan maximizes.")] = None,
+    time_limit: Annotated[float | None, typer.Option(min=0.1, help="Most seconds for the solver.", metavar="S")] = None,
+    gap: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Stop within this share of the best plan.", metavar="F")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object (see `gigawatt schema study`).")
+    ] = False,
+    show: Annotated[
+        bool | None, typer.Option("--open/--no-open", help="Open the report in a browser; by default on a terminal.")
+    ] = None,
+) -> None:
+    """Plan a scenario, simulate and appraise it, and write its report.
+
+    Exit code 2: the scenario is invalid. 3: no plan satisfies it. 130: interrupted. An existing study in the folder
+    is replaced only when the new one is complete.
+    """
+    settings = (*(overrides or ()), *_settings(objective, time_limit, gap))
+    try:
+        place, study = _planned(source, folder, settings, seed=seed, draws=draws)
+    except KeyboardInterrupt:
+        _leave_interrupted()
+    report = place / PAGE
+    if as_json:
+        print_json(summary(study, report=str(report)))
+    else:
+        out.print(headline_table(study))
+        out.print(f"Report: {report}", soft_wrap=True, highlight=False)
+    if _should_open(show, as_json=as_json):
+        webbrowser.open(report.resolve().as_uri())
+
+
+def _settings(objective: Objective | None, time_limit: float | None, gap: float | None) -> tuple[str, ...]:
+    """The options that stand for overrides, as overrides."""
+    return (
+        *((f"programme.objective={objective}",) if objective is not None else ()),
+        *((f"solver.time_limit={time_limit:g} s",) if time_limit is not None else ()),
+        *((f"solver.gap={gap:g} ratio",) if gap is not None else ()),
+    )
+
+
+def _planned(
+    source: str, folder: Path | None, settings: tuple[str, ...], *, seed: int, draws: int
+) -> tuple[Path, Study]:
+    written = loading.read(source, settings)
+    place = folder if folder is not None else STUDIES / written.name
+    store.check_destination(place)
+    known = catalog.load()
+    inputs = resolve(written, known)
+    origin = Origin(
+        scenario_sha256=loading.digest(written), catalogue_sha256=known.sha256, seed=seed, draws_count=draws
+    )
+    with StageProgress(err) as progress:
+        study = _watched(inputs, origin, progress)
+        progress("report", 0.0)
+        files = documents(study)
+        progress("writing", 0.0)
+        store.write(study, place, documents=files)
+    return place, study
+
+
+def _watched(inputs: Inputs, origin: Origin, progress: StageProgress) -> Study:
+    """Run the study beside this thread, which stays free to hear Ctrl-C while the solver computes."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    future = pool.submit(run, inputs, origin=origin, progress=progress)
+    try:
+        while not wait([future], timeout=POLL_S).done:
+            pass
+    except KeyboardInterrupt:
+        progress.stop()
+        _say_interrupted()
+        os._exit(INTERRUPTED)  # the solver's thread cannot be asked to stop
+    return future.result()
+
+
+def _say_interrupted() -> None:
+    err.print("Interrupted; nothing was written, an existing study is untouched.", highlight=False)
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _leave_interrupted() -> NoReturn:
+    _say_interrupted()
+    raise typer.Exit(INTERRUPTED)
+
+
+def _should_open(show: bool | None, *, as_json: bool) -> bool:
+    if show is not None:
+        return show
+    return sys.stdout.isatty() and not as_json and "CI" not in os.environ

@@ -1,0 +1,84 @@
+"""`gigawatt report`, `compare` and `schema`: what can be done with studies on disk, without a solver."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gigawatt import store
+from gigawatt.cli.console import out, print_json
+from gigawatt.cli.tables import comparison_table
+from gigawatt.entities.stages import Study
+from gigawatt.errors import StudyFolderError
+from gigawatt.report.compare import compare, comparison_json
+from gigawatt.report.comparison_page import comparison_html
+from gigawatt.report.documents import PAGE, documents
+from gigawatt.report.schema import study_schema
+
+STUDIES = Path("studies")
+
+report_app = typer.Typer(add_completion=False)
+compare_app = typer.Typer(add_completion=False)
+schema_app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@report_app.command()
+def report(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a study, or its name under ./studies.")],
+) -> None:
+    """Write the reports of a study again from its folder."""
+    place = _place(folder)
+    study = store.read(place)
+    store.write(study, place, documents=documents(study))
+    out.print(f"Report: {place / PAGE}", soft_wrap=True, highlight=False)
+
+
+@compare_app.command("compare")
+def compare_studies(
+    first: Annotated[str, typer.Argument(metavar="STUDY_A", help="Folder of a study, or its name under ./studies.")],
+    second: Annotated[str, typer.Argument(metavar="STUDY_B", help="The study that is told apart from the first.")],
+    page: Annotated[Path | None, typer.Option("--out", help="Write an HTML page too.", metavar="FILE")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say in words and side by side what a second study changes."""
+    studies = tuple(store.read(_place(name)) for name in (first, second))
+    comparison = compare(*studies)
+    if page is not None:
+        _write_page(page, *studies)
+    if as_json:
+        print_json(comparison_json(comparison))
+        return
+    for sentence in comparison.sentences:
+        out.print(f"• {sentence}", markup=False, highlight=False)
+    out.print(comparison_table(comparison))
+    if page is not None:
+        out.print(f"Page: {page}", soft_wrap=True, highlight=False)
+
+
+@schema_app.callback()
+def _schema() -> None:
+    """Print the JSON Schema of what a command writes."""
+
+
+@schema_app.command("study")
+def schema_study() -> None:
+    """The schema of the object that `gigawatt plan --json` prints."""
+    print_json(study_schema())
+
+
+def _place(name: str) -> Path:
+    """The folder that `name` means: a path, or a study's name under ./studies."""
+    given = Path(name)
+    return given if given.exists() or not (STUDIES / name).is_dir() else STUDIES / name
+
+
+def _write_page(page: Path, first: Study, second: Study) -> None:
+    try:
+        page.write_text(comparison_html(first, second), encoding="utf-8")
+    except OSError as error:
+        raise StudyFolderError(
+            where=f"--out {page}",
+            found=f"{type(error).__name__}: {error.strerror or error}",
+            expected="a file that can be written",
+            fix="Choose another file in a folder that exists.",
+        ) from error

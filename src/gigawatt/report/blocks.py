@@ -1,0 +1,325 @@
+"""Tiles and tables of the report: text to read, beside the number to sort by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.entities.site import Cloud, Leased, Site
+from gigawatt.entities.stages import Study
+from gigawatt.facility.electrical import rack_it_power_mw
+from gigawatt.report import measures
+from gigawatt.report.palette import party_colours, platform_colours, site_colours
+from gigawatt.report.wording import (
+    NEVER,
+    after,
+    gigawatts,
+    money,
+    percent,
+    rate,
+    short_month,
+    span,
+    tokens,
+    unit_price,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A headline figure with its range and its basis."""
+
+    name: str
+    value: str
+    band: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """What stands in a table's cell, what it sorts by, and a colour dot before it (none when empty)."""
+
+    text: str
+    sort: float | None = None
+    colour: str = ""
+    sub: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A column's title; numeric columns are set to the right."""
+
+    text: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A table's row; a total is set apart."""
+
+    cells: tuple[Cell, ...]
+    total: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table with its columns and rows."""
+
+    heads: tuple[Head, ...]
+    rows: tuple[Row, ...]
+    css: str = ""
+    id: str = ""
+
+
+def _heads(*titles: str) -> tuple[Head, ...]:
+    """Columns; a title that begins with `#` is numeric."""
+    return tuple(Head(text=title.lstrip("#"), numeric=title.startswith("#")) for title in titles)
+
+
+def _row(*cells: Cell | str, total: bool = False) -> Row:
+    return Row(cells=tuple(Cell(text=cell) if isinstance(cell, str) else cell for cell in cells), total=total)
+
+
+def _usd(amount: float) -> Cell:
+    return Cell(text=money(amount), sort=amount if np.isfinite(amount) else None)
+
+
+def tiles(study: Study) -> tuple[Tile, ...]:
+    """The figures that a planner decides on."""
+    appraisal = study.appraisal
+    capex = measures.capex_total_usd(study)
+    return (
+        Tile(
+            name="Greatest power in service",
+            value=gigawatts(measures.greatest_energized_mw(study, "facility")),
+            band=_band(study, "energized_facility_mw", gigawatts),
+            basis=f"facility power; {gigawatts(measures.greatest_energized_mw(study, 'it'))} IT",
+        ),
+        Tile(
+            name="Tokens served",
+            value=tokens(float(measures.served_tokens(study).sum())),
+            band=_band(study, "served_tokens", tokens),
+            basis="input plus output, whole horizon",
+        ),
+        Tile(
+            name="Net present value",
+            value=money(appraisal.npv_usd),
+            band=_band(study, "npv_usd", money),
+            basis=f"nominal USD at {percent(study.inputs.discount_rate_fraction, decimals=1)}, before financing",
+        ),
+        Tile(
+            name="Internal rate of return",
+            value=percent(appraisal.irr_fraction, decimals=1),
+            band=_band(study, "irr_fraction", lambda value: percent(value, decimals=1)),
+            basis="a year, nominal, before financing"
+            if np.isfinite(appraisal.irr_fraction)
+            else "the flows have no single rate of return",
+        ),
+        Tile(
+            name="Peak funding need",
+            value=money(appraisal.peak_funding_usd),
+            band=_band(study, "peak_funding_usd", money),
+            basis=f"nominal USD, in {short_month(appraisal.peak_funding_month)}, before financing",
+        ),
+        Tile(
+            name="Paid on milestones",
+            value=money(measures.milestones_total_usd(study)),
+            band=_band(study, "milestones_usd", money),
+            basis=_last_milestone_words(study),
+        ),
+        Tile(
+            name="Capital, all parties",
+            value=money(capex),
+            band=_band(study, "capex_usd", money),
+            basis="nominal USD, replacements included",
+        ),
+        Tile(
+            name="Capital per gigawatt",
+            value=money(measures.per_gigawatt_usd(study, capex, "facility")),
+            band=f"{money(measures.per_gigawatt_usd(study, capex, 'it'))} per GW of IT power",
+            basis="per GW of facility power at its greatest",
+        ),
+    )
+
+
+def _band(study: Study, name: str, words: Callable[[float], str]) -> str:
+    band = study.bands.headline.get(name)
+    if band is None:
+        return "no range: no history was sampled"
+    if len({words(value) for value in band}) == 1:
+        return f"{words(band[1])} at P10, P50 and P90"
+    return f"{span(band[0], band[2], words)}, P50 {words(band[1])}"
+
+
+def _last_milestone_words(study: Study) -> str:
+    band = study.bands.headline.get("last_milestone_month")
+    if not study.appraisal.milestones or band is None:
+        return f"{len(study.appraisal.milestones)} tranches"
+    start = study.inputs.calendar.start
+    late = after(start, band[2])
+    return (
+        f"{len(study.appraisal.milestones)} tranches; the last by {late} at P90"
+        if late != NEVER
+        else (f"{len(study.appraisal.milestones)} tranches; the last not reached at P90")
+    )
+
+
+def milestones_table(study: Study) -> Table:
+    """Each tranche with its dates."""
+    rows = tuple(
+        _row(
+            Cell(text=str(milestone.gigawatt), sort=milestone.gigawatt),
+            short_month(milestone.reached),
+            short_month(milestone.paid),
+            _usd(milestone.amount_usd),
+            milestone.contract,
+        )
+        for milestone in study.appraisal.milestones
+    )
+    return Table(heads=_heads("#Unit", "Reached", "Paid", "#Amount", "Contract"), rows=rows)
+
+
+def parties_table(study: Study) -> Table:
+    """What each party receives, pays and keeps."""
+    colours, names = party_colours(study), measures.party_names(study)
+    cash = measures.cash_by_party(study)
+    rows = tuple(
+        _row(
+            Cell(text=names[party], colour=colours[party]),
+            _usd(flows.received_total_usd),
+            _usd(flows.paid_total_usd),
+            _usd(flows.net_usd),
+        )
+        for party, flows in sorted(cash.items(), key=lambda item: -item[1].net_usd)
+        if flows.received_total_usd or flows.paid_total_usd
+    )
+    return Table(heads=_heads("Party", "#Received", "#Paid", "#Net"), rows=rows)
+
+
+def exposures_table(study: Study) -> Table:
+    """Contingent claims at their greatest."""
+    names = measures.party_names(study)
+    rows = tuple(
+        _row(contract, names.get(party, party), _usd(amount), short_month(month))
+        for contract, (party, amount, month) in measures.exposures_by_contract(study).items()
+    )
+    return Table(heads=_heads("Contract", "Who would pay", "#Greatest claim", "When"), rows=rows)
+
+
+def training_table(study: Study) -> Table:
+    """Each run with its dates and what is done."""
+    rows = tuple(
+        _row(
+            progress.run.id,
+            Cell(text=percent(float(progress.done_fraction[-1])), sort=float(progress.done_fraction[-1])),
+            short_month(progress.finished) if progress.finished else NEVER,
+            short_month(progress.run.deadline),
+        )
+        for progress in measures.training_progress(study)
+    )
+    return Table(heads=_heads("Run", "#Done", "Finished", "Deadline"), rows=rows)
+
+
+def unit_costs_table(study: Study) -> Table:
+    """Cost of a million tokens and of an accelerator's hour."""
+    colours, names = platform_colours(study), measures.platform_names(study)
+    rows = tuple(
+        _row(
+            Cell(text=names.get(platform, platform), colour=colours.get(platform, "")),
+            unit_price(mtoken_usd if mtoken_usd is not None else float("nan")),
+            unit_price(hour_usd if hour_usd is not None else float("nan")),
+        )
+        for platform, mtoken_usd, hour_usd in study.appraisal.unit_costs.select(
+            "platform", "usd_per_mtoken", "usd_per_accelerator_hour"
+        ).iter_rows()
+    )
+    return Table(heads=_heads("Platform", "#per million tokens", "#per accelerator-hour"), rows=rows)
+
+
+def rates_table(study: Study) -> Table:
+    """What a rack of each platform serves of each service, with its range and its layout."""
+    serving = study.performance.serving
+    colours, fabric = platform_colours(study), study.inputs.operation.fabric_power.best
+    rows: list[Row] = []
+    for offer in study.inputs.offers:
+        platform = offer.platform
+        power_mw = rack_it_power_mw(platform, fabric_power_fraction=fabric)
+        for service in study.inputs.services:
+            here = serving.sel(platform=platform.id, service=service.id).sortby("quantile")
+            low, middle, high = (float(value) for value in here["tokens_per_s_per_rack"].values)
+            name = Cell(text=platform.name, colour=colours[platform.id])
+            known = "measured" if platform.measured else "projected"
+            if not np.isfinite(middle):
+                reason = study.performance.refusals.get(f"{platform.id}/{service.id}", "cannot run")
+                rows.append(_row(name, Cell(text=service.id, sub=reason), "–", "–", "–", "–", "–", known))
+                continue
+            rows.append(
+                _row(
+                    name,
+                    service.id,
+                    Cell(text=rate(middle), sort=middle),
+                    f"{rate(low)} to {rate(high)}",
+                    Cell(text=rate(middle / power_mw), sort=middle / power_mw),
+                    f"{float(here['ttft_s'].sel(quantile=0.5, method='nearest')):.2f} s",
+                    f"{float(here['tpot_s'].sel(quantile=0.5, method='nearest')) * 1e3:.1f} ms",
+                    known,
+                )
+            )
+    heads = _heads(
+        "Platform", "Service", "#Tokens/s per rack", "#P10 to P90", "#Tokens/s per MW IT", "#TTFT", "#TPOT", "Known as"
+    )
+    return Table(heads=heads, rows=tuple(rows))
+
+
+def capex_table(study: Study) -> Table:
+    """Capital by layer, in all and per gigawatt on both bases."""
+    total = measures.capex_total_usd(study)
+
+    def row(name: str, amount: float, *, is_total: bool = False) -> Row:
+        return _row(
+            name,
+            _usd(amount),
+            percent(amount / total) if total else "–",
+            _usd(measures.per_gigawatt_usd(study, amount, "facility")),
+            _usd(measures.per_gigawatt_usd(study, amount, "it")),
+            total=is_total,
+        )
+
+    layers = sorted(study.appraisal.capex_usd.items(), key=lambda item: -item[1])
+    rows = (*(row(name.replace("_", " "), amount) for name, amount in layers), row("all layers", total, is_total=True))
+    return Table(heads=_heads("Layer", "#USD", "#Share", "#per GW facility", "#per GW IT"), rows=rows)
+
+
+def sites_table(study: Study) -> Table:
+    """Every site of the scenario: who stands behind it, what it gets and when."""
+    colours, names = site_colours(study), measures.party_names(study)
+    facility = measures.energized_mw(study, "facility").sum("platform")
+    it = measures.energized_mw(study, "it").sum("platform")
+    months = study.inputs.calendar.months
+    rows: list[Row] = []
+    for site in sorted(study.inputs.sites, key=lambda site: -float(facility.sel(site=site.id).max())):
+        power = facility.sel(site=site.id).values
+        first = np.flatnonzero(power > 0)
+        planned = max((step.facility_mw for step in site.power_steps), default=0.0)
+        rows.append(
+            _row(
+                Cell(text=site.name, colour=colours.get(site.id, "#c9ced4")),
+                names.get(measures.partner(site), measures.partner(site)),
+                _ownership_words(site),
+                Cell(text=gigawatts(float(power.max())), sort=float(power.max())),
+                Cell(text=gigawatts(float(it.sel(site=site.id).max())), sort=float(it.sel(site=site.id).max())),
+                Cell(text=gigawatts(planned), sort=planned),
+                Cell(text=short_month(months[first[0]]), sort=float(first[0])) if first.size else Cell(text="–"),
+                f"{site.peak_pue:.2f}",
+                f"${site.energy_price_usd_per_mwh:.0f}",
+            )
+        )
+    heads = _heads(
+        "Site", "Partner", "Terms", "#Facility", "#IT", "#Power offered", "First racks", "#Peak PUE", "#USD/MWh"
+    )
+    return Table(heads=heads, rows=tuple(rows), css="sortable")
+
+
+def _ownership_words(site: Site) -> str:
+    if isinstance(site.ownership, Cloud):
+        return "cloud"
+    return "leased" if isinstance(site.ownership, Leased) else "owned"

@@ -1,0 +1,232 @@
+"""The JSON Schema (draft 2020-12) of the study summary; closed, every field described with its unit."""
+
+from typing import Any
+
+from gigawatt.entities.capital import PartyRole
+from gigawatt.entities.stages import Objective, SolveStatus
+from gigawatt.report.summary import FORMAT
+
+Schema = dict[str, Any]
+
+_MONTH_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
+
+
+def study_schema() -> Schema:
+    """Schema of the object that `gigawatt plan --json` prints."""
+    properties = {**_about(), **_solution(), **_power(), **_money(), **_output(), **_risk_and_origin()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Summary of a gigawatt study",
+        "description": "Power names its basis, money is nominal USD, months are YYYY-MM.",
+        **_closed("The study.", properties),
+        "$defs": {
+            "month": {"type": "string", "pattern": _MONTH_PATTERN, "description": "A month, YYYY-MM."},
+            "series": {
+                "type": "object",
+                "description": "A value for every month of the calendar.",
+                "patternProperties": {_MONTH_PATTERN: {"type": ["number", "null"]}},
+                "additionalProperties": False,
+            },
+            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "A SHA-256 in hexadecimal."},
+        },
+    }
+
+
+def _closed(description: str, properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _number(description: str) -> Schema:
+    return {"type": ["number", "null"], "description": f"{description} Null when there is none."}
+
+
+def _text(description: str) -> Schema:
+    return {"type": "string", "description": description}
+
+
+def _choice(description: str, values: list[str]) -> Schema:
+    return {"type": "string", "enum": values, "description": description}
+
+
+def _reference(name: str, description: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}", "description": description}
+
+
+def _month_or_null(description: str) -> Schema:
+    return {"anyOf": [{"$ref": "#/$defs/month"}, {"type": "null"}], "description": description}
+
+
+def _keyed(description: str, item: Schema) -> Schema:
+    return {"type": "object", "description": description, "additionalProperties": item}
+
+
+def _list(description: str, item: Schema) -> Schema:
+    return {"type": "array", "description": description, "items": item}
+
+
+def _series(description: str) -> Schema:
+    return _reference("series", description)
+
+
+def _about() -> Schema:
+    return {
+        "format": {"const": FORMAT, "description": "Name and version of this format."},
+        "scenario": _text("The scenario's name."),
+        "title": _text("The scenario's title."),
+        "start": _reference("month", "First month of the calendar."),
+        "end": _reference("month", "Last month of the calendar."),
+    }
+
+
+def _solution() -> Schema:
+    return {
+        "status": _choice("How the search for a plan ended.", [str(status) for status in SolveStatus]),
+        "objective": _choice("What the plan maximizes.", [str(objective) for objective in Objective]),
+        "objective_value": _number("The objective reached, in its own unit: USD, tokens or periods."),
+        "bound": _number("What no plan can exceed, in the objective's unit."),
+        "gap_fraction": _number("Distance of the bound from the objective over the objective (ratio)."),
+        "binding": _list("What holds the plan back, in words.", {"type": "string"}),
+    }
+
+
+def _power() -> Schema:
+    by_platform = _keyed("By platform.", _series("Racks in service, by month."))
+    return {
+        "energized_facility_mw": _series("Power of racks in service at the site's meter, MW facility."),
+        "energized_it_mw": _series("Power of racks in service, MW IT."),
+        "energized_facility_mw_by_site": _keyed("By site.", _series("MW facility.")),
+        "energized_it_mw_by_site": _keyed("By site.", _series("MW IT.")),
+        "energized_facility_mw_by_platform": _keyed("By platform.", _series("MW facility.")),
+        "energized_it_mw_by_platform": _keyed("By platform.", _series("MW IT.")),
+        "available_facility_mw": _series("Power that the sites have energized, used or not, MW facility."),
+        "racks": _keyed("Racks in service by site; a platform never installed at a site is left out.", by_platform),
+    }
+
+
+def _money() -> Schema:
+    milestone = {
+        "gigawatt": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "The contract's unit of power that was energized.",
+        },
+        "date": {"type": "string", "format": "date", "description": "First day of the month in which it was reached."},
+        "contract": _text("The contract's id."),
+        "amount_usd": _number("What it pays, USD."),
+        "paid": {"type": "string", "format": "date", "description": "First day of the month in which it is paid."},
+    }
+    unit_cost = {
+        "platform": _text("The platform's id."),
+        "usd_per_mtoken": _number("Levelized cost of a million tokens served, USD."),
+        "usd_per_accelerator_hour": _number("Levelized cost of an accelerator in service for an hour, USD."),
+    }
+    return {
+        "milestones": _list("Tranches earned, each with its gigawatt.", _closed("One tranche.", milestone)),
+        "milestones_usd": _number("Sum of all tranches earned, USD."),
+        "capex_usd": _sum_and_parts("Capital expenditure", "by_layer", "layer"),
+        "capex_usd_per_facility_gw": _number(
+            "Capital expenditure per GW facility at the greatest power in service, USD."
+        ),
+        "capex_usd_per_it_gw": _number("Capital expenditure per GW IT at the greatest power in service, USD."),
+        "opex_usd": _sum_and_parts("Operating expenditure", "by_kind", "kind"),
+        "revenue_usd": _number("The programme's revenue over the horizon, USD."),
+        "npv_usd": _number("Net present value of operating and investment flows at the start, USD."),
+        "irr_fraction": _number("Internal rate of return a year (ratio)."),
+        "peak_funding": _closed(
+            "The deepest point of the programme's cumulative cash before financing.",
+            {"amount_usd": _number("USD."), "month": _reference("month", "When.")},
+        ),
+        "programme_cash_usd": _series("The programme's balance at the end of the month, USD."),
+        "unit_costs": _list("What computing costs on each platform.", _closed("One platform.", unit_cost)),
+    }
+
+
+def _sum_and_parts(what: str, key: str, noun: str) -> Schema:
+    parts = _keyed(f"By {noun}, USD.", _number("USD."))
+    return _closed(f"{what} over the horizon, USD.", {"total": _number("USD."), key: parts})
+
+
+def _output() -> Schema:
+    run = {
+        "run": _text("The run's id."),
+        "compute_flop": _number("Computation wanted, FLOP."),
+        "done_fraction": _number("Share done by the end of the calendar (ratio)."),
+        "started": _month_or_null("Month of its first computation."),
+        "finished": _month_or_null("Month in which all of it is done."),
+        "deadline": _reference("month", "The month by which it is wanted."),
+        "on_time": {"type": "boolean", "description": "Whether it is done by its deadline."},
+    }
+    return {
+        "served_tokens": _series("Tokens served, input plus output."),
+        "served_tokens_total": _number("Tokens served over the horizon."),
+        "served_tokens_by_service": _keyed("By service.", _series("Tokens.")),
+        "demand_tokens": _series("Tokens wanted."),
+        "training": _list("Training runs.", _closed("One run.", run)),
+    }
+
+
+def _risk_and_origin() -> Schema:
+    party = {
+        "name": _text("The party's name."),
+        "roles": _list("Its roles.", _choice("A role.", [str(role) for role in PartyRole])),
+        "cash_in_usd": _number("Received over the horizon, USD."),
+        "cash_out_usd": _number("Paid over the horizon, USD."),
+        "net_usd": _number("Received less paid, USD."),
+        "cash_in_usd_by_month": _series("Received, USD."),
+        "cash_out_usd_by_month": _series("Paid, USD."),
+    }
+    exposure = {
+        "contract": _text("The contract's id."),
+        "party": _text("Who would have to pay."),
+        "greatest_usd": _number("The greatest contingent claim, USD."),
+        "month": _reference("month", "When it is greatest."),
+    }
+    return {
+        "parties": _keyed("Cash of each party by its id.", _closed("One party.", party)),
+        "exposures": _list("Contingent claims.", _closed("One contract's.", exposure)),
+        "bands": _bands(),
+        "manifest": _manifest(),
+        "report": {"type": ["string", "null"], "description": "Path of report.html; null when none was written."},
+    }
+
+
+def _bands() -> Schema:
+    quantile = "quantile of the sampled histories"
+    band = {name: _number(f"{name.upper()}: {quantile}.") for name in ("p10", "p50", "p90")}
+    monthly = {
+        "type": "object",
+        "description": "Monthly quantiles; empty when no history was sampled.",
+        "patternProperties": {"^p(10|50|90)$": _series(f"A {quantile}.")},
+        "additionalProperties": False,
+    }
+    return _closed(
+        "Quantiles over sampled histories of the same plan.",
+        {
+            "draws_count": {"type": "integer", "minimum": 0, "description": "Histories sampled."},
+            "headline": _keyed(
+                "By figure; the unit is the name's suffix, months count from the start.", _closed("One figure.", band)
+            ),
+            "energized_facility_mw": {**monthly, "description": "MW facility."},
+            "served_tokens": {**monthly, "description": "Tokens."},
+        },
+    )
+
+
+def _manifest() -> Schema:
+    return _closed(
+        "What the study was made from; the same manifest gives the same content hash.",
+        {
+            "version": _text("Version of gigawatt."),
+            "scenario": _text("The scenario's name."),
+            "scenario_sha256": _reference("sha256", "Hash of the resolved scenario."),
+            "catalogue_sha256": _reference("sha256", "Hash of the catalogue."),
+            "seed": {"type": "integer", "description": "Seed of the sampled histories."},
+            "content_sha256": _reference("sha256", "Hash of inputs and results."),
+        },
+    )

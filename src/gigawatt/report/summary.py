@@ -1,0 +1,208 @@
+"""The one JSON object that `gigawatt plan --json` prints; `schema.py` describes every field."""
+
+import math
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from gigawatt.entities.stages import Bands, Study
+from gigawatt.report import measures
+from gigawatt.report.wording import month_key
+from gigawatt.timeline import FloatArray
+
+FORMAT = "gigawatt-summary/1"
+Summary = dict[str, Any]
+
+
+def summary(study: Study, *, report: str | None = None) -> Summary:
+    """What a programme that reads our output needs: power, money, tokens, parties, bands and the manifest."""
+    return {
+        "format": FORMAT,
+        "scenario": study.inputs.name,
+        "title": study.inputs.title,
+        "start": month_key(study.inputs.calendar.months[0]),
+        "end": month_key(study.inputs.calendar.months[-1]),
+        **_solution(study),
+        **_power(study),
+        **_money(study),
+        **_output(study),
+        "parties": _parties(study),
+        "exposures": _exposures(study),
+        "bands": _bands(study),
+        "manifest": _manifest(study),
+        "report": report,
+    }
+
+
+def _solution(study: Study) -> Summary:
+    plan = study.plan
+    return {
+        "status": str(plan.status),
+        "objective": str(plan.objective),
+        "objective_value": _number(plan.objective_value),
+        "bound": _number(plan.bound),
+        "gap_fraction": _number(plan.gap_fraction),
+        "binding": list(plan.binding),
+    }
+
+
+def _power(study: Study) -> Summary:
+    facility, it = (measures.energized_mw(study, basis) for basis in ("facility", "it"))
+    racks = study.history.state["installed_racks"].transpose("site", "platform", "month")
+    available = study.history.state["available_facility_mw"].sum("site").values
+    return {
+        "energized_facility_mw": _series(study, measures.total_energized_mw(study, "facility")),
+        "energized_it_mw": _series(study, measures.total_energized_mw(study, "it")),
+        "energized_facility_mw_by_site": _table(study, facility.sum("platform"), "site"),
+        "energized_it_mw_by_site": _table(study, it.sum("platform"), "site"),
+        "energized_facility_mw_by_platform": _table(study, facility.sum("site"), "platform"),
+        "energized_it_mw_by_platform": _table(study, it.sum("site"), "platform"),
+        "available_facility_mw": _series(study, available),
+        "racks": {
+            site: {platform: _series(study, row.values) for platform, row in _rows(rows, "platform") if row.any()}
+            for site, rows in _rows(racks, "site")
+        },
+    }
+
+
+def _money(study: Study) -> Summary:
+    appraisal = study.appraisal
+    capex_usd = measures.capex_total_usd(study)
+    return {
+        "milestones": [
+            {
+                "gigawatt": milestone.gigawatt,
+                "date": milestone.reached.isoformat(),
+                "contract": milestone.contract,
+                "amount_usd": _number(milestone.amount_usd),
+                "paid": milestone.paid.isoformat(),
+            }
+            for milestone in appraisal.milestones
+        ],
+        "milestones_usd": _number(measures.milestones_total_usd(study)),
+        "capex_usd": {"total": _number(capex_usd), "by_layer": _numbers(appraisal.capex_usd)},
+        "capex_usd_per_facility_gw": _number(measures.per_gigawatt_usd(study, capex_usd, "facility")),
+        "capex_usd_per_it_gw": _number(measures.per_gigawatt_usd(study, capex_usd, "it")),
+        "opex_usd": {"total": _number(measures.opex_total_usd(study)), "by_kind": _numbers(appraisal.opex_usd)},
+        "revenue_usd": _number(appraisal.revenue_usd),
+        "npv_usd": _number(appraisal.npv_usd),
+        "irr_fraction": _number(appraisal.irr_fraction),
+        "peak_funding": {
+            "amount_usd": _number(appraisal.peak_funding_usd),
+            "month": month_key(appraisal.peak_funding_month),
+        },
+        "programme_cash_usd": _series(study, measures.programme_cash_usd(study)),
+        "unit_costs": [
+            {
+                "platform": platform,
+                "usd_per_mtoken": _number(mtoken_usd),
+                "usd_per_accelerator_hour": _number(hour_usd),
+            }
+            for platform, mtoken_usd, hour_usd in appraisal.unit_costs.select(
+                "platform", "usd_per_mtoken", "usd_per_accelerator_hour"
+            ).iter_rows()
+        ],
+    }
+
+
+def _output(study: Study) -> Summary:
+    served = measures.served_tokens(study)
+    return {
+        "served_tokens": _series(study, served.sum("service").values),
+        "served_tokens_total": _number(float(served.sum())),
+        "served_tokens_by_service": _table(study, served, "service"),
+        "demand_tokens": _series(study, measures.demand_tokens(study)),
+        "training": [
+            {
+                "run": progress.run.id,
+                "compute_flop": _number(progress.run.compute_flop),
+                "done_fraction": _number(float(progress.done_fraction[-1])),
+                "started": _month_or_null(progress.started),
+                "finished": _month_or_null(progress.finished),
+                "deadline": month_key(progress.run.deadline),
+                "on_time": progress.on_time,
+            }
+            for progress in measures.training_progress(study)
+        ],
+    }
+
+
+def _parties(study: Study) -> Summary:
+    cash = measures.cash_by_party(study)
+    return {
+        party.id: {
+            "name": party.name,
+            "roles": [str(role) for role in party.roles],
+            "cash_in_usd": _number(cash[party.id].received_total_usd),
+            "cash_out_usd": _number(cash[party.id].paid_total_usd),
+            "net_usd": _number(cash[party.id].net_usd),
+            "cash_in_usd_by_month": _series(study, cash[party.id].received_usd),
+            "cash_out_usd_by_month": _series(study, cash[party.id].paid_usd),
+        }
+        for party in study.inputs.parties
+    }
+
+
+def _exposures(study: Study) -> list[Summary]:
+    return [
+        {"contract": contract, "party": party, "greatest_usd": _number(amount_usd), "month": month_key(month)}
+        for contract, (party, amount_usd, month) in measures.exposures_by_contract(study).items()
+    ]
+
+
+def _bands(study: Study) -> Summary:
+    bands = study.bands
+    return {
+        "draws_count": bands.draws_count,
+        "headline": {
+            name: {"p10": _number(low), "p50": _number(middle), "p90": _number(high)}
+            for name, (low, middle, high) in bands.headline.items()
+        },
+        "energized_facility_mw": _monthly_band(study, bands, "energized_facility_mw"),
+        "served_tokens": _monthly_band(study, bands, "served_tokens"),
+    }
+
+
+def _monthly_band(study: Study, bands: Bands, name: str) -> Summary:
+    rows = bands.monthly[name].transpose("quantile", "month")
+    quantiles = [round(100 * float(quantile)) for quantile in rows["quantile"].values]
+    return {f"p{percent}": _series(study, row) for percent, row in zip(quantiles, rows.values, strict=True)}
+
+
+def _manifest(study: Study) -> Summary:
+    manifest = study.manifest
+    return {
+        "version": manifest.version,
+        "scenario": manifest.scenario,
+        "scenario_sha256": manifest.scenario_sha256,
+        "catalogue_sha256": manifest.catalogue_sha256,
+        "seed": manifest.seed,
+        "content_sha256": manifest.content_sha256,
+    }
+
+
+def _rows(array: Any, dimension: str) -> list[tuple[str, Any]]:  # noqa: ANN401  # labelled arrays, row by row
+    return [(str(label), array.sel({dimension: label})) for label in array[dimension].values]
+
+
+def _table(study: Study, array: Any, dimension: str) -> Summary:  # noqa: ANN401  # a labelled array
+    return {label: _series(study, row.values) for label, row in _rows(array.transpose(dimension, "month"), dimension)}
+
+
+def _series(study: Study, values: FloatArray) -> dict[str, float | None]:
+    months = study.inputs.calendar.months
+    return {month_key(day): _number(float(value)) for day, value in zip(months, np.asarray(values), strict=True)}
+
+
+def _numbers(values: Any) -> dict[str, float | None]:  # noqa: ANN401  # a mapping to floats
+    return {str(name): _number(float(value)) for name, value in values.items()}
+
+
+def _number(value: float) -> float | None:
+    """A number that JSON can hold: none for NaN and infinity, whole numbers without a fraction's noise."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _month_or_null(day: date | None) -> str | None:
+    return month_key(day) if day else None

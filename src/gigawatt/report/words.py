@@ -1,0 +1,272 @@
+"""Sentences that say what a study shows, computed from it."""
+
+import math
+
+import numpy as np
+
+from gigawatt.entities.capital import MilestoneTranches
+from gigawatt.entities.stages import Objective, SolveStatus, Study
+from gigawatt.report import measures
+from gigawatt.report.wording import (
+    after,
+    counted,
+    gigawatts,
+    listing,
+    money,
+    month_name,
+    percent,
+    scientific,
+    span,
+    tokens,
+    unit_price,
+)
+from gigawatt.units import MEGAWATTS_PER_GIGAWATT
+
+_OBJECTIVES = {
+    Objective.NPV: "net present value",
+    Objective.SERVED_TOKENS: "tokens served",
+    Objective.EARLIEST_TARGET: "date for its target",
+}
+_FULL = 0.995
+
+
+def opening(study: Study) -> str:
+    """The study in two sentences."""
+    months = study.inputs.calendar.months
+    sites = measures.sites_in_use(study)
+    peak = gigawatts(measures.greatest_energized_mw(study, "facility"))
+    it_peak = gigawatts(measures.greatest_energized_mw(study, "it"))
+    served = tokens(float(measures.served_tokens(study).sum()))
+    return (
+        f"From {month_name(months[0])} to {month_name(months[-1])} the plan energizes {peak} of facility power "
+        f"({it_peak} of IT) at {counted(len(sites), 'site')} and serves {served} tokens. "
+        f"It costs {money(measures.capex_total_usd(study))} of capital from all parties and is worth "
+        f"{money(study.appraisal.npv_usd)} to {measures.party_names(study)[study.inputs.programme]}, "
+        f"in nominal dollars discounted at {percent(study.inputs.discount_rate_fraction, decimals=1)} a year."
+    )
+
+
+def solution(study: Study) -> str:
+    """How good the plan is known to be."""
+    plan = study.plan
+    aim = _OBJECTIVES[plan.objective]
+    if plan.status is SolveStatus.OPTIMAL:
+        return (
+            f"The solver proved this plan within {percent(plan.gap_fraction, decimals=2)} of the best {aim} possible."
+        )
+    return (
+        f"The search for {aim} stopped at its time limit: a plan up to {percent(plan.gap_fraction, decimals=2)} "
+        "better is not ruled out."
+    )
+
+
+def energized(study: Study) -> str:
+    """How power grows, and how the milestones follow."""
+    total = measures.total_energized_mw(study, "facility")
+    months = study.inputs.calendar.months
+    if total.max() <= 0:
+        return "No rack enters service."
+    first = months[int(np.argmax(total > 0))]
+    peak = months[int(np.argmax(total >= total.max() * _FULL))]
+    largest = measures.sites_in_use(study)[0]
+    at_largest = float(measures.energized_mw(study, "facility").sel(site=largest.id).sum("platform").max())
+    return (
+        f"The first racks serve in {month_name(first)}; power is full at {gigawatts(float(total.max()))} by "
+        f"{month_name(peak)}. The largest site is {largest.name} with {gigawatts(at_largest)}.{_band_words(study)}"
+    )
+
+
+def _band_words(study: Study) -> str:
+    band = study.bands.headline.get("energized_facility_mw")
+    if band is None:
+        return ""
+    return f" In eight of ten sampled histories the greatest power lies within {span(band[0], band[2], gigawatts)}."
+
+
+def platform_mix(study: Study) -> str:
+    """Which platforms carry the power at the peak."""
+    power = measures.energized_mw(study, "it").sum("site")
+    total = power.sum("platform")
+    at = int(total.argmax("month"))
+    if float(total[at]) <= 0:
+        return "No platform is bought."
+    names = measures.platform_names(study)
+    shares = {key: float(power.sel(platform=key)[at] / total[at]) for key in measures.platforms_in_use(study)}
+    parts = [
+        f"{percent(share)} {names[key]}" for key, share in sorted(shares.items(), key=lambda i: -i[1]) if share > 0
+    ]
+    return f"At its greatest, in {month_name(study.inputs.calendar.months[at])}, IT power is {listing(parts)}."
+
+
+def milestones(study: Study) -> str:
+    """How many tranches are earned, when and of how much."""
+    earned = study.appraisal.milestones
+    offered = [contract for contract in study.inputs.contracts if isinstance(contract, MilestoneTranches)]
+    if not offered:
+        return "No contract of this scenario pays by the gigawatt."
+    cap = sum(contract.cap_usd for contract in offered)
+    if not earned:
+        return f"No milestone is reached, so none of {money(cap)} is paid."
+    by_date = sorted(earned, key=lambda milestone: milestone.reached)
+    total = measures.milestones_total_usd(study)
+    last = (
+        f"All are reached in {month_name(by_date[0].reached)}."
+        if by_date[0].reached == by_date[-1].reached
+        else f"The first is reached in {month_name(by_date[0].reached)}, the last in {month_name(by_date[-1].reached)}."
+    )
+    band = study.bands.headline.get("last_milestone_month")
+    spread = ""
+    if band is not None and math.isfinite(band[0]):
+        start = study.inputs.calendar.start
+        spread = f" The last falls between {after(start, band[0])} (P10) and {after(start, band[2])} (P90)."
+        spread = spread.replace("and not within the horizon", "and never within the horizon")
+    paid = f"{_upper(counted(len(earned), 'milestone'))} {'pays' if len(earned) == 1 else 'pay'} {money(total)}"
+    return f"{paid} of at most {money(cap)}. {last}{spread}"
+
+
+def cash(study: Study) -> str:
+    """The programme's purse: what it lacks, when, and what it gets from investors."""
+    appraisal = study.appraisal
+    balance = measures.programme_cash_usd(study)
+    months = study.inputs.calendar.months
+    invested = sum(float(series.sum()) for series in measures.invested_usd(study).values())
+    lowest = int(np.argmin(balance))
+    return (
+        f"Before any financing the programme is short by as much as {money(appraisal.peak_funding_usd)}, in "
+        f"{month_name(appraisal.peak_funding_month)}. Investors pay in {money(invested)}; the balance is least in "
+        f"{month_name(months[lowest])}, at {money(float(balance[lowest]))}."
+    )
+
+
+def circle(study: Study) -> str:
+    """How much of each vendor-investor's cash comes back as purchases of its own systems."""
+    names = measures.party_names(study)
+    sentences = []
+    for investor, series in measures.invested_usd(study).items():
+        bought = measures.purchases_from_usd(study, investor)
+        paid = float(series.sum())
+        if bought > 0 and paid > 0:
+            sentences.append(
+                f"{names[investor]} invests {money(paid)} and sells {money(bought)} of systems to the build-out: "
+                f"its investment is {percent(paid / bought)} of what all parties pay it for them."
+            )
+    return " ".join(sentences) or "No investor also sells systems to the build-out."
+
+
+def service(study: Study) -> str:
+    """Tokens served against tokens wanted."""
+    served = measures.served_tokens(study).sum("service").values
+    wanted = measures.demand_tokens(study)
+    if wanted.sum() <= 0:
+        return "No tokens are wanted."
+    share = float(served.sum() / wanted.sum())
+    months = study.inputs.calendar.months
+    met = np.flatnonzero(served >= wanted * _FULL)
+    when = (
+        f"Demand is met in full in {met.size} of {len(months)} months."
+        if met.size
+        else "Demand is met in full in no month."
+    )
+    last = f"In {month_name(months[-1])} the programme serves {tokens(float(served[-1]))} tokens."
+    return f"{percent(share)} of the tokens wanted are served over the horizon. {when} {last}"
+
+
+def training(study: Study) -> str:
+    """Which runs make their deadlines."""
+    runs = measures.training_progress(study)
+    if not runs:
+        return "No training run is asked for."
+    late = [progress for progress in runs if not progress.on_time]
+    if not late:
+        verdict = "All runs make their deadlines." if len(runs) > 1 else "The run makes its deadline."
+    else:
+        verb = "misses its deadline" if len(late) == 1 else "miss their deadlines"
+        verdict = f"Of these {listing([progress.run.id for progress in late])} {verb}."
+    computation = scientific(sum(progress.run.compute_flop for progress in runs))
+    return f"{_upper(counted(len(runs), 'training run'))} of {computation} FLOP in all. {verdict}"
+
+
+def performance(study: Study) -> str:
+    """The best platform per megawatt for the first service, and how it is known."""
+    names = measures.platform_names(study)
+    measured = [offer.platform.name for offer in study.inputs.offers if offer.platform.measured]
+    projected = [offer.platform.name for offer in study.inputs.offers if not offer.platform.measured]
+    parts = []
+    if measured:
+        parts.append(f"Filled marks are platforms with published measurements ({listing(measured)})")
+    if projected:
+        parts.append(f"hollow marks are projections from data sheets ({listing(projected)})")
+    refused = [
+        f"{names.get(key.split('/')[0], key)} cannot run {key.split('/')[-1]}: {reason}."
+        for key, reason in study.performance.refusals.items()
+    ]
+    return _upper("; ".join(parts)) + ". " + " ".join(refused)
+
+
+def unit_costs(study: Study) -> str:
+    """The spread of cost per million tokens between platforms."""
+    names = measures.platform_names(study)
+    rows = [
+        (cost, names.get(platform, platform))
+        for platform, cost in study.appraisal.unit_costs.select("platform", "usd_per_mtoken").iter_rows()
+        if cost is not None and math.isfinite(cost)
+    ]
+    if not rows:
+        return "No platform serves tokens."
+    low, high = min(rows), max(rows)
+    if len(rows) == 1:
+        return f"A million tokens cost {unit_price(low[0])} on {low[1]}."
+    return (
+        f"A million tokens cost {unit_price(low[0])} on {low[1]} and {unit_price(high[0])} on {high[1]}, "
+        f"{high[0] / low[0]:.1f} times as much."
+    )
+
+
+def capital(study: Study) -> str:
+    """Capital per gigawatt on both bases."""
+    total = measures.capex_total_usd(study)
+    if total <= 0:
+        return "No capital is spent."
+    largest = max(study.appraisal.capex_usd.items(), key=lambda item: item[1])
+    facility, it = (measures.per_gigawatt_usd(study, total, basis) for basis in ("facility", "it"))
+    return (
+        f"All parties spend {money(total)}: {money(facility)} per GW of facility power at its greatest, "
+        f"{money(it)} per GW of IT. {percent(largest[1] / total)} of it is "
+        f"{largest[0].replace('_', ' ')}. Replacements within the horizon count too."
+    )
+
+
+def sites(study: Study) -> str:
+    """Where the power is concentrated."""
+    used = measures.sites_in_use(study)
+    if not used:
+        return "No site is used."
+    peak = measures.energized_mw(study, "facility").sum("platform").max("month")
+    unused = len(study.inputs.sites) - len(used)
+    total = float(sum(float(peak.sel(site=site.id)) for site in used))
+    top = used[: min(3, len(used))]
+    share = sum(float(peak.sel(site=site.id)) for site in top) / total
+    idle = (
+        f" {_upper(counted(unused, 'site'))} of the scenario stay{'s' if unused == 1 else ''} empty." if unused else ""
+    )
+    names = listing([site.name for site in top])
+    verb = "holds" if len(top) == 1 else "hold"
+    return f"{names} {verb} {percent(share)} of {total / MEGAWATTS_PER_GIGAWATT:.1f} GW facility.{idle}"
+
+
+def evidence(study: Study) -> str:
+    """How well the figures of the run are supported."""
+    entries = study.inputs.ledger.entries
+    if not entries:
+        return "This study keeps no ledger of figures."
+    sourced = sum(1 for entry in entries if entry.sources)
+    assumed = sum(1 for entry in entries if entry.grade.value == "assumed")
+    defaults = sum(1 for entry in entries if entry.origin == "default")
+    return (
+        f"{_upper(counted(len(entries), 'figure'))} went into this study: {sourced} with a published source, {assumed} "
+        f"assumed, {defaults} taken by default because the scenario is silent."
+    )
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]

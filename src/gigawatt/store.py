@@ -1,1 +1,0 @@
-"""Store a study on disk and read it back."""
