@@ -46,16 +46,18 @@ def _site_available_mw(calendar: Calendar, site: Site, *, luck: Luck) -> FloatAr
 
 
 def _steps(site: Site, *, luck: Luck) -> list[tuple[PowerStep, int]]:
-    """The site's steps with their slips; refused unless power and dates rise together."""
-    for earlier, later in pairwise(site.power_steps):
-        if later.start < earlier.start or later.facility_mw < earlier.facility_mw:
+    """The site's steps with their slips in order of date; refused where power falls."""
+    slipped = zip(site.power_steps, luck.slip_months[site.id], strict=True)
+    steps = sorted(slipped, key=lambda pair: pair[0].start)
+    for (earlier, _), (later, _) in pairwise(steps):
+        if later.facility_mw < earlier.facility_mw:
             raise ScenarioError(
                 where=f"sites.{site.id}.power_steps",
                 found=f"{later.facility_mw:g} MW on {later.start} after {earlier.facility_mw:g} MW on {earlier.start}",
-                expected="steps in order of date, each the power in all and no less than the one before",
-                fix="Sort the steps and state the total from each date on.",
+                expected="the power in all from each date on, never less than before",
+                fix="State totals, not additions.",
             )
-    return list(zip(site.power_steps, luck.slip_months[site.id], strict=True))
+    return steps
 
 
 def _months_later(day: date, month_count: int) -> date:

@@ -6,7 +6,16 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import BuildPlan, History, Inputs, Luck, Performance
-from gigawatt.simulation.fleet import Fleet, Logistics, advance, logistics, no_racks, rack_facility_mw, rack_it_mw
+from gigawatt.simulation.fleet import (
+    Fleet,
+    Logistics,
+    advance,
+    logistics,
+    no_racks,
+    output_share,
+    rack_facility_mw,
+    rack_it_mw,
+)
 from gigawatt.simulation.power import available_facility_mw, slip_table
 from gigawatt.simulation.work import Assignment, Work, assignment, work_of_month
 from gigawatt.timeline import FloatArray, IntArray
@@ -25,7 +34,7 @@ def simulate(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck:
     available = available_facility_mw(inputs, luck)
     built = _built_facility_mw(inputs, plan)
     outside = logistics(inputs, plan, room_mw=np.minimum(available, built))
-    given = assignment(inputs, performance, plan, luck=luck)
+    given = assignment(inputs, performance, plan, outside=outside, luck=luck)
     months = _months(inputs, outside, given)
     state = {
         **_fleet_state(inputs, months),
@@ -44,26 +53,11 @@ def _months(inputs: Inputs, outside: Logistics, given: Assignment) -> tuple[Mont
     months = []
     for month in range(inputs.calendar.month_count):
         fleet = advance(fleet, outside, month=month)
-        work = work_of_month(
-            trained,
-            given,
-            installed_racks=fleet.installed_racks.astype(np.float64),
-            ramped_racks=_ramped_racks(inputs, fleet.serving_racks, month=month),
-            month=month,
-        )
+        racks = (fleet.serving_racks @ output_share(inputs, month=month)).sum(axis=0)
+        work = work_of_month(trained, given, output_racks=racks, month=month)
         trained = work.trained_flop
         months.append(Month(fleet=fleet, work=work))
     return tuple(months)
-
-
-def _ramped_racks(inputs: Inputs, serving_racks: IntArray, *, month: int) -> FloatArray:
-    """Racks in service in full-output equivalents, `(site, platform)`.
-
-    A rack in service for m months delivers min(1, (m + 1)/(ramp + 1)) of its output.
-    """
-    age = np.clip(month - np.arange(inputs.calendar.month_count), 0, None)
-    ramp = np.minimum((age + 1.0) / (inputs.operation.ramp_months + 1.0), 1.0)
-    return np.asarray(serving_racks @ ramp, dtype=np.float64)
 
 
 def _built_facility_mw(inputs: Inputs, plan: BuildPlan) -> FloatArray:
@@ -106,7 +100,8 @@ def _work_state(inputs: Inputs, months: tuple[Month, ...]) -> _Variables:
     """Tokens and rack-hours of services `(platform, service, month)`, FLOP of runs `(run, month)`."""
     dims = ("platform", "service", "month")
     served = np.stack([month.work.served_tokens for month in months], axis=2)
-    racks = np.stack([month.work.serving_racks for month in months], axis=2)
+    installed = np.stack([month.fleet.installed_racks.sum(axis=0) for month in months], axis=1)
+    racks = np.stack([month.work.serving_share for month in months], axis=2) * installed[:, None, :]
     output_share = np.array(
         [s.output_tokens_count / (s.input_tokens_count + s.output_tokens_count) for s in inputs.services]
     )

@@ -1,8 +1,8 @@
 """What racks in service do: the plan's allocation of each period, as far as racks and demand reach.
 
-A site's racks of a platform are shared between services and runs as the plan shares them in the period. A run
-that is not done when its last planned period ends keeps its last share, out of idle racks first and then out of
-the racks that serve, until it is done.
+Racks of one platform are alike wherever they stand, so they form one pool that services and runs share as the plan
+shares it in the period. A run that is not done when its last planned period ends keeps its last share, out of idle
+racks first and then out of the racks that serve, until it is done.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,17 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import BuildPlan, Inputs, Luck, Performance
+from gigawatt.simulation.fleet import Logistics, planned_output_racks
 from gigawatt.timeline import FloatArray
 from gigawatt.units import SECONDS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """Shares of the racks in service, and what a rack does with its time.
+    """Shares of each platform's pool, and what a rack does with its time.
 
-    `serving_share` `(site, platform, service, month)`, `training_share` and `overtime_share` (beyond the plan)
-    `(site, platform, run, month)`; `tokens_per_rack` `(platform, service, month)`, `flop_per_rack`
+    `serving_share` `(platform, service, month)`, `training_share` and `overtime_share` (beyond the plan)
+    `(platform, run, month)`; `tokens_per_rack` `(platform, service, month)`, `flop_per_rack`
     `(platform, run, month)`, of a fully ramped rack; `demand_tokens` `(service, month)`; `compute_flop` `(run,)`.
     """
 
@@ -35,24 +36,30 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What was done in a month: `served_tokens` `(platform, service)`, `serving_racks` assigned `(platform, service)`,
-    `training_flop` `(run,)`, and `trained_flop` since the start `(run,)`.
+    """What was done in a month.
+
+    `served_tokens` and `serving_share` of the pool `(platform, service)`; `training_flop` of the month and
+    `trained_flop` since the start `(run,)`.
     """
 
     served_tokens: FloatArray
-    serving_racks: FloatArray
+    serving_share: FloatArray
     training_flop: FloatArray
     trained_flop: FloatArray
 
 
-def assignment(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck: Luck) -> Assignment:
-    """The plan's allocation as shares of its installed racks, with the rates of this luck."""
-    serving = _shares(inputs, plan.decisions, name="serving_racks", workload="service")
-    planned, overtime = _training_shares(inputs, plan.decisions)
+def assignment(
+    inputs: Inputs, performance: Performance, plan: BuildPlan, *, outside: Logistics, luck: Luck
+) -> Assignment:
+    """The plan's allocation as shares of its own racks at full output, with the rates of this luck."""
+    pool = _period_mean(inputs, planned_output_racks(inputs, outside))
+    services = [service.id for service in inputs.services]
+    serving = _shares(inputs, plan.decisions["serving_racks"].sel(service=services), pool=pool)
+    planned, overtime = _training_shares(inputs, plan, pool=pool)
     by_month = inputs.calendar.period_of_month
     return Assignment(
         serving_share=serving[..., by_month],
-        training_share=planned[..., by_month],
+        training_share=planned[..., by_month] * _may_train(inputs),
         overtime_share=overtime[..., by_month],
         tokens_per_rack=_tokens_per_rack(inputs, performance, luck=luck),
         flop_per_rack=_flop_per_rack(inputs, performance, luck=luck),
@@ -63,43 +70,33 @@ def assignment(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luc
     )
 
 
-def work_of_month(
-    trained_flop: FloatArray,
-    given: Assignment,
-    *,
-    installed_racks: FloatArray,
-    ramped_racks: FloatArray,
-    month: int,
-) -> Work:
+def work_of_month(trained_flop: FloatArray, given: Assignment, *, output_racks: FloatArray, month: int) -> Work:
     """Training first, as the plan shares racks out, then the tokens that the remaining racks serve up to demand.
 
-    `installed_racks` and `ramped_racks` (in full-output equivalents) are `(site, platform)`.
+    `output_racks` are the racks of each pool in full-output equivalents, `(platform,)`.
     """
-    run_share, training_flop = _train(trained_flop, given, ramped_racks=ramped_racks, month=month)
-    serving_share = given.serving_share[..., month]
-    left = np.clip(1.0 - run_share.sum(axis=2), 0.0, None)
-    wanted = serving_share.sum(axis=2)
-    kept = np.divide(left, wanted, out=np.ones_like(left), where=wanted > left)
-    racks_share = serving_share * kept[:, :, None]
-    capacity = np.einsum("spv,sp->pv", racks_share, ramped_racks) * given.tokens_per_rack[..., month]
+    run_share, training_flop = _train(trained_flop, given, output_racks=output_racks, month=month)
+    planned = given.serving_share[..., month]
+    left = np.clip(1.0 - run_share.sum(axis=1), 0.0, None)
+    serving_share = planned * _fill(planned.sum(axis=1), limit=left)[:, None]
+    capacity = serving_share * output_racks[:, None] * given.tokens_per_rack[..., month]
     return Work(
         served_tokens=capacity * _fill(capacity.sum(axis=0), limit=given.demand_tokens[:, month]),
-        serving_racks=np.einsum("spv,sp->pv", racks_share, installed_racks),
+        serving_share=serving_share,
         training_flop=training_flop,
         trained_flop=trained_flop + training_flop,
     )
 
 
 def _train(
-    trained_flop: FloatArray, given: Assignment, *, ramped_racks: FloatArray, month: int
+    trained_flop: FloatArray, given: Assignment, *, output_racks: FloatArray, month: int
 ) -> tuple[FloatArray, FloatArray]:
-    """Share of the racks that each run takes `(site, platform, run)`, and its FLOP of the month `(run,)`."""
+    """Share of the pools that each run takes `(platform, run)`, and its FLOP of the month `(run,)`."""
     planned = given.training_share[..., month]
     overtime = given.overtime_share[..., month]
-    free = np.clip(1.0 - planned.sum(axis=2, keepdims=True), 0.0, None)
-    asked = overtime.sum(axis=2, keepdims=True)
-    share = planned + overtime * np.divide(free, asked, out=np.ones_like(asked), where=asked > free)
-    capacity = np.einsum("spr,sp,pr->r", share, ramped_racks, given.flop_per_rack[..., month])
+    free = np.clip(1.0 - planned.sum(axis=1), 0.0, None)
+    share = planned + overtime * _fill(overtime.sum(axis=1), limit=free)[:, None]
+    capacity = (share * output_racks[:, None] * given.flop_per_rack[..., month]).sum(axis=0)
     used = _fill(capacity, limit=np.clip(given.compute_flop - trained_flop, 0.0, None))
     return share * used, capacity * used
 
@@ -109,37 +106,56 @@ def _fill(capacity: FloatArray, *, limit: FloatArray) -> FloatArray:
     return np.divide(limit, capacity, out=np.ones_like(capacity), where=capacity > limit)
 
 
-def _shares(inputs: Inputs, decisions: xr.Dataset, *, name: str, workload: str) -> FloatArray:
-    """Racks given to each workload over the plan's installed racks, `(site, platform, workload, period)`.
+_LEAST_RACKS = 1e-3
+"""Less than this is what a solver's tolerance leaves behind, not racks."""
 
-    Where the plan has nothing installed the shares of the period before it hold on, for racks that power kept waiting.
+
+def _period_mean(inputs: Inputs, racks: FloatArray) -> FloatArray:
+    """Mean over the hours of each period, `(platform, period)`."""
+    calendar = inputs.calendar
+    first_months = np.arange(0, calendar.month_count, calendar.months_per_period)
+    return np.asarray(
+        np.add.reduceat(racks * calendar.month_hours, first_months, axis=1) / calendar.period_hours, dtype=np.float64
+    )
+
+
+def _racks(inputs: Inputs, given: xr.DataArray) -> FloatArray:
+    """Racks of each platform at all sites given to each workload, `(platform, workload, period)`."""
+    workload = next(str(name) for name in given.dims if name not in {"site", "platform", "period"})
+    platforms = [offer.platform.id for offer in inputs.offers]
+    pooled = given.sum("site").sel(platform=platforms).transpose("platform", workload, "period")
+    return np.asarray(pooled.values, dtype=np.float64)
+
+
+def _shares(inputs: Inputs, given: xr.DataArray, *, pool: FloatArray) -> FloatArray:
+    """Racks given to each workload over the plan's own at full output, `(platform, workload, period)`.
+
+    Where the plan has no racks the shares of the period before it hold on, for racks that power kept waiting.
     """
-    rows = {"site": [site.id for site in inputs.sites], "platform": [offer.platform.id for offer in inputs.offers]}
-    given = decisions[name].sel(rows).transpose("site", "platform", workload, "period")
-    racks = given.sel({workload: [item.id for item in (inputs.services if workload == "service" else inputs.runs)]})
-    installed = decisions["installed_racks"].sel(rows).transpose("site", "platform", "period").values[:, :, None, :]
-    known = installed > _LEAST_RACKS
-    shares = np.divide(racks.values, installed, out=np.zeros(racks.shape), where=known)
+    racks = _racks(inputs, given)
+    known = pool[:, None, :] > _LEAST_RACKS
+    shares = np.divide(racks, pool[:, None, :], out=np.zeros_like(racks), where=known)
+    latest = np.maximum.accumulate(np.where(known, np.arange(pool.shape[1]), 0), axis=2)
+    return np.take_along_axis(np.clip(shares, 0.0, 1.0), np.broadcast_to(latest, shares.shape), axis=2)
+
+
+def _training_shares(inputs: Inputs, plan: BuildPlan, *, pool: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Planned shares, and those that hold after a run's last planned period, `(platform, run, period)`."""
+    given = plan.decisions["training_racks"].sel(run=[run.id for run in inputs.runs])
+    shares = _shares(inputs, given, pool=pool)
     periods = np.arange(inputs.calendar.period_count)
-    latest = np.maximum.accumulate(np.where(known, periods, 0), axis=3)
-    return np.take_along_axis(np.clip(shares, 0.0, 1.0), np.broadcast_to(latest, shares.shape), axis=3)
-
-
-_LEAST_RACKS = 0.5
-"""Racks are whole; a solver's trace of one is none."""
-
-
-def _training_shares(inputs: Inputs, decisions: xr.Dataset) -> tuple[FloatArray, FloatArray]:
-    """Planned shares, and those that hold after a run's last planned period, `(site, platform, run, period)`."""
-    shares = _shares(inputs, decisions, name="training_racks", workload="run")
-    runs = [run.id for run in inputs.runs]
-    racks = decisions["training_racks"].sel(run=runs).transpose("site", "platform", "run", "period").values
-    periods = np.arange(inputs.calendar.period_count)
-    busy = racks.sum(axis=(0, 1)) > _LEAST_RACKS
+    busy = _racks(inputs, given).sum(axis=0) > _LEAST_RACKS
     last = np.where(busy, periods, -1).max(axis=1, initial=-1)
     after = (periods > last[:, None]) & (last[:, None] >= 0)
-    held = np.take_along_axis(shares, np.maximum(last, 0)[None, None, :, None], axis=3)
+    held = np.take_along_axis(shares, np.maximum(last, 0)[None, :, None], axis=2)
     return np.where(after, 0.0, shares), np.where(after, held, 0.0)
+
+
+def _may_train(inputs: Inputs) -> FloatArray:
+    """1 from the month in which each run may start, `(run, month)`."""
+    months = np.arange(inputs.calendar.month_count)
+    earliest = np.array([inputs.calendar.month_index(run.earliest) for run in inputs.runs], dtype=np.int64)
+    return np.asarray(months >= earliest[:, None], dtype=np.float64)
 
 
 def _tokens_per_rack(inputs: Inputs, performance: Performance, *, luck: Luck) -> FloatArray:
