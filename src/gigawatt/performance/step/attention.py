@@ -1,0 +1,194 @@
+"""The attention half of a layer: norm, projections, rotary embedding, core, residual sum and their communication.
+
+The core is one fused kernel (Dao, 2023, FlashAttention-2) or, in older software, two products with softmax and dropout
+between them over the whole square of scores (Korthikanti et al., 2022, figure 3).
+"""
+
+import numpy as np
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.architecture import (
+    AttentionCore,
+    Projection,
+    attention_projections,
+    prefill_core,
+)
+from gigawatt.performance.operators import AttentionWork, OperatorModel
+from gigawatt.performance.step import linear
+from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
+from gigawatt.performance.step.times import PassTimes, exposed_s, total
+from gigawatt.timeline import FloatArray
+
+_VALUE_BYTES = Precision.BF16.value_bytes
+_MASK_BYTES = Precision.FP8.value_bytes
+# Queries see half of the sequence on average under a causal mask.
+_CAUSAL_SHARE = 0.5
+
+
+def mean_context_tokens_count(sequence_tokens_count: float, *, window_tokens_count: float) -> float:
+    """Tokens that a causal query sees on average: half the sequence, or w - w²/2s with a window w below s."""
+    if window_tokens_count <= 0 or window_tokens_count >= sequence_tokens_count:
+        return _CAUSAL_SHARE * sequence_tokens_count
+    return window_tokens_count - window_tokens_count**2 / (2.0 * sequence_tokens_count)
+
+
+def forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """One micro-batch forward through the attention half of a mean layer."""
+    tokens, shards = micro_tokens_count(task, layouts), layouts.tp_count
+    matrices = attention_projections(task.model)
+    linears = linear.forward_all(task, operators, matrices, tokens_count=tokens, shards_count=shards)
+    around = linear.elementwise(operators, *_volumes_bytes(task, layouts, backward=False))
+    core = core_forward(task, layouts, operators).plus(_context_exchange(task, layouts, operators, backward=False))
+    return total(linears, around, core, _adapters(task, layouts, operators, matrices, passes=1.0))
+
+
+def backward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """One micro-batch back through the attention half of a mean layer."""
+    tokens, shards = micro_tokens_count(task, layouts), layouts.tp_count
+    matrices = attention_projections(task.model)
+    linears = linear.backward_all(task, operators, matrices, tokens_count=tokens, shards_count=shards)
+    around = linear.elementwise(operators, *_volumes_bytes(task, layouts, backward=True))
+    core = core_backward(task, layouts, operators).plus(_context_exchange(task, layouts, operators, backward=True))
+    return total(linears, around, core, _adapters(task, layouts, operators, matrices, passes=2.0))
+
+
+def latent_up_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """Forward through the up-projections of latent attention, for their recomputation."""
+    if task.latent is None:
+        return PassTimes()
+    tokens, shards = micro_tokens_count(task, layouts), layouts.tp_count
+    ups = [matrix for matrix in attention_projections(task.model) if matrix.name.endswith(" up")]
+    return linear.forward_all(task, operators, ups, tokens_count=tokens, shards_count=shards)
+
+
+def _adapters(
+    task: StepTask,
+    layouts: StepLayouts,
+    operators: OperatorModel,
+    matrices: tuple[Projection, ...],
+    *,
+    passes: float,
+) -> PassTimes:
+    if not task.variant.frozen_weights:
+        return PassTimes()
+    tokens, shards = micro_tokens_count(task, layouts), layouts.tp_count
+    each = (linear.adapter(task, operators, m, tokens_count=tokens, shards_count=shards) for m in matrices)
+    return total(*each).times(passes)
+
+
+def _volumes_bytes(task: StepTask, layouts: StepLayouts, *, backward: bool) -> tuple[FloatArray, ...]:
+    """What the element-wise kernels move: norm, rotary embedding of queries and keys, bias with dropout and residual.
+
+    Forward a norm reads and writes once and the residual sum reads two and writes one; backward the norm reads its
+    input and two gradients and writes one, the rotary embedding works as forward.
+    """
+    tokens = micro_tokens_count(task, layouts)
+    hidden = tokens / layouts.norm_shards_count * task.model.hidden_dim * _VALUE_BYTES
+    mask = hidden * (_MASK_BYTES / _VALUE_BYTES) if task.practice.dropout else 0.0
+    norm = (4.0 if backward else 2.0) * hidden
+    residual = 2.0 * hidden + mask if backward and task.practice.dropout else 3.0 * hidden + mask
+    volumes = [norm] if backward and not task.practice.dropout else [norm, residual]
+    if not task.practice.fused_elementwise:
+        volumes += [2.0 * hidden]
+    if task.variant.rotary:
+        volumes += [2.0 * tokens * _rotated_values(task, layouts) * _VALUE_BYTES]
+    return tuple(np.asarray(volume, dtype=np.float64) for volume in volumes)
+
+
+def _rotated_values(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Values of queries and keys per token on one rank; latent attention writes both out for every head."""
+    core = prefill_core(task.model)
+    keys = core.cached_values_count - core.heads_count * core.value_dim
+    if task.latent is None:
+        keys = core.cached_values_count // 2
+    return (core.heads_count * core.score_dim + keys) / layouts.tp_count
+
+
+def work(task: StepTask, layouts: StepLayouts, *, window_tokens_count: float) -> AttentionWork:
+    """The fused core's work on one rank: zig-zag shares of the sequence are equal (Liu et al., 2023)."""
+    core, shards = prefill_core(task.model), layouts.tp_count
+    context = mean_context_tokens_count(task.sequence_tokens_count, window_tokens_count=window_tokens_count)
+    return AttentionWork(
+        sequences_count=layouts.micro_batch_count,
+        query_tokens_count=task.sequence_tokens_count / layouts.cp_count,
+        context_tokens_count=context,
+        heads_count=core.heads_count / shards,
+        score_dim=core.score_dim,
+        value_dim=core.value_dim,
+        cached_values_count=core.cached_values_count / np.minimum(shards, core.cache_shards_limit_count),
+        cache_precision=Precision.BF16,
+    )
+
+
+def core_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """Scores and weighted sums of a mean layer."""
+    if not task.practice.fused_attention:
+        return _unfused(task, layouts, operators, products=2.0, passes=_Sweeps(softmax=2.0, dropout=2.0))
+    mean = _mean_over_layers(task, layouts, operators, backward=False)
+    return PassTimes(attention_s=mean, kernels_count=1.0)
+
+
+def core_backward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """Gradients of queries, keys and values of a mean layer."""
+    if not task.practice.fused_attention:
+        return _unfused(task, layouts, operators, products=4.0, passes=_Sweeps(softmax=3.0, dropout=2.0))
+    mean = _mean_over_layers(task, layouts, operators, backward=True)
+    return PassTimes(attention_s=mean, kernels_count=3.0)
+
+
+def _mean_over_layers(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> FloatArray:
+    time = operators.attention_backward_s if backward else operators.attention_prefill_s
+    share = task.variant.windowed_layers_count / task.model.layers_count
+    whole = time(work(task, layouts, window_tokens_count=0.0)) if share < 1.0 else 0.0
+    if share == 0.0:
+        return np.asarray(whole, dtype=np.float64)
+    windowed = time(work(task, layouts, window_tokens_count=float(task.variant.window_tokens_count)))
+    return np.asarray((1.0 - share) * whole + share * windowed, dtype=np.float64)
+
+
+class _Sweeps:
+    """Passes over the square of scores, in BF16 values read or written."""
+
+    def __init__(self, *, softmax: float, dropout: float) -> None:
+        self.softmax = softmax
+        self.dropout = dropout
+
+
+def _unfused(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, products: float, passes: _Sweeps
+) -> PassTimes:
+    core: AttentionCore = prefill_core(task.model)
+    sequence = float(task.sequence_tokens_count)
+    groups = layouts.micro_batch_count * core.heads_count / layouts.tp_count
+    rows = groups * sequence / layouts.cp_count
+    scores = operators.grouped_gemm_s(rows, sequence, core.score_dim, groups=groups, precision=Precision.BF16)
+    sums = operators.grouped_gemm_s(rows, core.value_dim, sequence, groups=groups, precision=Precision.BF16)
+    square = rows * sequence
+    swept = operators.memory_s(passes.softmax * _VALUE_BYTES * square)
+    if task.practice.dropout:
+        swept = swept + operators.memory_s((passes.dropout * _VALUE_BYTES + _MASK_BYTES) * square)
+    return PassTimes(
+        attention_s=products / 2.0 * (scores + sums) + swept, kernels_count=products + 1.0 + task.practice.dropout
+    )
+
+
+def _context_exchange(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> PassTimes:
+    """Keys and values around the ring of context-parallel ranks, behind the core (Liu et al., 2023).
+
+    Backward their gradients travel along.
+    """
+    if not np.any(layouts.cp_count > 1.0):
+        return PassTimes()
+    core = prefill_core(task.model)
+    local = core.cached_values_count / np.minimum(layouts.tp_count, core.cache_shards_limit_count)
+    step_bytes = micro_tokens_count(task, layouts) * local * _VALUE_BYTES * (2.0 if backward else 1.0)
+    hop = operators.point_to_point_s(step_bytes, ranks_count=layouts.cp_count, stride_count=layouts.tp_count)
+    ring = hop * (layouts.cp_count - 1.0)
+    time = core_backward if backward else core_forward
+    shown = exposed_s(
+        ring,
+        behind_s=time(task, layouts, operators).compute_s,
+        parts_count=np.maximum(layouts.cp_count, 1.0),
+        contention_fraction=task.assumptions.contention_fraction,
+    )
+    return PassTimes(context_parallel_s=np.where(layouts.cp_count > 1.0, shown, 0.0), kernels_count=layouts.cp_count)

@@ -1,0 +1,221 @@
+"""The feed-forward half of a layer: dense, or routed and shared experts with their dispatch.
+
+Experts follow Shazeer et al. (2017) and Fedus et al. (2021): a router, an all-to-all that brings each token to its
+experts, grouped products, and the way back. Routing is balanced: each expert gets the mean number of tokens.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.architecture import (
+    ExpertLayer,
+    Projection,
+    Split,
+    dense_projections,
+    expert_layer,
+    expert_side_projections,
+    visited_ranks_count,
+)
+from gigawatt.performance.collectives import Reals
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.step import linear
+from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
+from gigawatt.performance.step.times import PassTimes, exposed_s, total
+from gigawatt.timeline import FloatArray
+
+_VALUE_BYTES = Precision.BF16.value_bytes
+_ROUTER_BYTES = 4.0
+# Softmax, top-k, scatter into the routing map and the auxiliary loss each pass over the router's scores.
+_ROUTER_SWEEPS = 4
+
+
+def _shared_width(matrices: tuple[Projection, ...], *, gated: bool) -> int:
+    """Width after the activation of the blocks that widen, in values per token before tensor parallelism."""
+    ups = [matrix.output_dim for matrix in matrices if matrix.split is Split.COLUMNS]
+    return sum(ups) // (2 if gated else 1)
+
+
+def _activation(
+    task: StepTask, operators: OperatorModel, *, values_count: Reals, gated: bool, backward: bool
+) -> PassTimes:
+    """The activation function on `values_count` outputs: forward reads one or two and writes one.
+
+    Backward reads these and the gradient, and writes one or two.
+    """
+    inputs = 2.0 if gated else 1.0
+    moved = 2.0 * inputs + 1.0 if backward else inputs + 1.0
+    sweeps = moved if task.practice.fused_elementwise else moved + 2.0
+    return linear.elementwise(operators, sweeps * _VALUE_BYTES * values_count)
+
+
+def _plain_forward(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, matrices: tuple[Projection, ...]
+) -> PassTimes:
+    tokens, shards = micro_tokens_count(task, layouts), layouts.tp_count
+    gated = task.model.feed_forward.gated
+    linears = linear.forward_all(task, operators, matrices, tokens_count=tokens, shards_count=shards)
+    width = tokens * _shared_width(matrices, gated=gated) / shards
+    return linears.plus(_activation(task, operators, values_count=width, gated=gated, backward=False))
+
+
+def _plain_backward(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, matrices: tuple[Projection, ...]
+) -> PassTimes:
+    tokens, shards = micro_tokens_count(task, layouts), layouts.tp_count
+    gated = task.model.feed_forward.gated
+    linears = linear.backward_all(task, operators, matrices, tokens_count=tokens, shards_count=shards)
+    width = tokens * _shared_width(matrices, gated=gated) / shards
+    return linears.plus(_activation(task, operators, values_count=width, gated=gated, backward=True))
+
+
+def dense_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """One micro-batch forward through a dense block."""
+    return _plain_forward(task, layouts, operators, dense_projections(task.model))
+
+
+def dense_backward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """One micro-batch back through a dense block."""
+    return _plain_backward(task, layouts, operators, dense_projections(task.model))
+
+
+def _shared_projections(task: StepTask) -> tuple[Projection, ...]:
+    return tuple(matrix for matrix in expert_side_projections(task.model) if matrix.name != "router")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Routed:
+    """Tokens on their way through the experts of one rank: its own, and the copies that its experts get."""
+
+    experts: ExpertLayer
+    own_count: FloatArray
+    copies_count: FloatArray
+    local_experts_count: FloatArray
+
+
+def _routed(task: StepTask, layouts: StepLayouts, experts: ExpertLayer) -> _Routed:
+    own = micro_tokens_count(task, layouts) / layouts.tp_count
+    return _Routed(
+        experts=experts,
+        own_count=own,
+        copies_count=own * experts.top_k_count * layouts.expert_tp_count,
+        local_experts_count=experts.experts_count / layouts.ep_count,
+    )
+
+
+def _grouped(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed, *, backward: bool
+) -> PassTimes:
+    pieces = []
+    for matrix in routed.experts.projections:
+        n, k = matrix.local_output_dim(layouts.expert_tp_count), matrix.local_input_dim(layouts.expert_tp_count)
+        pieces.append(_grouped_products(task, operators, routed, n=n, k=k, backward=backward))
+    return total(*pieces)
+
+
+def _grouped_products(
+    task: StepTask, operators: OperatorModel, routed: _Routed, *, n: FloatArray, k: FloatArray, backward: bool
+) -> PassTimes:
+    """Forward one grouped product; backward the gradient of the input, and of each expert's weight from its tokens."""
+    rows, groups = routed.copies_count, routed.local_experts_count
+    precision = task.number_format.precision
+    if not backward:
+        product = operators.grouped_gemm_s(rows, n, k, groups=groups, precision=precision)
+        return linear.cast(operators, rows * k, task.number_format).plus(PassTimes(gemm_s=product, kernels_count=1.0))
+    products = operators.grouped_gemm_s(rows, k, n, groups=groups, precision=precision)
+    if not task.variant.frozen_weights:
+        products = products + operators.grouped_gemm_s(n * groups, k, rows / groups, groups=groups, precision=precision)
+    return linear.cast(operators, rows * n, task.number_format).plus(PassTimes(gemm_s=products, kernels_count=2.0))
+
+
+def _router(task: StepTask, operators: OperatorModel, routed: _Routed, *, backward: bool) -> PassTimes:
+    experts = float(routed.experts.experts_count)
+    tokens, hidden = routed.own_count, float(task.model.hidden_dim)
+    product = operators.gemm_s(tokens, experts, hidden, precision=Precision.BF16)
+    if backward:
+        product = operators.gemm_s(tokens, hidden, experts, precision=Precision.BF16) + operators.gemm_s(
+            experts, hidden, tokens, precision=Precision.BF16
+        )
+    sweeps = [2.0 * _ROUTER_BYTES * tokens * experts] * _ROUTER_SWEEPS
+    return linear.elementwise(operators, *sweeps).plus(
+        PassTimes(gemm_s=product, kernels_count=2.0 if backward else 1.0)
+    )
+
+
+def _permutations(task: StepTask, operators: OperatorModel, routed: _Routed) -> PassTimes:
+    """Sorting copies by destination, by local expert, and back twice; one pass each way when fused with dispatch."""
+    passes = 2 if task.practice.fused_dispatch else 4
+    moved = 2.0 * _VALUE_BYTES * routed.copies_count * task.model.hidden_dim
+    return linear.elementwise(operators, *([moved] * passes))
+
+
+def _dispatch_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed) -> FloatArray:
+    """One way between tokens and experts: the all-to-all, and the exchange between ranks that split an expert."""
+    copies: Reals = float(routed.experts.top_k_count)
+    if task.practice.deduplicated_dispatch:
+        copies = visited_ranks_count(routed.experts, ep_count=layouts.ep_count)
+    token_bytes = task.model.hidden_dim * _VALUE_BYTES
+    volume = routed.own_count * copies * token_bytes
+    sent = operators.all_to_all_s(volume, ranks_count=layouts.ep_count, stride_count=layouts.expert_tp_count)
+    split = operators.all_gather_s(
+        routed.copies_count * token_bytes, ranks_count=layouts.expert_tp_count, stride_count=1.0
+    )
+    return np.where(layouts.ep_count > 1.0, sent, 0.0) + np.where(layouts.expert_tp_count > 1.0, split, 0.0)
+
+
+def _expert_pass(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, experts: ExpertLayer, *, backward: bool
+) -> PassTimes:
+    routed = _routed(task, layouts, experts)
+    gated = task.model.feed_forward.gated
+    width = routed.copies_count * _shared_width(experts.projections, gated=gated) / layouts.expert_tp_count
+    plain = _plain_backward if backward else _plain_forward
+    shared = _shared_projections(task)
+    computed = total(
+        _router(task, operators, routed, backward=backward),
+        _permutations(task, operators, routed),
+        _grouped(task, layouts, operators, routed, backward=backward),
+        _activation(task, operators, values_count=width, gated=gated, backward=backward),
+        plain(task, layouts, operators, shared) if shared else PassTimes(),
+    )
+    both_ways = 2.0 * _dispatch_s(task, layouts, operators, routed)
+    return computed.plus(PassTimes(expert_parallel_s=both_ways, kernels_count=2.0))
+
+
+def expert_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """One micro-batch forward through router, dispatch, experts and back; nothing for a dense model."""
+    experts = expert_layer(task.model)
+    return PassTimes() if experts is None else _expert_pass(task, layouts, operators, experts, backward=False)
+
+
+def expert_backward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """One micro-batch back through a mixture-of-experts block."""
+    experts = expert_layer(task.model)
+    return PassTimes() if experts is None else _expert_pass(task, layouts, operators, experts, backward=True)
+
+
+def overlapped(task: StepTask, layouts: StepLayouts, layer: PassTimes) -> PassTimes:
+    """A layer's pass with its dispatch behind another micro-batch's computation, where the software does that."""
+    if not task.practice.expert_overlap:
+        return layer
+    shown = exposed_s(
+        layer.expert_parallel_s,
+        behind_s=layer.compute_s,
+        parts_count=np.maximum(micro_tokens_count(task, layouts), 1.0),
+        contention_fraction=task.assumptions.contention_fraction,
+    )
+    hidden = np.asarray(layer.expert_parallel_s, dtype=np.float64) - shown
+    return layer.plus(PassTimes(expert_parallel_s=-hidden))
+
+
+def activation_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """The activation function alone, for its recomputation, on what a token passes in a mean layer."""
+    gated, tokens = task.model.feed_forward.gated, micro_tokens_count(task, layouts)
+    experts = expert_layer(task.model)
+    if experts is None:
+        width = tokens * _shared_width(dense_projections(task.model), gated=gated) / layouts.tp_count
+        return _activation(task, operators, values_count=width, gated=gated, backward=False)
+    routed = _routed(task, layouts, experts)
+    width = routed.copies_count * _shared_width(experts.projections, gated=gated) / layouts.expert_tp_count
+    return _activation(task, operators, values_count=width, gated=gated, backward=False)

@@ -1,0 +1,81 @@
+"""What the first and last pipeline stage do besides their layers: embedding, head, loss and extra predictions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.architecture import expert_layers_count, head_projection
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.step import linear
+from gigawatt.performance.step.layer import LayerTimes
+from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
+from gigawatt.performance.step.times import PassTimes, total
+from gigawatt.timeline import FloatArray
+
+# Bytes moved per logit. Plain: to FP32 (6), maximum (4), difference and exponential in place (16), sum and quotient
+# (12), and backward in place (8) and to BF16 (6); fused: one read, one write of BF16 each way in one or two sweeps.
+_PLAIN_FORWARD_BYTES, _PLAIN_BACKWARD_BYTES = 38.0, 14.0
+_FUSED_FORWARD_BYTES, _FUSED_BACKWARD_BYTES = 6.0, 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndTimes:
+    """One micro-batch through what the last stage adds, forward and backward."""
+
+    forward: PassTimes
+    backward: PassTimes
+
+
+def end_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, layer: LayerTimes) -> EndTimes:
+    """Head and loss, once more with a layer and a projection for every extra predicted token."""
+    forward, backward = _head(task, layouts, operators)
+    extra = float(task.variant.predicted_tokens_count)
+    if extra:
+        projections = _merging(task, layouts, operators)
+        forward = total(forward.times(1.0 + extra), layer.forward.times(extra), projections.times(extra))
+        backward = total(backward.times(1.0 + extra), layer.backward.times(extra), projections.times(2.0 * extra))
+    return EndTimes(forward=forward, backward=backward)
+
+
+def _head(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> tuple[PassTimes, PassTimes]:
+    tokens, matrix = micro_tokens_count(task, layouts), head_projection(task.model)
+    n, k = matrix.local_output_dim(layouts.tp_count), matrix.local_input_dim(layouts.tp_count)
+    logits = np.asarray(tokens * n, dtype=np.float64)
+    fused = task.practice.fused_loss
+    sweeps = (_FUSED_FORWARD_BYTES, _FUSED_BACKWARD_BYTES) if fused else (_PLAIN_FORWARD_BYTES, _PLAIN_BACKWARD_BYTES)
+    product = operators.gemm_s(tokens, n, k, precision=Precision.BF16)
+    back = operators.gemm_s(tokens, k, n, precision=Precision.BF16)
+    if not task.variant.frozen_weights:
+        back = back + operators.gemm_s(n, k, tokens, precision=Precision.BF16)
+    return (
+        linear.elementwise(operators, sweeps[0] * logits).plus(PassTimes(gemm_s=product, kernels_count=1.0)),
+        linear.elementwise(operators, sweeps[1] * logits).plus(PassTimes(gemm_s=back, kernels_count=2.0)),
+    )
+
+
+def _merging(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """The projection of two concatenated hidden states to one (DeepSeek-V3, 2024, equation 21)."""
+    hidden = float(task.model.hidden_dim)
+    tokens = micro_tokens_count(task, layouts)
+    product = operators.gemm_s(tokens, hidden / layouts.tp_count, 2.0 * hidden, precision=Precision.BF16)
+    return PassTimes(gemm_s=product, kernels_count=1.0)
+
+
+def head_parameters_count(task: StepTask) -> float:
+    """Weights of the last stage beside its layers and head: the layers of extra predictions, of the mean kind."""
+    if not task.variant.predicted_tokens_count:
+        return 0.0
+    hidden = float(task.model.hidden_dim)
+    return task.variant.predicted_tokens_count * 2.0 * hidden * hidden
+
+
+def extra_layers_count(task: StepTask) -> float:
+    """Layers beyond the model's own that the last stage holds, with experts if the model has them."""
+    return float(task.variant.predicted_tokens_count) if expert_layers_count(task.model) >= 0 else 0.0
+
+
+def first_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
+    """Embedding look-up and its gradient: read, write, and add into the table's gradient."""
+    hidden = micro_tokens_count(task, layouts) * task.model.hidden_dim * Precision.BF16.value_bytes
+    return operators.memory_s(2.0 * hidden) + operators.memory_s(3.0 * hidden)

@@ -1,0 +1,143 @@
+"""One micro-batch through a mean layer: forward, backward and what is computed twice.
+
+Layers of different kinds (dense and expert, windowed and full) enter by their share. The host issues kernels ahead of
+the device; a pass takes as long as the slower of the two.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.architecture import dense_layers_count, expert_layers_count, expert_side_projections
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.step import attention, feedforward, linear
+from gigawatt.performance.step.task import Module, Recompute, StepLayouts, StepTask, micro_tokens_count
+from gigawatt.performance.step.times import PassTimes, exposed_s, total
+from gigawatt.timeline import FloatArray
+
+_VALUE_BYTES = Precision.BF16.value_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerTimes:
+    """A mean layer's passes, `(candidate,)`; `recompute` is what is done again before the backward pass."""
+
+    forward: PassTimes
+    backward: PassTimes
+    recompute: PassTimes
+
+
+def layer_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> LayerTimes:
+    """Forward, backward and recomputed passes of one micro-batch through a mean layer."""
+    forward = forward_times(task, layouts, operators)
+    return LayerTimes(
+        forward=forward,
+        backward=backward_times(task, layouts, operators),
+        recompute=_recomputed(task, layouts, operators, forward=forward),
+    )
+
+
+def forward_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """One micro-batch forward through a mean layer."""
+    dense, expert = _shares(task)
+    parts = total(
+        attention.forward(task, layouts, operators),
+        feedforward.dense_forward(task, layouts, operators).times(dense) if dense else PassTimes(),
+        feedforward.expert_forward(task, layouts, operators).times(expert),
+        _norm_and_residual(task, layouts, operators, backward=False),
+    )
+    return feedforward.overlapped(task, layouts, parts.plus(_tensor_exchange(task, layouts, operators, parts)))
+
+
+def backward_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """One micro-batch back through a mean layer."""
+    dense, expert = _shares(task)
+    parts = total(
+        attention.backward(task, layouts, operators),
+        feedforward.dense_backward(task, layouts, operators).times(dense) if dense else PassTimes(),
+        feedforward.expert_backward(task, layouts, operators).times(expert),
+        _norm_and_residual(task, layouts, operators, backward=True),
+    )
+    return feedforward.overlapped(task, layouts, parts.plus(_tensor_exchange(task, layouts, operators, parts)))
+
+
+def _shares(task: StepTask) -> tuple[float, float]:
+    layers = task.model.layers_count
+    return dense_layers_count(task.model) / layers, expert_layers_count(task.model) / layers
+
+
+def _norm_and_residual(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> PassTimes:
+    """Norm and residual sum around the feed-forward half; fused with dropout where there is one."""
+    tokens = micro_tokens_count(task, layouts) / layouts.norm_shards_count
+    hidden = tokens * task.model.hidden_dim * _VALUE_BYTES
+    mask = tokens * task.model.hidden_dim if task.practice.dropout else 0.0
+    if backward:
+        sums = (4.0 * hidden, 2.0 * hidden + mask) if task.practice.dropout else (4.0 * hidden,)
+    else:
+        sums = (2.0 * hidden, 3.0 * hidden + mask)
+    return linear.elementwise(operators, *sums)
+
+
+def _exchanged_blocks(task: StepTask) -> float:
+    """Blocks of a mean layer whose result the tensor-parallel ranks sum: attention, dense blocks, shared experts."""
+    shared = len(expert_side_projections(task.model)) > 1
+    dense, expert = _shares(task)
+    return 1.0 + dense + (expert if shared else 0.0)
+
+
+def _tensor_exchange(task: StepTask, layouts: StepLayouts, operators: OperatorModel, parts: PassTimes) -> PassTimes:
+    """Sums over tensor-parallel ranks: an all-reduce per block, or a gather before and a scatter after it.
+
+    Sequence parallelism moves the same volume (Korthikanti et al., 2022, section 4.2.2). Where the software pipelines
+    it with the products, one part of t stays in front.
+    """
+    if not np.any(layouts.tp_count > 1.0):
+        return PassTimes()
+    volume = micro_tokens_count(task, layouts) * task.model.hidden_dim * _VALUE_BYTES
+    ranks = layouts.tp_count
+    gathered = operators.all_gather_s(volume, ranks_count=ranks, stride_count=1.0)
+    sharded = gathered + operators.reduce_scatter_s(volume, ranks_count=ranks, stride_count=1.0)
+    summed = operators.all_reduce_s(volume, ranks_count=ranks, stride_count=1.0)
+    one = np.where(layouts.sequence_parallel > 0.0, sharded, summed)
+    whole = np.where(layouts.tp_count > 1.0, _exchanged_blocks(task) * one, 0.0)
+    kernels = 2.0 * _exchanged_blocks(task)
+    if task.practice.tensor_parallel_overlap:
+        whole = exposed_s(
+            whole,
+            behind_s=np.asarray(parts.gemm_s, dtype=np.float64),
+            parts_count=np.maximum(layouts.tp_count, 1.0),
+            contention_fraction=task.assumptions.contention_fraction,
+        )
+    return PassTimes(tensor_parallel_s=whole, kernels_count=kernels)
+
+
+def _recomputed(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, forward: PassTimes) -> PassTimes:
+    """What each level of recomputation does again: nothing, the practice's modules, or the whole forward pass."""
+    level = layouts.recompute_level
+    full = forward.times(np.where(level == Recompute.FULL, 1.0, 0.0))
+    if not np.any(level == Recompute.SELECTIVE):
+        return full
+    modules = total(*(_module(task, layouts, operators, m) for m in sorted(task.practice.recomputed_modules)))
+    return full.plus(modules.times(np.where(level == Recompute.SELECTIVE, 1.0, 0.0)))
+
+
+def _module(task: StepTask, layouts: StepLayouts, operators: OperatorModel, module: Module) -> PassTimes:
+    if module is Module.CORE_ATTENTION:
+        return attention.core_forward(task, layouts, operators)
+    if module is Module.ACTIVATION:
+        return feedforward.activation_forward(task, layouts, operators)
+    if module is Module.LATENT_UP:
+        return attention.latent_up_forward(task, layouts, operators)
+    if module is Module.NORM:
+        tokens = micro_tokens_count(task, layouts) / layouts.norm_shards_count
+        once = 2.0 * tokens * task.model.hidden_dim * _VALUE_BYTES
+        return linear.elementwise(operators, once, once)
+    dense, _ = _shares(task)
+    return feedforward.dense_forward(task, layouts, operators).times(dense)
+
+
+def issued_s(task: StepTask, times: PassTimes) -> FloatArray:
+    """Time of a pass: the device's, or the host's where it cannot issue kernels as fast as they finish."""
+    host = 0.0 if task.practice.graphed else task.assumptions.host_issue_s
+    return np.maximum(times.device_s, host * np.asarray(times.kernels_count, dtype=np.float64))

@@ -1,0 +1,229 @@
+"""Bytes that must fit on one accelerator during a step: weights, gradients, optimizer, activations, buffers.
+
+State after Rajbhandari et al. (2020), ZeRO, section 3; activations counted tensor by tensor after Korthikanti et al.
+(2022), section 4: what each operator keeps for its backward pass. Peaks are taken over the first stage, which holds
+most micro-batches, and the last, which holds the logits.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.entities.workload import DenseFeedForward
+from gigawatt.performance.architecture import (
+    dense_layers_count,
+    expert_layer,
+    expert_layers_count,
+    expert_side_projections,
+    prefill_core,
+)
+from gigawatt.performance.step import sharding
+from gigawatt.performance.step.pipeline import stage_layers
+from gigawatt.performance.step.task import (
+    Module,
+    Recompute,
+    StepLayouts,
+    StepTask,
+    micro_batches_count,
+    micro_tokens_count,
+)
+from gigawatt.timeline import FloatArray
+
+_VALUE_BYTES = Precision.BF16.value_bytes
+_LOGIT_BYTES = 4.0
+_MASK_BYTES = 1.0
+_GRADIENTS_SHARDED, _WEIGHTS_SHARDED = 2.0, 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepMemory:
+    """Bytes on the fullest rank by use, `(candidate,)`."""
+
+    state_bytes: FloatArray
+    activation_bytes: FloatArray
+    logits_bytes: FloatArray
+    outside_bytes: FloatArray
+
+    @property
+    def tensors_bytes(self) -> FloatArray:
+        """Peak of what the framework allocates."""
+        return self.state_bytes + self.activation_bytes + self.logits_bytes
+
+    @property
+    def total_bytes(self) -> FloatArray:
+        """Peak of what the device has in use."""
+        return self.tensors_bytes + self.outside_bytes
+
+
+def state_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Weights, gradients and optimizer of the fullest rank."""
+    held = sharding.fullest_parameters(task, layouts)
+    shared = _state_per_parameter(task, layouts, ranks_count=layouts.replicas_count)
+    routed = _state_per_parameter(task, layouts, ranks_count=layouts.expert_replicas_count)
+    return np.asarray(held.shared_count * shared + held.routed_count * routed, dtype=np.float64)
+
+
+def _state_per_parameter(task: StepTask, layouts: StepLayouts, *, ranks_count: FloatArray) -> FloatArray:
+    shards, stage = np.minimum(layouts.shards_count, ranks_count), layouts.zero_stage
+    weight = _VALUE_BYTES / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0)
+    if task.variant.frozen_weights:
+        return weight
+    gradient = task.practice.gradient_bytes / np.where(stage >= _GRADIENTS_SHARDED, shards, 1.0)
+    optimizer = sharding.OPTIMIZER_BYTES_PER_PARAMETER / np.where(stage > 0.0, shards, 1.0)
+    return weight + gradient + optimizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBytes:
+    """What one token leaves in one mean layer: on every rank's share of the sequence, and split with the heads.
+
+    `whole` is divided among ranks only with sequence parallelism, `split` always by tensor parallelism.
+    """
+
+    whole: float
+    split: float
+
+
+def kept_bytes_per_token(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
+    """Bytes per token and mean layer that the backward pass needs, without what `dropped` modules compute anew."""
+    attention = _attention_kept(task, dropped=dropped)
+    feed_forward = _feed_forward_kept(task, dropped=dropped)
+    return KeptBytes(whole=attention.whole + feed_forward.whole, split=attention.split + feed_forward.split)
+
+
+def _attention_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
+    """Input of the norm and of the projections, queries, keys, values, the core's output, and masks.
+
+    An unfused core keeps its scores twice and a mask: 5 a s / h of table 2 in Korthikanti et al. (2022).
+    """
+    core, hidden = prefill_core(task.model), task.model.hidden_dim
+    normed = 0.0 if Module.NORM in dropped else hidden * _VALUE_BYTES
+    mask = hidden * _MASK_BYTES if task.practice.dropout else 0.0
+    heads = core.heads_count * (core.score_dim + core.value_dim) + core.cached_values_count
+    latent = 0.0
+    if task.latent is not None:
+        latent = (2 * task.latent.q_lora_rank + 2 * task.latent.kv_lora_rank) * _VALUE_BYTES
+        if Module.LATENT_UP in dropped:
+            heads = core.heads_count * core.value_dim
+    scores = 0.0
+    if not task.practice.fused_attention and Module.CORE_ATTENTION not in dropped:
+        masks = (_VALUE_BYTES + _MASK_BYTES) if task.practice.dropout else 0.0
+        scores = (_VALUE_BYTES + masks) * core.heads_count * task.sequence_tokens_count
+    whole = hidden * _VALUE_BYTES + normed + mask + latent
+    return KeptBytes(whole=whole, split=heads * _VALUE_BYTES + scores)
+
+
+def _feed_forward_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
+    model, hidden = task.model, task.model.hidden_dim
+    normed = 0.0 if Module.NORM in dropped else hidden * _VALUE_BYTES
+    mask = hidden * _MASK_BYTES if task.practice.dropout else 0.0
+    widths = (2 if model.feed_forward.gated else 1) + (0 if Module.ACTIVATION in dropped else 1)
+    if Module.FEED_FORWARD in dropped:
+        widths = 0
+    dense_share = dense_layers_count(model) / model.layers_count
+    split = dense_share * widths * _dense_width(task) * _VALUE_BYTES
+    expert_share = expert_layers_count(model) / model.layers_count
+    if expert_share:
+        split += expert_share * _expert_kept(task, dropped=dropped)
+    return KeptBytes(whole=hidden * _VALUE_BYTES + normed + mask, split=split)
+
+
+def _dense_width(task: StepTask) -> float:
+    block = task.model.feed_forward
+    return float(block.ffn_dim if isinstance(block, DenseFeedForward) else block.dense_ffn_dim)
+
+
+def _expert_kept(task: StepTask, *, dropped: frozenset[Module]) -> float:
+    """Copies of the token at its experts, their widths, and what each expert returns; router scores in FP32."""
+    model, experts = task.model, expert_layer(task.model)
+    if experts is None:
+        return 0.0
+    gates = 2 if model.feed_forward.gated else 1
+    kept = gates + (0 if Module.ACTIVATION in dropped else 1)
+    expert_width = experts.projections[1].input_dim
+    routed = experts.top_k_count * (2 * model.hidden_dim + kept * expert_width) * _VALUE_BYTES
+    shared = [matrix for matrix in expert_side_projections(model) if matrix.name.endswith("down")]
+    beside = sum(matrix.input_dim for matrix in shared) * (gates + 1) * _VALUE_BYTES
+    return routed + beside + 2.0 * _LOGIT_BYTES * experts.experts_count
+
+
+def _token_bytes(layouts: StepLayouts, kept: KeptBytes) -> FloatArray:
+    return kept.whole / layouts.norm_shards_count + kept.split / layouts.tp_count
+
+
+def kept_layer_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """What one micro-batch leaves in one mean layer on one rank, by level of recomputation."""
+    tokens = micro_tokens_count(task, layouts)
+    none = _token_bytes(layouts, kept_bytes_per_token(task, dropped=frozenset()))
+    some = _token_bytes(layouts, kept_bytes_per_token(task, dropped=task.practice.recomputed_modules))
+    whole = task.model.hidden_dim * _VALUE_BYTES / layouts.norm_shards_count
+    level = layouts.recompute_level
+    per_token = np.where(level == Recompute.FULL, whole, np.where(level == Recompute.SELECTIVE, some, none))
+    return np.asarray(tokens * per_token, dtype=np.float64)
+
+
+def alive_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Micro-batches that the first stage holds at once: p with 1F1B, p (1 + (p - 1)/(p v)) interleaved.
+
+    Never more than the step has (Narayanan et al., 2021, section 2.2; Korthikanti et al., 2022, section 4.2.3).
+    """
+    stages, chunks = layouts.pp_count, layouts.chunks_count
+    interleaved = np.where(chunks > 1.0, 1.0 + (stages - 1.0) / (stages * chunks), 1.0)
+    return np.minimum(stages * interleaved, micro_batches_count(task, layouts))
+
+
+def activation_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Activations of the first stage at its peak; full recomputation needs one layer's in addition."""
+    held = stage_layers(task, layouts).most_count
+    kept = kept_layer_bytes(task, layouts)
+    whole = _token_bytes(layouts, kept_bytes_per_token(task, dropped=frozenset()))
+    working = np.where(layouts.recompute_level > Recompute.NONE, micro_tokens_count(task, layouts) * whole - kept, 0.0)
+    return np.asarray(alive_count(task, layouts) * held * kept + np.maximum(working, 0.0), dtype=np.float64)
+
+
+def logits_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Logits in BF16 and FP32 and their gradient; a fused loss keeps the BF16 ones and overwrites them."""
+    per_logit = _VALUE_BYTES + (_VALUE_BYTES if task.practice.fused_loss else 2.0 * _LOGIT_BYTES)
+    tokens = micro_tokens_count(task, layouts)
+    return np.asarray(tokens * task.model.vocabulary_count / layouts.tp_count * per_logit, dtype=np.float64)
+
+
+def gathered_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Two layers' whole weights and one layer's gradients that full sharding keeps at hand (Zhao et al., 2023)."""
+    held = sharding.fullest_parameters(task, layouts)
+    per_layer = held.total_count / np.maximum(stage_layers(task, layouts).most_count, 1.0)
+    buffers = per_layer * (2.0 * _VALUE_BYTES + task.practice.reduced_bytes)
+    return np.where(layouts.zero_stage >= _WEIGHTS_SHARDED, buffers, 0.0)
+
+
+def step_memory(task: StepTask, layouts: StepLayouts) -> StepMemory:
+    """Peak memory of each layout on its fullest rank."""
+    logits = logits_bytes(task, layouts)
+    activations = activation_bytes(task, layouts)
+    alive = alive_count(task, layouts)
+    first = np.where(layouts.pp_count > 1.0, activations, activations + logits)
+    last = np.where(layouts.pp_count > 1.0, activations / np.maximum(alive, 1.0) + logits, first)
+    peak = np.maximum(first, last)
+    state = state_bytes(task, layouts) + gathered_bytes(task, layouts)
+    tensors = state + peak
+    return StepMemory(
+        state_bytes=state,
+        activation_bytes=np.minimum(activations, peak),
+        logits_bytes=peak - np.minimum(activations, peak),
+        outside_bytes=task.assumptions.reserved_bytes + task.assumptions.fragmentation_fraction * tensors,
+    )
+
+
+__all__ = [
+    "KeptBytes",
+    "StepMemory",
+    "activation_bytes",
+    "alive_count",
+    "gathered_bytes",
+    "kept_bytes_per_token",
+    "kept_layer_bytes",
+    "logits_bytes",
+    "state_bytes",
+    "step_memory",
+]

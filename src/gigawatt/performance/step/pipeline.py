@@ -1,0 +1,70 @@
+"""The schedule of micro-batches over pipeline stages: 1F1B, interleaved where a rank holds several chunks.
+
+n micro-batches over stages of time t_i with v chunks each take n max(t) + (sum(t) - max(t)) / v: the slowest stage
+works without pause once the others have filled the pipeline (Narayanan et al., 2021, sections 2.2.1 and 2.2.2,
+generalized to uneven stages).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.step.task import StepLayouts, StepTask, micro_batches_count, micro_tokens_count
+from gigawatt.timeline import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageLayers:
+    """Layers of the fullest pipeline rank and of the last one, `(candidate,)`."""
+
+    most_count: FloatArray
+    last_count: FloatArray
+
+
+def stage_layers(task: StepTask, layouts: StepLayouts) -> StageLayers:
+    """How the layers fall on the ranks.
+
+    They are dealt evenly to all chunks. Where that does not come out, the last rank, which has the head, gets the
+    smaller chunks first, as many as it has extra layers and at least one, then the others get them evenly.
+    """
+    stages, chunks = layouts.pp_count, layouts.pp_count * layouts.chunks_count
+    per_chunk = np.ceil(task.model.layers_count / chunks)
+    missing = per_chunk * chunks - task.model.layers_count
+    wanted = np.maximum(np.ceil(missing / stages), 1.0 + task.variant.predicted_tokens_count)
+    held = per_chunk * layouts.chunks_count
+    last = np.minimum(np.minimum(wanted, missing), held)
+    others = np.floor((missing - last) / np.maximum(stages - 1.0, 1.0))
+    only = stages == 1.0
+    return StageLayers(
+        most_count=np.where(only, float(task.model.layers_count), held - others),
+        last_count=np.where(only, float(task.model.layers_count), held - last),
+    )
+
+
+def stage_layers_mean_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Layers per rank on average."""
+    return np.asarray(task.model.layers_count / layouts.pp_count, dtype=np.float64)
+
+
+def makespan_s(layouts: StepLayouts, *, waves_count: FloatArray, most_s: FloatArray, last_s: FloatArray) -> FloatArray:
+    """Time of all micro-batches through all stages, `most_s` each but the last."""
+    slowest = np.where(layouts.pp_count > 1.0, np.maximum(most_s, last_s), last_s)
+    whole = (layouts.pp_count - 1.0) * most_s + last_s
+    return np.asarray(waves_count * slowest + (whole - slowest) / layouts.chunks_count, dtype=np.float64)
+
+
+def transfers_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
+    """Exposed transfers between stages of a step.
+
+    Plain 1F1B waits for its neighbours twice per micro-batch, the interleaved schedule twice per chunk unless the
+    software sends behind other chunks; filling and emptying the pipeline always waits. Tensor-parallel ranks each send
+    their share (Narayanan et al., 2021, section 4.1).
+    """
+    volume = micro_tokens_count(task, layouts) / layouts.tp_count * task.model.hidden_dim * Precision.BF16.value_bytes
+    stride = layouts.tp_count * layouts.cp_count * layouts.dp_count
+    one = operators.point_to_point_s(volume, ranks_count=layouts.pp_count, stride_count=stride)
+    hidden = np.logical_and(task.practice.pipeline_overlap, layouts.chunks_count > 1.0)
+    steady = np.where(hidden, 0.0, 2.0 * layouts.chunks_count * micro_batches_count(task, layouts))
+    return np.where(layouts.pp_count > 1.0, (steady + 2.0 * (layouts.pp_count - 1.0)) * one, 0.0)

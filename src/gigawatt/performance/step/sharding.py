@@ -1,0 +1,190 @@
+"""What data-parallel ranks exchange and update: gradients, weights and the optimizer.
+
+ZeRO stages after Rajbhandari et al. (2020), section 5: 0 sums gradients everywhere, 1 and 2 scatter them and gather
+the weights once per step, 3 (fully sharded data parallelism, Zhao et al., 2023) gathers every layer's weights for
+each pass of each micro-batch and scatters its gradients.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.architecture import (
+    embedding_parameters_count,
+    expert_layer,
+    routed_parameters_count,
+    shared_parameters_count,
+)
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.step.head import head_parameters_count
+from gigawatt.performance.step.pipeline import StageLayers, stage_layers
+from gigawatt.performance.step.task import StepLayouts, StepTask, micro_batches_count
+from gigawatt.performance.step.times import exposed_s
+from gigawatt.timeline import FloatArray
+
+# FP32 copy, momentum and variance: Rajbhandari et al. (2020), section 3.1.
+OPTIMIZER_BYTES_PER_PARAMETER = 12.0
+_FP32_BYTES = 4.0
+_FULLY_SHARDED = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldParameters:
+    """Parameters of one rank by how many ranks share them, `(candidate,)`."""
+
+    shared_count: FloatArray
+    routed_count: FloatArray
+
+    @property
+    def total_count(self) -> FloatArray:
+        """All of them."""
+        return self.shared_count + self.routed_count
+
+
+def held_parameters(task: StepTask, layouts: StepLayouts, *, layers_count: FloatArray, end: bool) -> HeldParameters:
+    """Parameters of a rank with `layers_count` layers and a vocabulary matrix; `end` adds the extra predictions."""
+    model, layers = task.model, float(task.model.layers_count)
+    extra = float(task.variant.predicted_tokens_count) if end else 0.0
+    share = (layers_count + extra) / layers
+    matrices = np.where((layouts.pp_count > 1.0) | task.variant.tied_head, 1.0, 2.0)
+    whole = shared_parameters_count(model) * share + embedding_parameters_count(model) * matrices
+    whole = whole + (head_parameters_count(task) if end else 0.0)
+    return HeldParameters(
+        shared_count=np.asarray(whole / layouts.tp_count, dtype=np.float64),
+        routed_count=np.asarray(
+            routed_parameters_count(model) * share / (layouts.ep_count * layouts.expert_tp_count), dtype=np.float64
+        ),
+    )
+
+
+def fullest_parameters(task: StepTask, layouts: StepLayouts) -> HeldParameters:
+    """Parameters of the fullest rank: the first where there are several, else the only one."""
+    held: StageLayers = stage_layers(task, layouts)
+    return held_parameters(task, layouts, layers_count=held.most_count, end=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """One micro-batch of the fullest rank, forward and backward: what communication can hide behind."""
+
+    forward_s: FloatArray
+    backward_s: FloatArray
+    layers_count: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchanges:
+    """One gather and one scatter (or sum) of all of a rank's parameters."""
+
+    gather_s: FloatArray
+    scatter_s: FloatArray
+
+
+def exchanges(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> Exchanges:
+    """Time of one gather of weights and one reduction of gradients over all ranks that share them."""
+    held = fullest_parameters(task, layouts)
+    gather, scatter = _exchange(
+        task, layouts, operators, held.shared_count, ranks=layouts.replicas_count, stride=layouts.tp_count
+    )
+    if expert_layer(task.model) is not None:
+        stride = layouts.ep_count * layouts.expert_tp_count
+        more = _exchange(
+            task, layouts, operators, held.routed_count, ranks=layouts.expert_replicas_count, stride=stride
+        )
+        gather, scatter = gather + more[0], scatter + more[1]
+    return Exchanges(gather_s=gather, scatter_s=scatter)
+
+
+def _exchange(
+    task: StepTask,
+    layouts: StepLayouts,
+    operators: OperatorModel,
+    parameters_count: FloatArray,
+    *,
+    ranks: FloatArray,
+    stride: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Gather and scatter inside shards, sum between them (hybrid sharding, Zhao et al., 2023, section 3.2.2)."""
+    shards = np.where(layouts.zero_stage > 0.0, np.minimum(layouts.shards_count, ranks), 1.0)
+    copies = ranks / shards
+    weights, gradients = parameters_count * task.practice.gathered_bytes, parameters_count * task.practice.reduced_bytes
+    gather = operators.all_gather_s(weights, ranks_count=shards, stride_count=stride)
+    scatter = operators.reduce_scatter_s(gradients, ranks_count=shards, stride_count=stride)
+    between = operators.all_reduce_s(gradients / shards, ranks_count=copies, stride_count=stride * shards)
+    return np.where(shards > 1.0, gather, 0.0), np.where(shards > 1.0, scatter, 0.0) + np.where(
+        copies > 1.0, between, 0.0
+    )
+
+
+def data_parallel_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, windows: Windows) -> FloatArray:
+    """Exposed communication of data parallelism in a step, `(candidate,)`."""
+    if task.variant.frozen_weights:
+        return np.zeros_like(layouts.tp_count)
+    both = exchanges(task, layouts, operators)
+    once = _hidden(task, both.scatter_s, layouts, windows.backward_s, windows) + _hidden(
+        task, both.gather_s, layouts, windows.forward_s, windows
+    )
+    if not np.any(layouts.zero_stage == _FULLY_SHARDED):
+        return once
+    waves = micro_batches_count(task, layouts)
+    every = waves * (
+        _behind(task, both.gather_s, windows.forward_s, windows)
+        + _behind(task, both.gather_s + both.scatter_s, windows.backward_s, windows)
+    )
+    return np.where(layouts.zero_stage == _FULLY_SHARDED, every, once)
+
+
+def _hidden(
+    task: StepTask, exchange_s: FloatArray, layouts: StepLayouts, pass_s: FloatArray, windows: Windows
+) -> FloatArray:
+    """Once per step, behind the last backward (or first forward) passes of a rank.
+
+    With interleaving the passes of one chunk for p micro-batches come before those of the next, so earlier chunks hide
+    behind later ones.
+    """
+    if not task.practice.data_parallel_overlap:
+        return exchange_s
+    chunks = layouts.chunks_count
+    window = pass_s * (1.0 + layouts.pp_count * (chunks - 1.0)) / chunks
+    return _behind(task, exchange_s, window, windows)
+
+
+def _behind(task: StepTask, exchange_s: FloatArray, window_s: FloatArray, windows: Windows) -> FloatArray:
+    return exposed_s(
+        exchange_s,
+        behind_s=window_s,
+        parts_count=np.maximum(windows.layers_count, 1.0),
+        contention_fraction=task.assumptions.contention_fraction,
+    )
+
+
+def optimizer_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
+    """Clear and measure gradients, update state and weights, all bound by memory.
+
+    Each parameter's gradient is written (cleared) and read (its norm); each rank then reads gradients and reads and
+    writes the state of its share, and writes weights.
+    """
+    if task.variant.frozen_weights:
+        return np.zeros_like(layouts.tp_count)
+    held = fullest_parameters(task, layouts)
+    shared = _sharded(layouts, held.shared_count, layouts.replicas_count)
+    routed = _sharded(layouts, held.routed_count, layouts.expert_replicas_count)
+    updated = 2.0 * OPTIMIZER_BYTES_PER_PARAMETER + 2.0 * _FP32_BYTES + Precision.BF16.value_bytes
+    cleared = operators.memory_s(held.total_count * task.practice.gradient_bytes)
+    return cleared + operators.memory_s((shared + routed) * updated) + _tied_s(task, layouts, operators)
+
+
+def _sharded(layouts: StepLayouts, parameters_count: FloatArray, ranks_count: FloatArray) -> FloatArray:
+    shards = np.minimum(layouts.shards_count, ranks_count)
+    return np.where(layouts.zero_stage > 0.0, parameters_count / shards, parameters_count)
+
+
+def _tied_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
+    """First and last stage sum the gradients of a vocabulary matrix that they share."""
+    if not task.variant.tied_head:
+        return np.zeros_like(layouts.tp_count)
+    volume = embedding_parameters_count(task.model) / layouts.tp_count * task.practice.gradient_bytes
+    stride = layouts.tp_count * layouts.replicas_count * np.maximum(layouts.pp_count - 1.0, 1.0)
+    summed = operators.all_reduce_s(volume, ranks_count=np.minimum(layouts.pp_count, 2.0), stride_count=stride)
+    return np.where(layouts.pp_count > 1.0, summed, 0.0)

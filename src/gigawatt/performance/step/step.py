@@ -1,0 +1,192 @@
+"""The time of one optimizer step of each layout, by cause.
+
+What a layer takes depends only on how the layer itself is cut (tensor, context, expert parallelism, micro-batch), so
+it is computed once per such cell and shared by every pipeline, interleaving, sharding and recomputation around it.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.step import head, layer, pipeline, sharding
+from gigawatt.performance.step.layer import LayerTimes, issued_s
+from gigawatt.performance.step.task import (
+    IndexArray,
+    Recompute,
+    StepLayouts,
+    StepTask,
+    chosen,
+    micro_batches_count,
+)
+from gigawatt.performance.step.times import PassTimes, total
+from gigawatt.timeline import FloatArray
+
+_CELL = (
+    "tp_count",
+    "cp_count",
+    "ep_count",
+    "expert_tp_count",
+    "micro_batch_count",
+    "sequence_parallel",
+    "recompute_level",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTimes:
+    """Time of one step by cause, `(candidate,)`; communication counts as far as it is exposed, host as far as it waits.
+
+    The parts add up to the step.
+    """
+
+    gemm_s: FloatArray
+    attention_s: FloatArray
+    elementwise_s: FloatArray
+    tensor_parallel_s: FloatArray
+    context_parallel_s: FloatArray
+    expert_parallel_s: FloatArray
+    recompute_s: FloatArray
+    host_s: FloatArray
+    bubble_s: FloatArray
+    pipeline_transfer_s: FloatArray
+    data_parallel_s: FloatArray
+    optimizer_s: FloatArray
+
+    @property
+    def total_s(self) -> FloatArray:
+        """Time of the whole step."""
+        parts = [getattr(self, field.name) for field in fields(self)]
+        return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """The distinct cuts of a layer among layouts, and which of them each layout has, `(candidate,)`."""
+
+    layouts: StepLayouts
+    cell: IndexArray
+
+
+def cells(layouts: StepLayouts) -> Cells:
+    """The distinct cuts of a layer among layouts."""
+    key = np.zeros(layouts.candidates_count, dtype=np.int64)
+    for name in _CELL:
+        values, digit = np.unique(getattr(layouts, name), return_inverse=True)
+        key = key * values.size + digit
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    return Cells(layouts=chosen(layouts, first), cell=inverse.astype(np.intp))
+
+
+def taken(times: PassTimes, cell: IndexArray, *, size: int) -> PassTimes:
+    """A cell's times for each layout."""
+    every = {
+        field.name: np.broadcast_to(np.asarray(getattr(times, field.name), dtype=np.float64), (size,))[cell]
+        for field in fields(times)
+    }
+    return PassTimes(**every)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellTimes:
+    """What a micro-batch takes in a mean layer and in the last stage's extras, per cell, host included, `(cell,)`."""
+
+    forward_s: FloatArray
+    backward_s: FloatArray
+    recompute_s: FloatArray
+    end_s: FloatArray
+    layer: LayerTimes
+    end: head.EndTimes
+
+    @property
+    def layer_s(self) -> FloatArray:
+        """All passes through a layer."""
+        return self.forward_s + self.backward_s + self.recompute_s
+
+
+def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> CellTimes:
+    """Times of each cell."""
+    times = layer.layer_times(task, layouts, operators)
+    end = head.end_times(task, layouts, operators, times)
+    first = head.first_s(task, layouts, operators)
+    return CellTimes(
+        forward_s=issued_s(task, times.forward),
+        backward_s=issued_s(task, times.backward),
+        recompute_s=issued_s(task, times.recompute),
+        end_s=issued_s(task, end.forward) + issued_s(task, end.backward) + first,
+        layer=times,
+        end=end,
+    )
+
+
+def step_total_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
+    """Time of one step of each layout, `(candidate,)`."""
+    found = cells(layouts)
+    per_cell = cell_times(task, found.layouts, operators)
+    outside = _outside(task, layouts, operators, per_cell, found.cell)
+    return np.asarray(outside.pipeline_s + outside.transfer_s + outside.data_s + outside.optimizer_s, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outside:
+    pipeline_s: FloatArray
+    transfer_s: FloatArray
+    data_s: FloatArray
+    optimizer_s: FloatArray
+
+
+def _outside(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, per_cell: CellTimes, cell: IndexArray
+) -> _Outside:
+    held = pipeline.stage_layers(task, layouts)
+    layer_s, end_s = per_cell.layer_s[cell], per_cell.end_s[cell]
+    most, last = held.most_count * layer_s, held.last_count * layer_s + end_s
+    windows = sharding.Windows(
+        forward_s=held.most_count * per_cell.forward_s[cell],
+        backward_s=held.most_count * (per_cell.backward_s + per_cell.recompute_s)[cell],
+        layers_count=held.most_count,
+    )
+    return _Outside(
+        pipeline_s=pipeline.makespan_s(
+            layouts, waves_count=micro_batches_count(task, layouts), most_s=most, last_s=last
+        ),
+        transfer_s=pipeline.transfers_s(task, layouts, operators),
+        data_s=sharding.data_parallel_s(task, layouts, operators, windows=windows),
+        optimizer_s=sharding.optimizer_s(task, layouts, operators),
+    )
+
+
+def step_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> StepTimes:
+    """Time of one step of each layout by cause; the parts are means over the pipeline ranks."""
+    found = cells(layouts)
+    per_cell = cell_times(task, found.layouts, operators)
+    outside = _outside(task, layouts, operators, per_cell, found.cell)
+    size = found.layouts.candidates_count
+    stages, waves = layouts.pp_count, micro_batches_count(task, layouts)
+    per_layer = total(per_cell.layer.forward, per_cell.layer.backward)
+    ends = total(per_cell.end.forward, per_cell.end.backward)
+    layers = waves * pipeline.stage_layers_mean_count(task, layouts)
+    busy = (
+        taken(per_layer, found.cell, size=size)
+        .times(layers)
+        .plus(taken(ends, found.cell, size=size).times(waves / stages))
+    )
+    recompute = layers * per_cell.recompute_s[found.cell]
+    working = layers * per_cell.layer_s[found.cell] + waves / stages * per_cell.end_s[found.cell]
+    return StepTimes(
+        gemm_s=np.asarray(busy.gemm_s),
+        attention_s=np.asarray(busy.attention_s),
+        elementwise_s=np.asarray(busy.elementwise_s),
+        tensor_parallel_s=np.asarray(busy.tensor_parallel_s),
+        context_parallel_s=np.asarray(busy.context_parallel_s),
+        expert_parallel_s=np.asarray(busy.expert_parallel_s),
+        recompute_s=recompute,
+        host_s=working - recompute - busy.device_s,
+        bubble_s=outside.pipeline_s - working,
+        pipeline_transfer_s=outside.transfer_s,
+        data_parallel_s=outside.data_s,
+        optimizer_s=outside.optimizer_s,
+    )
+
+
+__all__ = ["Recompute", "StepTimes", "cell_times", "cells", "step_times", "step_total_s"]

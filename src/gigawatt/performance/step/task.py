@@ -1,0 +1,193 @@
+"""One optimizer step to take, the practice of the software that takes it, and the ways to spread it."""
+
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gigawatt.entities.workload import LatentAttention, Model
+from gigawatt.performance.step.formats import NumberFormat
+from gigawatt.timeline import FloatArray
+
+IndexArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
+ChosenArray = IndexArray | BoolArray
+
+
+class Module(StrEnum):
+    """A part of a layer that selective recomputation can drop and compute anew."""
+
+    CORE_ATTENTION = "core-attention"
+    NORM = "norm"
+    ACTIVATION = "activation"
+    LATENT_UP = "latent-up"
+    FEED_FORWARD = "feed-forward"
+
+
+class Recompute:
+    """Levels of `StepLayouts.recompute_level`."""
+
+    NONE = 0.0
+    SELECTIVE = 1.0
+    FULL = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """What an architecture adds to `Model`.
+
+    `windowed_layers_count` layers see only the last `window_tokens_count` tokens. `predicted_tokens_count` extra tokens
+    are predicted by one extra layer and head each (DeepSeek-V3, 2024, section 2.2). `adapter_rank` above zero trains
+    low-rank adapters of the attention projections only (Hu et al., 2021, LoRA). `causal` models attend to the past.
+    """
+
+    windowed_layers_count: int = 0
+    window_tokens_count: int = 0
+    predicted_tokens_count: int = 0
+    adapter_rank: int = 0
+    rotary: bool = True
+    tied_head: bool = False
+
+    @property
+    def frozen_weights(self) -> bool:
+        """Whether only adapters learn."""
+        return self.adapter_rank > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Practice:
+    """What the training software does, as switches and the bytes it keeps.
+
+    `gradient_bytes` per parameter are accumulated in, `reduced_bytes` cross the network, `gathered_bytes` are gathered.
+    `deduplicated_dispatch` sends a token once per rank however many of its experts lie there.
+    `fused_*` say that intermediate results stay on the chip. With `graphed` steps the host issues nothing.
+    `recomputed_modules` is what selective recomputation means.
+    """
+
+    fused_attention: bool
+    fused_elementwise: bool
+    fused_loss: bool
+    fused_dispatch: bool
+    deduplicated_dispatch: bool
+    dropout: bool
+    graphed: bool
+    data_parallel_overlap: bool
+    tensor_parallel_overlap: bool
+    pipeline_overlap: bool
+    expert_overlap: bool
+    gradient_bytes: float
+    reduced_bytes: float
+    gathered_bytes: float
+    recomputed_modules: frozenset[Module]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepAssumptions:
+    """Engineering figures of a step that no kernel timing contains.
+
+    `host_issue_s` is what the host takes to issue one kernel; `contention_fraction` the part of hidden communication
+    that still slows the computation it hides behind; `reserved_bytes` what context, communication and workspace take of
+    memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator.
+    """
+
+    host_issue_s: float
+    contention_fraction: float
+    reserved_bytes: float
+    fragmentation_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTask:
+    """One optimizer step: `batch_sequences_count` sequences of `sequence_tokens_count` tokens."""
+
+    model: Model
+    variant: Variant
+    practice: Practice
+    number_format: NumberFormat
+    sequence_tokens_count: int
+    batch_sequences_count: float
+    assumptions: StepAssumptions
+
+    @property
+    def batch_tokens_count(self) -> float:
+        """Tokens of one step."""
+        return self.batch_sequences_count * self.sequence_tokens_count
+
+    @property
+    def latent(self) -> LatentAttention | None:
+        """The model's latent attention, if that is what it has."""
+        return self.model.attention if isinstance(self.model.attention, LatentAttention) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLayouts:
+    """Ways to spread a step, `(candidate,)`, all counts as floats.
+
+    `chunks_count` pieces of the model on each pipeline rank (interleaving); `zero_stage` 0 to 3 shards over
+    `shards_count` of the data-parallel ranks; `sequence_parallel` 1 shards norms over the tensor-parallel ranks;
+    `expert_tp_count` ranks split one expert. Ranks are ordered tensor, context, data, pipeline from the innermost;
+    experts fold into the first three (Liu et al., 2025, "MoE parallel folding").
+    """
+
+    tp_count: FloatArray
+    cp_count: FloatArray
+    pp_count: FloatArray
+    dp_count: FloatArray
+    ep_count: FloatArray
+    expert_tp_count: FloatArray
+    chunks_count: FloatArray
+    micro_batch_count: FloatArray
+    recompute_level: FloatArray
+    zero_stage: FloatArray
+    shards_count: FloatArray
+    sequence_parallel: FloatArray
+
+    @property
+    def candidates_count(self) -> int:
+        """Number of layouts."""
+        return int(self.tp_count.size)
+
+    @property
+    def ranks_count(self) -> FloatArray:
+        """Accelerators at work."""
+        return self.tp_count * self.cp_count * self.pp_count * self.dp_count
+
+    @property
+    def replicas_count(self) -> FloatArray:
+        """Ranks that hold the same non-expert weights: data and context parallel ones."""
+        return self.dp_count * self.cp_count
+
+    @property
+    def expert_replicas_count(self) -> FloatArray:
+        """Ranks that hold the same routed experts."""
+        return self.tp_count * self.cp_count * self.dp_count / (self.ep_count * self.expert_tp_count)
+
+    @property
+    def norm_shards_count(self) -> FloatArray:
+        """Ranks that share the tokens of norms and residual sums."""
+        return np.where(self.sequence_parallel > 0.0, self.tp_count, 1.0)
+
+
+def chosen(layouts: StepLayouts, selection: ChosenArray) -> StepLayouts:
+    """The layouts that a mask or an index array picks."""
+    picked = {field.name: getattr(layouts, field.name)[selection] for field in fields(layouts)}
+    return replace(layouts, **picked)
+
+
+def one_layout(**counts: float) -> StepLayouts:
+    """A single layout; what is not named is one way, unsharded, without recomputation."""
+    silent = {"recompute_level": 0.0, "zero_stage": 0.0, "sequence_parallel": 0.0}
+    every = {field.name: float(counts.get(field.name, silent.get(field.name, 1.0))) for field in fields(StepLayouts)}
+    return StepLayouts(**{name: np.array([value]) for name, value in every.items()})
+
+
+def micro_tokens_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Tokens of one micro-batch on one context-parallel rank."""
+    return layouts.micro_batch_count * task.sequence_tokens_count / layouts.cp_count
+
+
+def micro_batches_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Micro-batches per step and data-parallel rank, the last one padded."""
+    waves = np.ceil(task.batch_sequences_count / (layouts.dp_count * layouts.micro_batch_count))
+    return np.asarray(np.maximum(waves, 1.0), dtype=np.float64)
