@@ -30,7 +30,15 @@ from gigawatt.performance.operators import (
     peak_dense_flop_per_s,
     roofline_operators,
 )
-from gigawatt.performance.serving import ServingTask, best_points, refusal, serving_rates
+from gigawatt.performance.serving import (
+    PassTimes,
+    ServingTask,
+    best_points,
+    decode_times,
+    prefill_times,
+    refusal,
+    serving_rates,
+)
 from gigawatt.performance.training import StepTimes, fitting_layouts, step_times
 from gigawatt.timeline import FloatArray
 
@@ -151,6 +159,16 @@ def serve(where: Setting, task: ServingTask) -> ServingAnswer | Refused:
         tpot_s=np.array([point.tpot_s[best] for point in points]),
         requests_per_copy_count=np.array([point.requests_per_copy_count[best] for point in points]),
         prompts_per_copy_count=np.array([point.prompts_per_copy_count[best] for point in points]),
+    )
+
+
+def serving_passes(where: Setting, task: ServingTask, answer: ServingAnswer) -> tuple[PassTimes, PassTimes]:
+    """Where the time of a decode step and of a prefill pass goes, at the median operating point."""
+    operators = where.operators[MEDIAN]
+    requests, prompts = answer.requests_per_copy_count[[MEDIAN]], answer.prompts_per_copy_count[[MEDIAN]]
+    return (
+        decode_times(task, answer.layouts, operators, requests_per_copy_count=requests),
+        prefill_times(task, answer.layouts, operators, prompts_per_copy_count=prompts),
     )
 
 

@@ -123,7 +123,7 @@ def training_layouts(task: TrainingTask, platform: Platform) -> TrainingLayouts:
     tp, pp, ep, chunks, micro, recomputed = (axis.ravel() for axis in grid)
     whole = whole_domains_count(task.accelerators_count, scale_up_domain_count=domain)
     per_domain = np.floor(min(domain, whole) / tp)
-    dp = np.floor(whole // min(domain, whole) * per_domain / pp)
+    dp = np.floor(float(whole // min(domain, whole)) * per_domain / pp)
     every = TrainingLayouts(
         tp_count=tp,
         pp_count=pp,
@@ -198,7 +198,7 @@ def serving_layouts(model: Model, platform: Platform) -> ServingLayouts:
     rows = [
         (size, tp)
         for size in _replica_sizes(domain)
-        for tp in range(1, size + 1)
+        for tp in range(1, min(size, model.attention.heads_count) + 1)
         if size % tp == 0 and model.attention.heads_count % tp == 0
         if (size == tp if experts is None else size <= experts.experts_count)
     ]
