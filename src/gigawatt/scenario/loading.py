@@ -172,6 +172,7 @@ def _unknown_kind(detail: ErrorDetails) -> RefusedError:
 def _place(steps: Sequence[Step], *, raw: RawTable, parts: Sequence[Layer], overrides: Sequence[Override]) -> str:
     for override in reversed(overrides):
         if tuple(steps)[: len(override.steps)] == override.steps:
-            return f"{override.name}: {dotted(steps, raw)}"
+            inner = dotted(steps[len(override.steps) :], None)
+            return f"{override.name}: {inner}" if inner else override.name
     name = file_of(steps, raw, parts)
     return f"{name}: {dotted(steps, raw)}" if steps else name
