@@ -141,7 +141,7 @@ def _entering_racks(waiting: IntArray, serving: IntArray, outside: Logistics, *,
     wanted = (waiting.sum(axis=2) * outside.rack_facility_mw).sum(axis=1)
     spare = room * (1.0 + POWER_TOLERANCE_FRACTION) - used
     entering = np.where((wanted <= spare)[:, None, None], waiting, 0)
-    for site in np.flatnonzero(wanted > spare):
+    for site in np.flatnonzero((wanted > spare) & (spare >= outside.rack_facility_mw.min(axis=1))):
         entering[site] = _first_in(waiting[site], outside.rack_facility_mw[site], spare_mw=spare[site])
     return entering
 
@@ -153,9 +153,10 @@ def _first_in(waiting: IntArray, rack_mw: FloatArray, *, spare_mw: float) -> Int
     """
     entering = np.zeros_like(waiting)
     for delivered, platform in np.argwhere(waiting.T > 0):
-        fitting = max(int(spare_mw / rack_mw[platform]), 0)
-        entering[platform, delivered] = min(fitting, waiting[platform, delivered])
-        spare_mw -= float(entering[platform, delivered] * rack_mw[platform])
+        entering[platform, delivered] = min(int(spare_mw / rack_mw[platform]), waiting[platform, delivered])
+        spare_mw = max(spare_mw - float(entering[platform, delivered] * rack_mw[platform]), 0.0)
+        if spare_mw < rack_mw.min():
+            break
     return entering
 
 
