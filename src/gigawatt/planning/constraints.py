@@ -1,0 +1,160 @@
+"""What holds the plan: one small function per family of constraints.
+
+Each function adds its rows under a name that `explain` reads the marginal values of.
+"""
+
+import linopy
+import numpy as np
+import xarray as xr
+
+from gigawatt.entities.stages import Inputs
+from gigawatt.planning.fleet import in_period, period_axis
+from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
+from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
+from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, reachable_mw
+
+
+def rack_balance(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
+    """Racks in service change by what arrives and what retires; pools are sums over sites."""
+    alive = terms.fleet.alive
+    turnover = alive - alive.shift(later=1, fill_value=0.0)
+    change = (turnover * choose.arrivals).sum("period").rename(later="period")
+    before = (1.0 * choose.in_service.shift(period=1)).fillna(0.0)
+    model.add_constraints(choose.in_service - before - change == 0.0, name="rack_balance")
+    model.add_constraints(choose.delivered - choose.arrivals.sum("site") == 0.0, name="delivered")
+    model.add_constraints(choose.pool - choose.in_service.sum("site") == 0.0, name="pool")
+
+
+def power(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
+    """Racks stay within what is built, and what is built within what is energized; building only grows."""
+    block_mw = terms.fleet.rack_facility_mw * terms.fleet.block_racks
+    drawn = (block_mw * choose.in_service).sum("platform")
+    before = (1.0 * choose.built.shift(period=1)).fillna(0.0)
+    model.add_constraints(drawn - choose.built <= 0.0, name="built")
+    model.add_constraints(choose.built - before - choose.expansion == 0.0, name="expansion")
+    model.add_constraints(1.0 * choose.built <= terms.fleet.energized_facility_mw, name="energized")
+
+
+def supply(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
+    """Deliveries of a platform in a period stay within its supply; nothing carries over."""
+    model.add_constraints(1.0 * choose.delivered <= terms.fleet.supply_blocks, name="supply")
+
+
+def allocation(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
+    """Services and runs share each platform's racks, at what the ramp lets them deliver."""
+    limits = terms.fleet
+    deficit = (limits.alive - limits.output_share) * limits.block_racks
+    missing = (deficit * choose.delivered).sum("period").rename(later="period")
+    used = choose.serving.sum("service") + choose.training.sum("run")
+    model.add_constraints(used - limits.block_racks * choose.pool + missing <= 0.0, name="allocation")
+
+
+def tokens(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> None:
+    """Tokens of a month stay within what its racks serve and within what is wanted."""
+    rate = terms.work.tokens_per_rack / TOKEN_UNIT * in_period(inputs.calendar)
+    capacity = (rate * choose.serving).sum(["platform", "period"])
+    model.add_constraints(choose.served - capacity <= 0.0, name="capacity")
+    model.add_constraints(1.0 * choose.served <= terms.work.demand_tokens / TOKEN_UNIT, name="demand")
+
+
+def training_progress(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Fraction of each run that is done within its window, `(run,)`."""
+    share = terms.work.flop_per_rack / terms.work.compute_flop
+    return (share * choose.training).sum(["platform", "period"])
+
+
+def milestones(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
+    """A tranche is earned when its unit is energized, and stays earned.
+
+    While nothing that the contract counts retires, counted power never falls and the count is held below it directly,
+    which is tight. Where racks retire, the highest level so far is held by a binary that marks new records.
+    """
+    promise = terms.financing
+    if promise.amount_usd.size == 0:
+        return
+    earned = choose.tranches
+    before = (1.0 * earned.shift(period=1)).fillna(0.0)
+    model.add_constraints(earned - before >= 0.0, name="tranches_kept")
+    block = terms.fleet.block_racks
+    units = (promise.counted_mw * block / promise.unit_mw * choose.in_service).sum(["site", "platform"])
+    level = _highest_level(model, units, terms=terms, choose=choose) if _racks_retire(terms) else units
+    ahead = _paid_ahead(model, terms=terms, choose=choose) if bool((promise.signature_count > 0.0).any()) else 0.0
+    model.add_constraints(earned - level + ahead <= 0.0, name="milestones")
+    if bool((promise.amount_usd < 0.0).any()):
+        _payments_fall_due(model, units, terms=terms, choose=choose)
+
+
+def _racks_retire(terms: Terms) -> bool:
+    """Whether a rack that could arrive would retire within the horizon."""
+    limits = terms.fleet
+    can_retire = limits.lead_periods + limits.life_periods < limits.alive.sizes["period"]
+    return bool((can_retire & (terms.financing.counted_mw.max(["contract", "site"]) > 0.0)).any())
+
+
+def _highest_level(
+    model: linopy.Model, units: linopy.LinearExpression, *, terms: Terms, choose: Variables
+) -> linopy.Variable:
+    """Highest number of units energized so far, `(contract, period)`: either as before, or a record of today."""
+    coords = {dim: choose.tranches.coords[dim].values for dim in ("contract", "period")}
+    most = (terms.financing.most_count + 1.0) * xr.ones_like(choose.tranches.upper)
+    level = model.add_variables(lower=0.0, upper=most.transpose("contract", "period"), coords=coords, name="level")
+    record = model.add_variables(binary=True, coords=coords, name="record")
+    before = (1.0 * level.shift(period=1)).fillna(0.0)
+    model.add_constraints(level - before - most * record <= 0.0, name="level_kept")
+    model.add_constraints(level - units + most * record <= most, name="level_reached")
+    return level
+
+
+def _paid_ahead(model: linopy.Model, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Units whose tranche was paid on signature: they must stand before a milestone earns anything more."""
+    coords = {dim: choose.tranches.coords[dim].values for dim in ("contract", "period")}
+    past = model.add_variables(binary=True, coords=coords, name="past_signature")
+    model.add_constraints(choose.tranches - terms.financing.most_count * past <= 0.0, name="tranches_past_signature")
+    return terms.financing.signature_count * past
+
+
+def _payments_fall_due(model: linopy.Model, units: linopy.LinearExpression, *, terms: Terms, choose: Variables) -> None:
+    """Where the programme is the investor a tranche falls due as soon as its unit stands, up to the cap.
+
+    `full` marks that the cap is reached; nothing more can fall due then.
+    """
+    promise = terms.financing
+    pays = promise.amount_usd < 0.0
+    coords = {dim: choose.tranches.coords[dim].values for dim in ("contract", "period")}
+    full = model.add_variables(binary=True, coords=coords, name="full")
+    most = float((reachable_mw(terms) / promise.unit_mw).max()) + 1.0
+    room = (1.0 - COUNT_TOLERANCE + promise.signature_count) * xr.ones_like(promise.open)
+    due = units - choose.tranches - most * full
+    model.add_constraints(due <= room, name="tranches_due", mask=pays & (promise.open > 0.0))
+    at_cap = promise.most_count - promise.signature_count
+    model.add_constraints(at_cap * full - choose.tranches <= 0.0, name="tranches_full")
+
+
+def cash(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Cash follows all flows, within a period netted; returns the balance at each period's end, `(period,)`."""
+    opening = inputs.treasury.opening_cash_usd * (period_axis(inputs.calendar) == 0)
+    given = (terms.financing.fixed_usd + opening) / MONEY_UNIT_USD
+    flow = operating_and_investment_flow(inputs, terms=terms, choose=choose)
+    before = (1.0 * choose.cash.shift(period=1)).fillna(0.0)
+    received = tranche_receipt(terms=terms, choose=choose)
+    model.add_constraints(choose.cash - before - flow - received == given, name="cash_balance")
+    return 1.0 * choose.cash
+
+
+def energized_mw(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Facility power of all racks in service, `(period,)`."""
+    block_mw = terms.fleet.rack_facility_mw * terms.fleet.block_racks
+    return (block_mw * choose.in_service).sum(["site", "platform"])
+
+
+def target_mw(inputs: Inputs) -> xr.DataArray:
+    """Facility power that each target asks for, from the period of its deadline on, else 0, `(target, period)`.
+
+    A target whose deadline lies after the horizon asks for nothing within it.
+    """
+    calendar = inputs.calendar
+    first = np.array([max(0, calendar.month_index(t.deadline)) // calendar.months_per_period for t in inputs.targets])
+    asked = np.array([target.facility_mw for target in inputs.targets])
+    count, periods = len(inputs.targets), np.arange(calendar.period_count)
+    level = np.where(periods[None, :] >= first.reshape(count, 1), asked.reshape(count, 1), 0.0)
+    return xr.DataArray(level, dims=("target", "period"), coords={"target": np.arange(count), "period": periods})

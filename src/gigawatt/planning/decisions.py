@@ -1,0 +1,133 @@
+"""From the solver's values to the plan's own words: whole racks, megawatts, tokens, dollars, with labels and units."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from gigawatt.entities.stages import Inputs
+from gigawatt.planning.fleet import ROUNDING, in_period, period_axis
+from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
+from gigawatt.planning.formulation import Formulation
+from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
+from gigawatt.planning.variables import COUNT_TOLERANCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Racks:
+    """The plan's racks, whole: `arrived`, `installed`, `ordered`, `retired` `(site, platform, period)`."""
+
+    arrived: xr.DataArray
+    installed: xr.DataArray
+    ordered: xr.DataArray
+    retired: xr.DataArray
+
+
+def settle(*, terms: Terms, built: Formulation) -> None:
+    """Replaces the solver's values by exact ones: whole blocks, no more building than racks need, milestones as met.
+
+    Racks follow from whole arrivals; building follows racks, since earlier building never pays; counts follow power.
+    """
+    choose, limits = built.choose, terms.fleet
+    arrivals = choose.arrivals.solution.round()
+    in_service = (arrivals * limits.alive).sum("period").rename(later="period")
+    drawn = (limits.rack_facility_mw * limits.block_racks * in_service).sum("platform").transpose("site", "period")
+    facility = drawn.copy(data=np.maximum.accumulate(drawn.values, axis=1))
+    counts = milestones_count(in_service * limits.block_racks, terms=terms)
+    earned = (counts - terms.financing.signature_count).clip(0.0) * terms.financing.open
+    choose.arrivals.solution = arrivals
+    choose.in_service.solution = in_service.transpose(*choose.in_service.dims)
+    choose.delivered.solution = arrivals.sum("site")
+    choose.pool.solution = in_service.sum("site").transpose(*choose.pool.dims)
+    choose.built.solution = facility
+    choose.expansion.solution = facility - facility.shift(period=1, fill_value=0.0)
+    wanted = terms.work.demand_tokens / TOKEN_UNIT
+    served = choose.served.solution.clip(0.0)
+    choose.served.solution = served.where(served < wanted, wanted)
+    choose.serving.solution = choose.serving.solution.clip(0.0)
+    choose.training.solution = choose.training.solution.clip(0.0)
+    choose.tranches.solution = (earned * (terms.financing.amount_usd != 0.0)).transpose(*choose.tranches.dims)
+
+
+def milestones_count(racks: xr.DataArray, *, terms: Terms) -> xr.DataArray:
+    """Whole units that each contract has seen energized so far, at most as many as it pays, `(contract, period)`."""
+    promise = terms.financing
+    level = (promise.counted_mw * racks).sum(["site", "platform"]).transpose("contract", "period")
+    highest = level.copy(data=np.maximum.accumulate(level.values, axis=1))
+    units = (highest / promise.unit_mw + COUNT_TOLERANCE) // 1.0
+    return units.where(units < promise.most_count, promise.most_count)
+
+
+def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset:
+    """The plan as `BuildPlan.decisions` describes it, from settled values."""
+    choose, racks = built.choose, planned_racks(terms=terms, built=built)
+    serving, training = allocation(terms=terms, built=built, racks=racks)
+    tokens = (choose.served.solution @ in_period(inputs.calendar)) * TOKEN_UNIT
+    flop = (terms.work.flop_per_rack * choose.training.solution).sum("platform")
+    values = {
+        "ordered_racks": (racks.ordered, "rack"),
+        "arrived_racks": (racks.arrived, "rack"),
+        "installed_racks": (racks.installed, "rack"),
+        "retired_racks": (racks.retired, "rack"),
+        "built_facility_mw": (choose.built.solution, "MW"),
+        "serving_racks": (serving, "rack"),
+        "training_racks": (training, "rack"),
+        "served_tokens": (tokens.transpose("service", "period"), "token"),
+        "training_flop": (flop.transpose("run", "period"), "FLOP"),
+        "milestones_count": (milestones_count(racks.installed, terms=terms), "1"),
+        "cash_usd": (cash_usd(inputs, terms=terms, built=built), "USD"),
+    }
+    plain = {name: array.drop_vars("period").assign_attrs(units=unit) for name, (array, unit) in values.items()}
+    return xr.Dataset(plain).assign_coords(period=np.array(inputs.calendar.periods, dtype="datetime64[ns]"))
+
+
+def planned_racks(*, terms: Terms, built: Formulation) -> Racks:
+    """Racks ordered, arrived, in service and retired in each period."""
+    limits, block = terms.fleet, terms.fleet.block_racks
+    dims = ("site", "platform", "period")
+    arrived = (built.choose.arrivals.solution * block).transpose(*dims)
+    installed = (built.choose.in_service.solution * block).transpose(*dims)
+    before = installed.shift(period=1, fill_value=0.0)
+    lead = limits.lead_periods.astype(int)
+    ordered = xr.concat(
+        [
+            arrived.sel(platform=p).shift(period=-int(lead.sel(platform=p)), fill_value=0.0)
+            for p in arrived.platform.values
+        ],
+        dim="platform",
+    )
+    return Racks(
+        arrived=arrived,
+        installed=installed,
+        ordered=ordered.transpose(*dims),
+        retired=before + arrived - installed,
+    )
+
+
+def allocation(*, terms: Terms, built: Formulation, racks: Racks) -> tuple[xr.DataArray, xr.DataArray]:
+    """Installed racks given to each service and to each run at each site.
+
+    Each site gives the same share of a platform's racks. What services leave idle is given to them in proportion, so
+    that months of higher demand within a period find racks ready.
+    """
+    limits, choose = terms.fleet, built.choose
+    share = limits.output_share * limits.block_racks
+    output = (choose.delivered.solution * share).sum("period").rename(later="period")
+    serving, training = choose.serving.solution, choose.training.solution
+    left = (output - training.sum("run")).clip(0.0)
+    wanted = serving.sum("service")
+    filled = serving * (left / wanted.where(wanted > ROUNDING)).fillna(0.0)
+    per_output = (racks.installed / output.where(output > ROUNDING)).fillna(0.0)
+    return (
+        (filled * per_output).transpose("site", "platform", "service", "period"),
+        (training * per_output).transpose("site", "platform", "run", "period"),
+    )
+
+
+def cash_usd(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.DataArray:
+    """The programme's cash at the end of each period, `(period,)`."""
+    flow = operating_and_investment_flow(inputs, terms=terms, choose=built.choose).solution
+    received = tranche_receipt(terms=terms, choose=built.choose).solution
+    change = (flow + received) * MONEY_UNIT_USD + terms.financing.fixed_usd
+    cash = inputs.treasury.opening_cash_usd + change.cumsum("period")
+    return cash.assign_coords(period=period_axis(inputs.calendar))

@@ -1,0 +1,64 @@
+"""The programme's money as linear expressions of its decisions: present value, and cash by period."""
+
+import linopy
+import xarray as xr
+
+from gigawatt.entities.stages import Inputs
+from gigawatt.planning.fleet import in_period, month_axis
+from gigawatt.planning.money import Money
+from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
+from gigawatt.planning.variables import Variables
+from gigawatt.timeline import discount_factors
+
+
+def net_present_value(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Discounted operating and investment flows of the programme, each month with its own factor.
+
+    NPV = sum over months i of (1 + r)^(-i/12) (price x tokens - all that arrivals, racks and megawatts cost).
+    """
+    factors = discount_factors(inputs.calendar, annual_rate_fraction=inputs.discount_rate_fraction)
+    weight = month_axis(inputs.calendar).copy(data=factors)
+    by_period = in_period(inputs.calendar) * weight
+    block, money = terms.fleet.block_racks, terms.money
+    earned = (money.price_usd_per_token * weight * (TOKEN_UNIT / MONEY_UNIT_USD) * choose.served).sum()
+    arrival = ((money.arrival_usd_per_rack @ weight) * block / MONEY_UNIT_USD * choose.arrivals).sum()
+    service = ((money.service_usd_per_rack @ by_period) * block / MONEY_UNIT_USD * choose.in_service).sum()
+    expansion = ((money.expansion_usd_per_mw @ weight) / MONEY_UNIT_USD * choose.expansion).sum()
+    standing = ((money.standing_usd_per_mw @ by_period) / MONEY_UNIT_USD * choose.built).sum()
+    return earned - arrival - service - expansion - standing
+
+
+def operating_and_investment_flow(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """What operation and investment bring in less what they cost, undiscounted, `(period,)`."""
+    by_period = in_period(inputs.calendar)
+    block, money = terms.fleet.block_racks, terms.money
+    price = money.price_usd_per_token * by_period * (TOKEN_UNIT / MONEY_UNIT_USD)
+    earned = (price * choose.served).sum(["service", "month"])
+    service = (money.service_usd_per_rack @ by_period) * block / MONEY_UNIT_USD
+    standing = (money.standing_usd_per_mw @ by_period) / MONEY_UNIT_USD
+    running = (service * choose.in_service).sum(["site", "platform"]) + (standing * choose.built).sum("site")
+    return earned - running - _investment(money, by_period, block=block, choose=choose)
+
+
+def _investment(
+    money: Money, by_period: xr.DataArray, *, block: xr.DataArray, choose: Variables
+) -> linopy.LinearExpression:
+    """Payments for racks and building in the period they are due, `(period,)`."""
+    paid = by_period.rename(period="paid")
+    arrival = (money.arrival_usd_per_rack @ paid) * block / MONEY_UNIT_USD
+    expansion = (money.expansion_usd_per_mw @ paid) / MONEY_UNIT_USD
+    spent = (arrival * choose.arrivals).sum(["site", "platform", "period"]) + (expansion * choose.expansion).sum(
+        ["site", "period"]
+    )
+    return spent.rename(paid="period")
+
+
+def tranche_receipt(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Tranches paid to the programme (or, negative, by it) in each period, `(period,)`.
+
+    The count earned so far is the variable; a tranche is paid on the step from one count to the next.
+    """
+    promise = terms.financing
+    on_next = promise.receipt.shift(period=-1, fill_value=0.0)
+    millions = promise.amount_usd * (promise.receipt - on_next) / MONEY_UNIT_USD
+    return (millions * choose.tranches).sum(["contract", "period"]).rename(paid="period")

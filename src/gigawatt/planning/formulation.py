@@ -1,0 +1,81 @@
+"""The plan as a mixed-integer programme: decisions, what holds them, what the user demands, what is maximized."""
+
+from dataclasses import dataclass
+
+import linopy
+import xarray as xr
+
+from gigawatt.entities.stages import Inputs
+from gigawatt.planning import constraints
+from gigawatt.planning.flows import net_present_value
+from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
+from gigawatt.planning.variables import Variables, variables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demands:
+    """What the user insists on, each as *left side >= level*: the only statements that can contradict the limits.
+
+    `energized_mw` `(period,)` against `target_mw` `(target, period)`; `progress` of each run `(run,)` against 1;
+    `cash` `(period,)` against `minimum_cash`, in the solver's money.
+    """
+
+    energized_mw: linopy.LinearExpression
+    target_mw: xr.DataArray
+    progress: linopy.LinearExpression
+    cash: linopy.LinearExpression
+    minimum_cash: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Formulation:
+    """A model whose limits are in place and whose demands and objective are ready to be set.
+
+    `npv` is in the solver's money, `tokens` in the solver's tokens.
+    """
+
+    model: linopy.Model
+    choose: Variables
+    demands: Demands
+    npv: linopy.LinearExpression
+    tokens: linopy.LinearExpression
+
+
+def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
+    """The model of a programme without its demands: doing nothing is always feasible here."""
+    model = linopy.Model()
+    choose = variables(model, inputs, terms=terms)
+    constraints.rack_balance(model, terms=terms, choose=choose)
+    constraints.power(model, terms=terms, choose=choose)
+    constraints.supply(model, terms=terms, choose=choose)
+    constraints.allocation(model, terms=terms, choose=choose)
+    constraints.tokens(model, inputs, terms=terms, choose=choose)
+    constraints.milestones(model, terms=terms, choose=choose)
+    return Formulation(
+        model=model,
+        choose=choose,
+        demands=_demands(model, inputs, terms=terms, choose=choose),
+        npv=net_present_value(inputs, terms=terms, choose=choose),
+        tokens=(1.0 * choose.served).sum(),
+    )
+
+
+def _demands(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> Demands:
+    return Demands(
+        energized_mw=constraints.energized_mw(terms=terms, choose=choose),
+        target_mw=constraints.target_mw(inputs),
+        progress=constraints.training_progress(terms=terms, choose=choose),
+        cash=constraints.cash(model, inputs, terms=terms, choose=choose),
+        minimum_cash=inputs.treasury.minimum_cash_usd / MONEY_UNIT_USD,
+    )
+
+
+def insist(built: Formulation) -> None:
+    """Adds every demand as a hard constraint."""
+    demands, model = built.demands, built.model
+    asked = demands.target_mw.max("target") if demands.target_mw.sizes["target"] else None
+    if asked is not None and bool((asked > 0.0).any()):
+        model.add_constraints(demands.energized_mw >= asked, name="targets", mask=asked > 0.0)
+    if built.choose.training.sizes["run"]:
+        model.add_constraints(demands.progress >= 1.0, name="runs")
+    model.add_constraints(demands.cash >= demands.minimum_cash, name="minimum_cash")

@@ -1,0 +1,98 @@
+"""What is maximized: one goal after the other, each kept while the next is pursued.
+
+Present value is a goal by itself. Served tokens, or the earliest period of a target, come first where they are the
+objective; among the plans that reach them the most valuable one is taken, so that nothing useless is built.
+"""
+
+from dataclasses import dataclass, replace
+from math import floor
+
+import linopy
+
+from gigawatt.entities.stages import Inputs, Objective
+from gigawatt.errors import ScenarioError
+from gigawatt.planning.formulation import Formulation
+from gigawatt.planning.search import Report
+from gigawatt.planning.solve import maximized
+from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT
+
+_FIRST_GOAL_TIME_SHARE = 0.5
+_GOAL_KEPT_FRACTION = 1.0 - 1e-7
+"""A goal may give way by the solver's own accuracy, no more."""
+_WHOLE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounded:
+    """The best bound on the objective in its own unit: USD, tokens or periods."""
+
+    bound: float
+
+
+def pursue(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
+    """Leaves the best plan on the model and returns its bound; None where no plan is feasible."""
+    if inputs.objective is Objective.SERVED_TOKENS:
+        return _most_tokens(inputs, built=built, report=report)
+    if inputs.objective is Objective.EARLIEST_TARGET:
+        return _earliest_target(inputs, built=built, report=report)
+    best = maximized(built, built.npv, settings=inputs.solver, report=report)
+    return None if best is None else Bounded(bound=best.bound * MONEY_UNIT_USD)
+
+
+def _most_tokens(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
+    half = replace(inputs.solver, time_limit_s=inputs.solver.time_limit_s * _FIRST_GOAL_TIME_SHARE)
+    report("the most tokens that can be served")
+    first = maximized(built, built.tokens, settings=half, report=report)
+    if first is None:
+        return None
+    report("the most valuable plan that serves them")
+    built.model.add_constraints(built.tokens >= first.objective * _GOAL_KEPT_FRACTION, name="tokens_kept")
+    maximized(built, built.npv, settings=half, report=report, start=first.values)
+    return Bounded(bound=first.bound * TOKEN_UNIT)
+
+
+def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
+    half = replace(inputs.solver, time_limit_s=inputs.solver.time_limit_s * _FIRST_GOAL_TIME_SHARE)
+    met = _met(inputs, built=built)
+    report("the earliest period of the target")
+    first = maximized(built, (1.0 * met).sum(), settings=half, report=report)
+    if first is None:
+        return None
+    report("the most valuable plan that is as early")
+    met.update(lower=met.solution.round())
+    maximized(built, built.npv, settings=half, report=report, start=first.values)
+    return Bounded(bound=float(inputs.calendar.period_count - floor(first.bound + _WHOLE)))
+
+
+def _met(inputs: Inputs, *, built: Formulation) -> linopy.Variable:
+    """Binary: the largest target stands in this period and in all later ones, `(period,)`."""
+    goal_mw = largest_target_mw(inputs)
+    model, energized = built.model, built.demands.energized_mw
+    met = model.add_variables(binary=True, coords={"period": energized.coords["period"].values}, name="met")
+    before = (1.0 * met.shift(period=1)).fillna(0.0)
+    model.add_constraints(met - before >= 0.0, name="met_kept")
+    model.add_constraints(energized - goal_mw * met >= 0.0, name="met_reached")
+    return met
+
+
+def largest_target_mw(inputs: Inputs) -> float:
+    """Facility power of the largest target, which `earliest-target` is about."""
+    if not inputs.targets:
+        raise ScenarioError(
+            where="programme.objective",
+            found='"earliest-target" without any target',
+            expected="a target to reach as early as possible",
+            fix='Add [[target]] with facility = "1 GW facility" and by = "2030-12", or choose another objective.',
+        )
+    return max(target.facility_mw for target in inputs.targets)
+
+
+def achieved(inputs: Inputs, *, built: Formulation) -> float:
+    """Value of the plan that stands on the model, in the objective's own unit (USD, tokens or periods)."""
+    if inputs.objective is Objective.SERVED_TOKENS:
+        return float(built.choose.served.solution.sum()) * TOKEN_UNIT
+    if inputs.objective is Objective.EARLIEST_TARGET:
+        goal_mw = largest_target_mw(inputs)
+        short = built.demands.energized_mw.solution < goal_mw * _GOAL_KEPT_FRACTION
+        return float(short.values.nonzero()[0].max(initial=-1) + 1)
+    return float(built.npv.solution) * MONEY_UNIT_USD

@@ -1,0 +1,54 @@
+"""The planning stage: formulate, search, settle, explain."""
+
+import linopy
+
+from gigawatt.entities.stages import BuildPlan, Inputs, Objective, Performance, SolveStatus
+from gigawatt.errors import InfeasibleError
+from gigawatt.planning.conflicts import conflicts
+from gigawatt.planning.decisions import decisions, settle
+from gigawatt.planning.explain import binding
+from gigawatt.planning.formulation import formulation, insist
+from gigawatt.planning.goals import achieved, pursue
+from gigawatt.planning.search import Report, gap_fraction, silent
+from gigawatt.planning.terms import terms
+
+_ROUNDING = 1e-9
+
+
+def plan(inputs: Inputs, performance: Performance, *, report: Report = silent) -> BuildPlan:
+    """The build-out that achieves most of the objective within every limit, to the gap and time the inputs allow.
+
+    `report` is told of progress in short sentences. Raises InfeasibleError, naming the statements that conflict, where
+    no plan satisfies them all, and GigawattError where the time limit passes before any plan is found.
+    """
+    with linopy.options as options:
+        options(semantics="v1")
+        return _plan(inputs, performance, report=report)
+
+
+def _plan(inputs: Inputs, performance: Performance, *, report: Report) -> BuildPlan:
+    report("formulating the plan")
+    known = terms(inputs, performance)
+    built = formulation(inputs, terms=known)
+    insist(built)
+    report(f"searching among {built.model.nvars:,} decisions under {built.model.ncons:,} constraints")
+    proved = pursue(inputs, built=built, report=report)
+    if proved is None:
+        report("no plan satisfies every statement; looking for those that conflict")
+        raise InfeasibleError(conflicts(inputs, terms=known))
+    settle(terms=known, built=built)
+    value = achieved(inputs, built=built)
+    least = inputs.objective is Objective.EARLIEST_TARGET
+    bound = min(proved.bound, value) if least else max(proved.bound, value)
+    gap = gap_fraction(value, bound)
+    chosen = decisions(inputs, terms=known, built=built)
+    report("what holds the plan back")
+    return BuildPlan(
+        objective=inputs.objective,
+        status=SolveStatus.OPTIMAL if gap <= inputs.solver.gap_fraction + _ROUNDING else SolveStatus.TIME_LIMIT,
+        gap_fraction=gap,
+        objective_value=value,
+        bound=bound,
+        decisions=chosen,
+        binding=binding(inputs, terms=known, built=built),
+    )

@@ -1,0 +1,183 @@
+"""One call of the solver, repeatable: a fixed seed and one thread; what it found, how good, and why it stopped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Event, Thread
+
+import highspy
+import linopy
+import numpy as np
+from linopy.constants import Result, Solution, Status, TerminationCondition
+
+from gigawatt.entities.stages import SolverSettings
+from gigawatt.errors import GigawattError
+from gigawatt.timeline import FloatArray, IntArray
+
+Report = Callable[[str], None]
+_AGREEMENT = 1e-9
+_SEED = 1
+_POLL_S = 0.05
+
+
+def silent(message: str) -> None:
+    """Progress that nobody asked for."""
+
+
+class Ending(StrEnum):
+    """How a search ended."""
+
+    OPTIMAL = "optimal"
+    TIME_LIMIT = "time limit"
+    INFEASIBLE = "infeasible"
+    NOTHING = "nothing found in time"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What the solver returned: the incumbent's objective and the bound proved, in the model's own units."""
+
+    ending: Ending
+    objective: float
+    bound: float
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a plan."""
+        return self.ending in {Ending.OPTIMAL, Ending.TIME_LIMIT}
+
+    @property
+    def gap_fraction(self) -> float:
+        """Distance of the bound from the incumbent, relative to the incumbent."""
+        return gap_fraction(self.objective, self.bound)
+
+
+def gap_fraction(objective: float, bound: float) -> float:
+    """Distance of the bound from the objective, relative to the objective; 0 where they agree.
+
+    >>> gap_fraction(200.0, 201.0)
+    0.005
+    """
+    distance = abs(bound - objective)
+    if distance <= _AGREEMENT * max(1.0, abs(objective)):
+        return 0.0
+    return distance / max(abs(objective), _AGREEMENT)
+
+
+class _QuietHighs(highspy.Highs):
+    """HiGHS without its banner: it is printed while callbacks are set up, before any option could be given."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802 - the solver's own name
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()  # type: ignore[no-untyped-call]  # the solver's own signature has no types
+
+
+def search(model: linopy.Model, *, settings: SolverSettings, report: Report, start: FloatArray | None = None) -> Search:
+    """Solves `model` and leaves the best solution on it.
+
+    `start` is a plan to begin from, a value for each variable in the model's order. Raises GigawattError when the
+    solver fails; that nothing was found in time is an ending.
+    """
+    engine = _engine(model, settings=settings)
+    if start is not None:
+        engine.setSolution(len(start), np.arange(len(start), dtype=np.int32), start)
+    _run(engine, report=report)
+    outcome = _outcome(engine)
+    if outcome.found:
+        _assign(model, engine, objective=outcome.objective)
+    return outcome
+
+
+def _engine(model: linopy.Model, *, settings: SolverSettings) -> highspy.Highs:
+    """The solver, loaded with the matrices of `model`."""
+    engine = _QuietHighs()  # type: ignore[no-untyped-call]  # the solver's own signature has no types
+    for name, value in _options(settings).items():
+        engine.setOptionValue(name, value)
+    matrices = model.matrices
+    count = len(matrices.vlabels)
+    positions = np.arange(count, dtype=np.int32)
+    engine.addVars(count, matrices.lb, matrices.ub)
+    engine.changeColsCost(count, positions, matrices.c)
+    discrete = positions[matrices.vtypes != "C"]
+    engine.changeColsIntegrality(len(discrete), discrete, np.ones(len(discrete), dtype=np.uint8))
+    rows = matrices.A
+    if rows is not None:
+        lower = np.where(matrices.sense == "<", -np.inf, matrices.b)
+        upper = np.where(matrices.sense == ">", np.inf, matrices.b)
+        engine.addRows(rows.shape[0], lower, upper, rows.nnz, rows.indptr, rows.indices, rows.data)
+    if model.sense == "max":
+        engine.changeObjectiveSense(highspy.ObjSense.kMaximize)
+    return engine
+
+
+def _options(settings: SolverSettings) -> dict[str, str | int | float | bool]:
+    return {
+        "threads": 1,
+        "parallel": "off",
+        "random_seed": _SEED,
+        "mip_rel_gap": settings.gap_fraction,
+        "time_limit": settings.time_limit_s,
+    }
+
+
+def _run(engine: highspy.Highs, *, report: Report) -> None:
+    """Runs the solver beside the main thread, so that an interrupt reaches us, stops it and goes on its way."""
+    stop = Event()
+
+    def may_stop(event: highspy.HighsCallbackEvent) -> None:
+        if stop.is_set():
+            event.interrupt()
+
+    engine.cbMipInterrupt.subscribe(may_stop)
+    engine.cbSimplexInterrupt.subscribe(may_stop)
+    engine.cbMipImprovingSolution.subscribe(lambda event: report(_improvement(event)))
+    worker = Thread(target=engine.run, name="solver", daemon=True)
+    worker.start()
+    try:
+        while worker.is_alive():
+            worker.join(_POLL_S)
+    finally:
+        stop.set()
+        worker.join()
+
+
+def _improvement(event: highspy.HighsCallbackEvent) -> str:
+    found = event.data_out
+    return f"better plan after {found.running_time:.0f} s, at most {found.mip_gap:.1%} from the best"
+
+
+def _outcome(engine: highspy.Highs) -> Search:
+    status, numbers = engine.getModelStatus(), engine.getInfo()
+    nothing = float("nan")
+    if status in {highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible}:
+        return Search(ending=Ending.INFEASIBLE, objective=nothing, bound=nothing)
+    feasible = numbers.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    discrete = any(kind == highspy.HighsVarType.kInteger for kind in engine.getLp().integrality_)
+    objective = float(numbers.objective_function_value)
+    bound = float(numbers.mip_dual_bound) if discrete else objective
+    if status in {highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty}:
+        return Search(ending=Ending.OPTIMAL, objective=objective, bound=bound)
+    if status == highspy.HighsModelStatus.kTimeLimit:
+        ending = Ending.TIME_LIMIT if feasible else Ending.NOTHING
+        return Search(ending=ending, objective=objective if feasible else nothing, bound=bound)
+    raise GigawattError(f"the solver stopped without an answer: {engine.modelStatusToString(status)}")
+
+
+def _assign(model: linopy.Model, engine: highspy.Highs, *, objective: float) -> None:
+    """Writes values and, of a continuous model, marginal values back onto the arrays of `model`."""
+    solution, matrices = engine.getSolution(), model.matrices
+    primal = _by_label(solution.col_value, matrices.vlabels)
+    dual = _by_label(solution.row_dual, matrices.clabels) if solution.dual_valid else np.array([])
+    status = Status.from_termination_condition(TerminationCondition.optimal)
+    model.assign_result(Result(status, Solution(primal, dual, objective)))
+
+
+def _by_label(values: list[float], labels: IntArray) -> FloatArray:
+    by_label = np.full(int(labels.max(initial=-1)) + 1, np.nan)
+    by_label[labels] = np.asarray(values, dtype=np.float64)
+    return by_label
+
+
+def solution_vector(model: linopy.Model) -> FloatArray:
+    """The values that stand on `model`, in the order in which `search` takes them."""
+    return np.concatenate([variable.solution.values.ravel() for _, variable in model.variables.items()])

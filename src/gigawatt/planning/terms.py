@@ -1,0 +1,38 @@
+"""Everything the optimization needs, as arrays in the solver's own units.
+
+The solver works in millions of USD, in millions of millions of tokens, in blocks of racks and in fractions of a
+training run, so that its coefficients stay within a few orders of magnitude of one. Results leave in canonical units.
+"""
+
+from dataclasses import dataclass
+
+from gigawatt.entities.stages import Inputs, Performance
+from gigawatt.planning.financing import Financing, financing
+from gigawatt.planning.fleet import Fleet, fleet
+from gigawatt.planning.money import Money, money
+from gigawatt.planning.work import Work, work
+from gigawatt.units import TOKENS_PER_MILLION, USD_PER_MILLION
+
+MONEY_UNIT_USD = USD_PER_MILLION
+TOKEN_UNIT = TOKENS_PER_MILLION * TOKENS_PER_MILLION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is physical, what is paid, what is asked and what is promised."""
+
+    fleet: Fleet
+    money: Money
+    work: Work
+    financing: Financing
+
+
+def terms(inputs: Inputs, performance: Performance) -> Terms:
+    """The arrays of a programme, each worked out once."""
+    limits = fleet(inputs)
+    return Terms(
+        fleet=limits,
+        money=money(inputs, fleet=limits),
+        work=work(inputs, performance),
+        financing=financing(inputs, fleet=limits),
+    )
