@@ -186,20 +186,20 @@ def _changed(figure: Measure) -> bool:
 
 
 def _against(figure: Measure) -> str:
-    """`$40 bn instead of $100 bn`, or `unchanged at $40 bn`."""
+    """`$40 bn instead of $100 bn`, or `$40 bn, as before`."""
     if not _changed(figure):
-        return f"unchanged at {figure.words(figure.second)}"
+        return f"{figure.words(figure.second)}, as before"
     return f"{figure.words(figure.second)} instead of {figure.words(figure.first)}"
 
 
 def _power_sentence(figures: Mapping[str, Measure], years: tuple[Measure, ...]) -> str:
     figure = figures["energized_facility_mw"]
     changed = [year for year in years if _changed(year)]
-    total = f"It energizes {_against(figure)} of facility power at its greatest"
+    total = f"Facility power in service is {_against(figure)}, at its greatest"
     if figure.first == figure.second == 0.0:
         return "Neither energizes any power."
     if not changed:
-        return f"{total}, and the same power at the end of every year."
+        return f"{total}; it is the same at the end of every year."
     widest = max(changed, key=lambda year: abs(year.difference))
     more = "more" if widest.difference > 0 else "less"
     return (
@@ -286,8 +286,8 @@ def _value_sentence(figures: Mapping[str, Measure]) -> str:
 
 def _capital_sentence(figures: Mapping[str, Measure]) -> str:
     return (
-        f"All parties' capital is {_against(figures['capex_usd'])}, {_against(figures['capex_usd_per_facility_gw'])} "
-        "per GW of facility power."
+        f"All parties' capital is {_against(figures['capex_usd'])}; per GW of facility power it is "
+        f"{_against(figures['capex_usd_per_facility_gw'])}."
     )
 
 

@@ -47,7 +47,7 @@ def world_map(study: Study) -> go.Figure | None:
 
 def _blank_map(*, height: int) -> go.Figure:
     figure = sheet(height=height)
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, dragmode=False)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0}, dragmode=False, meta="map")
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x", scaleratio=1, zeroline=False)
     return figure

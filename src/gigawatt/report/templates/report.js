@@ -15,6 +15,10 @@
       if (place.clientWidth < 640 && figure.layout.annotations) {
         figure.layout.annotations = figure.layout.annotations.filter((item) => item.name !== "label");
       }
+      if (place.clientWidth < 640 && figure.layout.meta === "map") {
+        figure.layout.height = Math.round(place.clientWidth * 0.6) + 90;
+        place.style.height = `${figure.layout.height}px`;
+      }
       window.Plotly.react(place, figure.data, figure.layout, config);
     }
   }
