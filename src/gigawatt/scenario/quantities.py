@@ -176,9 +176,11 @@ def _identifier(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > 400:
+    if not isinstance(value, str) or not value.strip() or len(value) > 400 or not value.isprintable():
         raise RefusedError(
-            found=quoted(value), expected="a text of 1 to 400 letters", fix='Write it in quotes, like "OpenAI".'
+            found=quoted(value),
+            expected="a text of 1 to 400 letters on one line",
+            fix='Write it in quotes, like "OpenAI".',
         )
     return value
 

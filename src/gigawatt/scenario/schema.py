@@ -14,7 +14,7 @@ from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.stages import Objective
 from gigawatt.scenario import quantities as q
-from gigawatt.scenario.tables import Shown, Table, choice, shorthand
+from gigawatt.scenario.tables import Shorthand, Shown, Table, choice
 
 
 class Period(StrEnum):
@@ -192,12 +192,12 @@ def _path_tag(value: object) -> str:
 DemandPath = Annotated[
     Annotated[DemandGrowth, Tag("path by growth")] | Annotated[DemandAnchors, Tag("path by anchors")],
     Discriminator(_path_tag),
-    shorthand("start"),
+    Shorthand("start"),
 ]
 PricePath = Annotated[
     Annotated[PriceGrowth, Tag("path by growth")] | Annotated[PriceAnchors, Tag("path by anchors")],
     Discriminator(_path_tag),
-    shorthand("start"),
+    Shorthand("start"),
 ]
 
 
@@ -226,8 +226,8 @@ class TrainingTable(Table):
     earliest: Annotated[q.Month, Shown('"2027-01"')]
     deadline: Annotated[q.Month, Shown('"2027-12"')]
     precision: Annotated[Precision, choice(Precision)] | None = None
-    sequence: q.Tokens
-    batch: q.Tokens
+    sequence: q.Tokens | None = None
+    batch: q.Tokens | None = None
     accelerators: q.Accelerators
 
 
@@ -330,9 +330,9 @@ class SecondsRange(Table):
     high: q.Seconds | None = None
 
 
-Fractions = Annotated[FractionRange, shorthand("best")]
-Ratios = Annotated[RatioRange, shorthand("best")]
-SecondsRanged = Annotated[SecondsRange, shorthand("best")]
+Fractions = Annotated[FractionRange, Shorthand("best")]
+Ratios = Annotated[RatioRange, Shorthand("best")]
+SecondsRanged = Annotated[SecondsRange, Shorthand("best")]
 
 
 class OperationTable(Table):

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_before_validator_function
 
 from gigawatt.scenario.quantities import Quantity
 from gigawatt.scenario.refusals import RefusedError, quoted, suggestion
@@ -89,10 +99,19 @@ def choice(choices: type[Choice]) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
-def shorthand(key: str) -> BeforeValidator:
-    """Accepts a bare string in place of a table that has only `key`."""
+@dataclass(frozen=True, slots=True)
+class Shorthand:
+    """Field metadata: a bare string stands for a table that has only `key`."""
 
-    def validate(value: object) -> object:
-        return {key: value} if isinstance(value, str) else value
+    key: str
 
-    return BeforeValidator(validate)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:  # noqa: ANN401 - pydantic's protocol
+        """Turn a string into the table before the table is validated."""
+        return no_info_before_validator_function(self._expanded, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A string, or the table itself."""
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+    def _expanded(self, value: object) -> object:
+        return {self.key: value} if isinstance(value, str) else value

@@ -9,6 +9,7 @@ from gigawatt.scenario.checks import rising_dates, unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.paths import GrowthRate, grown, interpolated
 from gigawatt.scenario.places import Step
+from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.schema import (
     DemandAnchors,
     DemandGrowth,
@@ -73,12 +74,19 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) ->
         earliest=within_calendar(desk.scenario, table.earliest, *at, "earliest", calendar=calendar),
         deadline=within_calendar(desk.scenario, table.deadline, *at, "deadline", calendar=calendar),
         precision=_precision(desk, table.precision, *at, "precision", default=Precision.BF16),
-        sequence_tokens_count=desk.whole(desk.number(table.sequence, *at, "sequence"), table.sequence, *at, "sequence"),
-        batch_tokens_count=desk.number(table.batch, *at, "batch"),
+        sequence_tokens_count=_sequence_tokens(desk, table.sequence, *at, "sequence"),
+        batch_tokens_count=desk.number_or(
+            table.batch, *at, "batch", default="assumptions/training/batch", dimension=TOKEN_COUNT
+        ),
         accelerators_count=desk.whole(
             desk.number(table.accelerators, *at, "accelerators"), table.accelerators, *at, "accelerators"
         ),
     )
+
+
+def _sequence_tokens(desk: Desk, stated: Stated | None, *steps: Step) -> int:
+    tokens = desk.number_or(stated, *steps, default="assumptions/training/sequence", dimension=TOKEN_COUNT)
+    return round(tokens) if stated is None else desk.whole(tokens, stated, *steps)
 
 
 def _model(desk: Desk, name: str, *steps: Step) -> Model:
