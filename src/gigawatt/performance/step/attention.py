@@ -15,7 +15,7 @@ from gigawatt.performance.architecture import (
 )
 from gigawatt.performance.operators import AttentionWork, OperatorModel
 from gigawatt.performance.step import linear
-from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
+from gigawatt.performance.step.task import ContextExchange, StepLayouts, StepTask, micro_tokens_count
 from gigawatt.performance.step.times import PassTimes, exposed_s, total
 from gigawatt.timeline import FloatArray
 
@@ -173,22 +173,47 @@ def _unfused(
 
 
 def _context_exchange(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> PassTimes:
-    """Keys and values around the ring of context-parallel ranks, behind the core (Liu et al., 2023).
-
-    Backward their gradients travel along.
-    """
+    """What context-parallel ranks exchange around the core, twice the volume backward."""
     if not np.any(layouts.cp_count > 1.0):
         return PassTimes()
+    exchange = {ContextExchange.RING: _ring_s, ContextExchange.GATHER: _gather_s, ContextExchange.ULYSSES: _heads_s}
+    shown = exchange[task.practice.context_exchange](task, layouts, operators, backward=backward)
+    return PassTimes(context_parallel_s=np.where(layouts.cp_count > 1.0, shown, 0.0), kernels_count=layouts.cp_count)
+
+
+def _key_value_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Keys and values of one rank's tokens and heads."""
     core = prefill_core(task.model)
     local = core.cached_values_count / np.minimum(layouts.tp_count, core.cache_shards_limit_count)
-    step_bytes = micro_tokens_count(task, layouts) * local * _VALUE_BYTES * (2.0 if backward else 1.0)
-    hop = operators.point_to_point_s(step_bytes, ranks_count=layouts.cp_count, stride_count=layouts.tp_count)
-    ring = hop * (layouts.cp_count - 1.0)
+    return micro_tokens_count(task, layouts) * local * _VALUE_BYTES
+
+
+def _ring_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> FloatArray:
+    """Keys and values hop from rank to rank behind the core; backward their gradients travel along."""
+    volume = _key_value_bytes(task, layouts) * (2.0 if backward else 1.0)
+    hop = operators.point_to_point_s(volume, ranks_count=layouts.cp_count, stride_count=layouts.tp_count)
     time = core_backward if backward else core_forward
-    shown = exposed_s(
-        ring,
+    return exposed_s(
+        hop * (layouts.cp_count - 1.0),
         behind_s=time(task, layouts, operators).compute_s,
         parts_count=np.maximum(layouts.cp_count, 1.0),
         contention_fraction=task.assumptions.contention_fraction,
     )
-    return PassTimes(context_parallel_s=np.where(layouts.cp_count > 1.0, shown, 0.0), kernels_count=layouts.cp_count)
+
+
+def _gather_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> FloatArray:
+    """Keys and values gathered before the core, their gradients scattered after it."""
+    volume = _key_value_bytes(task, layouts) * layouts.cp_count
+    gathered = operators.all_gather_s(volume, ranks_count=layouts.cp_count, stride_count=layouts.tp_count)
+    if not backward:
+        return gathered
+    return gathered + operators.reduce_scatter_s(volume, ranks_count=layouts.cp_count, stride_count=layouts.tp_count)
+
+
+def _heads_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> FloatArray:  # noqa: ARG001  # the gradients have the same volume
+    """Queries, keys, values and the output change hands between tokens and heads; backward their gradients do."""
+    core, ranks = prefill_core(task.model), layouts.cp_count
+    queries = micro_tokens_count(task, layouts) * core.heads_count * (core.score_dim + core.value_dim) * _VALUE_BYTES
+    volumes = (queries / layouts.tp_count, _key_value_bytes(task, layouts))
+    sent = [operators.all_to_all_s(v, ranks_count=ranks, stride_count=layouts.tp_count) for v in volumes]
+    return sent[0] + sent[1]

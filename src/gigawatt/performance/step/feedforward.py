@@ -152,16 +152,36 @@ def _permutations(task: StepTask, operators: OperatorModel, routed: _Routed) -> 
 
 def _dispatch_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed) -> FloatArray:
     """One way between tokens and experts: the all-to-all, and the exchange between ranks that split an expert."""
-    copies: Reals = float(routed.experts.top_k_count)
-    if task.practice.deduplicated_dispatch:
-        copies = visited_ranks_count(routed.experts, ep_count=layouts.ep_count)
-    token_bytes = task.model.hidden_dim * _VALUE_BYTES
-    volume = routed.own_count * copies * token_bytes
-    sent = operators.all_to_all_s(volume, ranks_count=layouts.ep_count, stride_count=layouts.expert_tp_count)
+    send = _deduplicated_s if task.practice.deduplicated_dispatch else _copies_s
+    sent = send(task, layouts, operators, routed)
     split = operators.all_gather_s(
-        routed.copies_count * token_bytes, ranks_count=layouts.expert_tp_count, stride_count=1.0
+        routed.copies_count * task.model.hidden_dim * _VALUE_BYTES,
+        ranks_count=layouts.expert_tp_count,
+        stride_count=1.0,
     )
     return np.where(layouts.ep_count > 1.0, sent, 0.0) + np.where(layouts.expert_tp_count > 1.0, split, 0.0)
+
+
+def _copies_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed) -> FloatArray:
+    """Every copy of a token goes to its expert's rank."""
+    volume = routed.own_count * routed.experts.top_k_count * task.model.hidden_dim * _VALUE_BYTES
+    return operators.all_to_all_s(volume, ranks_count=layouts.ep_count, stride_count=layouts.expert_tp_count)
+
+
+def _deduplicated_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed) -> FloatArray:
+    """A token crosses to each domain once and is copied there once per rank (DeepSeek-V3, 2024, section 3.2.2).
+
+    Both legs are pipelined, so the slower one counts.
+    """
+    stride, domain = layouts.expert_tp_count, float(task.scale_up_domain_count)
+    local = np.minimum(np.maximum(np.floor(domain / stride), 1.0), layouts.ep_count)
+    domains = np.maximum(layouts.ep_count / local, 1.0)
+    token_bytes = routed.own_count * task.model.hidden_dim * _VALUE_BYTES
+    crossing = token_bytes * visited_ranks_count(routed.experts, ep_count=domains)
+    copied = token_bytes * visited_ranks_count(routed.experts, ep_count=layouts.ep_count)
+    between = operators.all_to_all_s(crossing, ranks_count=domains, stride_count=stride * local)
+    inside = operators.all_to_all_s(copied, ranks_count=local, stride_count=stride)
+    return np.maximum(np.where(domains > 1.0, between, 0.0), np.where(local > 1.0, inside, 0.0))
 
 
 def _expert_pass(

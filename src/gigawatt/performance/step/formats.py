@@ -24,6 +24,7 @@ class NumberFormat(StrEnum):
 
     BF16 = "bf16"
     FP16 = "fp16"
+    FP8_DELAYED = "fp8-delayed"
     FP8_TENSOR = "fp8-tensor"
     FP8_BLOCK = "fp8-block"
     MXFP8 = "mxfp8"
@@ -59,6 +60,7 @@ _NO_CAST = _Cast(scan=0.0, read=0.0, written=0.0)
 _CAST_BYTES = {
     NumberFormat.BF16: _NO_CAST,
     NumberFormat.FP16: _NO_CAST,
+    NumberFormat.FP8_DELAYED: _Cast(scan=0.0, read=_BF16, written=_COPIES * _FP8),
     NumberFormat.FP8_TENSOR: _Cast(scan=_BF16, read=_BF16, written=_COPIES * _FP8),
     NumberFormat.FP8_BLOCK: _Cast(scan=0.0, read=_BF16, written=_COPIES * _FP8),
     NumberFormat.MXFP8: _Cast(scan=0.0, read=_BF16, written=_COPIES * (_FP8 + _MX_SCALE_BYTES)),

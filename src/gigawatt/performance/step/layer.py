@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gigawatt.entities.hardware import Precision
-from gigawatt.performance.architecture import dense_layers_count, expert_layers_count, expert_side_projections
+from gigawatt.performance.architecture import expert_layers_count, expert_side_projections
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step import attention, feedforward, linear
 from gigawatt.performance.step.task import Module, Recompute, StepLayouts, StepTask, micro_tokens_count
@@ -21,50 +21,55 @@ _VALUE_BYTES = Precision.BF16.value_bytes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerTimes:
-    """A mean layer's passes, `(candidate,)`; `recompute` is what is done again before the backward pass."""
+    """A layer's passes, `(candidate,)`; `recompute` is what is done again before the backward pass."""
 
     forward: PassTimes
     backward: PassTimes
     recompute: PassTimes
 
 
-def layer_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> LayerTimes:
-    """Forward, backward and recomputed passes of one micro-batch through a mean layer."""
-    forward = forward_times(task, layouts, operators)
+def layer_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, expert_share: float) -> LayerTimes:
+    """Forward, backward and recomputed passes of one micro-batch through a layer.
+
+    `expert_share` is 1 for a layer with experts, 0 for a dense one and between them for a mean layer.
+    """
+    forward = _pass(task, layouts, operators, expert_share=expert_share, backward=False)
     return LayerTimes(
         forward=forward,
-        backward=backward_times(task, layouts, operators),
+        backward=_pass(task, layouts, operators, expert_share=expert_share, backward=True),
         recompute=_recomputed(task, layouts, operators, forward=forward),
     )
 
 
-def forward_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
-    """One micro-batch forward through a mean layer."""
-    dense, expert = _shares(task)
+def mean_expert_share(task: StepTask) -> float:
+    """Layers with experts over all layers."""
+    return expert_layers_count(task.model) / task.model.layers_count
+
+
+def _pass(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, expert_share: float, backward: bool
+) -> PassTimes:
+    attend = attention.backward if backward else attention.forward
     parts = total(
-        attention.forward(task, layouts, operators),
-        feedforward.dense_forward(task, layouts, operators).times(dense) if dense else PassTimes(),
-        feedforward.expert_forward(task, layouts, operators).times(expert),
-        _norm_and_residual(task, layouts, operators, backward=False),
+        attend(task, layouts, operators),
+        _feed_forward(task, layouts, operators, expert_share=expert_share, backward=backward),
+        _norm_and_residual(task, layouts, operators, backward=backward),
     )
-    return feedforward.overlapped(task, layouts, parts.plus(_tensor_exchange(task, layouts, operators, parts)))
+    exchanged = _tensor_exchange(task, layouts, operators, parts, expert_share=expert_share)
+    return feedforward.overlapped(task, layouts, parts.plus(exchanged))
 
 
-def backward_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
-    """One micro-batch back through a mean layer."""
-    dense, expert = _shares(task)
-    parts = total(
-        attention.backward(task, layouts, operators),
-        feedforward.dense_backward(task, layouts, operators).times(dense) if dense else PassTimes(),
-        feedforward.expert_backward(task, layouts, operators).times(expert),
-        _norm_and_residual(task, layouts, operators, backward=True),
-    )
-    return feedforward.overlapped(task, layouts, parts.plus(_tensor_exchange(task, layouts, operators, parts)))
-
-
-def _shares(task: StepTask) -> tuple[float, float]:
-    layers = task.model.layers_count
-    return dense_layers_count(task.model) / layers, expert_layers_count(task.model) / layers
+def _feed_forward(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, expert_share: float, backward: bool
+) -> PassTimes:
+    dense = feedforward.dense_backward if backward else feedforward.dense_forward
+    expert = feedforward.expert_backward if backward else feedforward.expert_forward
+    pieces = []
+    if expert_share < 1.0:
+        pieces.append(dense(task, layouts, operators).times(1.0 - expert_share))
+    if expert_share > 0.0:
+        pieces.append(expert(task, layouts, operators).times(expert_share))
+    return total(*pieces)
 
 
 def _norm_and_residual(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> PassTimes:
@@ -79,14 +84,15 @@ def _norm_and_residual(task: StepTask, layouts: StepLayouts, operators: Operator
     return linear.elementwise(operators, *sums)
 
 
-def _exchanged_blocks(task: StepTask) -> float:
-    """Blocks of a mean layer whose result the tensor-parallel ranks sum: attention, dense blocks, shared experts."""
+def _exchanged_blocks(task: StepTask, *, expert_share: float) -> float:
+    """Blocks of a layer whose result the tensor-parallel ranks sum: attention, dense blocks, shared experts."""
     shared = len(expert_side_projections(task.model)) > 1
-    dense, expert = _shares(task)
-    return 1.0 + dense + (expert if shared else 0.0)
+    return 1.0 + (1.0 - expert_share) + (expert_share if shared else 0.0)
 
 
-def _tensor_exchange(task: StepTask, layouts: StepLayouts, operators: OperatorModel, parts: PassTimes) -> PassTimes:
+def _tensor_exchange(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, parts: PassTimes, *, expert_share: float
+) -> PassTimes:
     """Sums over tensor-parallel ranks: an all-reduce per block, or a gather before and a scatter after it.
 
     Sequence parallelism moves the same volume (Korthikanti et al., 2022, section 4.2.2). Where the software pipelines
@@ -100,8 +106,8 @@ def _tensor_exchange(task: StepTask, layouts: StepLayouts, operators: OperatorMo
     sharded = gathered + operators.reduce_scatter_s(volume, ranks_count=ranks, stride_count=1.0)
     summed = operators.all_reduce_s(volume, ranks_count=ranks, stride_count=1.0)
     one = np.where(layouts.sequence_parallel > 0.0, sharded, summed)
-    whole = np.where(layouts.tp_count > 1.0, _exchanged_blocks(task) * one, 0.0)
-    kernels = 2.0 * _exchanged_blocks(task)
+    whole = np.where(layouts.tp_count > 1.0, _exchanged_blocks(task, expert_share=expert_share) * one, 0.0)
+    kernels = 2.0 * _exchanged_blocks(task, expert_share=expert_share)
     if task.practice.tensor_parallel_overlap:
         whole = exposed_s(
             whole,
@@ -133,8 +139,7 @@ def _module(task: StepTask, layouts: StepLayouts, operators: OperatorModel, modu
         tokens = micro_tokens_count(task, layouts) / layouts.norm_shards_count
         once = 2.0 * tokens * task.model.hidden_dim * _VALUE_BYTES
         return linear.elementwise(operators, once, once)
-    dense, _ = _shares(task)
-    return feedforward.dense_forward(task, layouts, operators).times(dense)
+    return feedforward.dense_forward(task, layouts, operators).times(1.0 - mean_expert_share(task))
 
 
 def issued_s(task: StepTask, times: PassTimes) -> FloatArray:

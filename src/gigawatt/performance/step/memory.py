@@ -12,7 +12,10 @@ import numpy as np
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.workload import DenseFeedForward
 from gigawatt.performance.architecture import (
+    attention_projections,
     dense_layers_count,
+    dense_projections,
+    embedding_parameters_count,
     expert_layer,
     expert_layers_count,
     expert_side_projections,
@@ -43,12 +46,13 @@ class StepMemory:
     state_bytes: FloatArray
     activation_bytes: FloatArray
     logits_bytes: FloatArray
+    placeholder_bytes: FloatArray
     outside_bytes: FloatArray
 
     @property
     def tensors_bytes(self) -> FloatArray:
         """Peak of what the framework allocates."""
-        return self.state_bytes + self.activation_bytes + self.logits_bytes
+        return self.state_bytes + self.activation_bytes + self.logits_bytes + self.placeholder_bytes
 
     @property
     def total_bytes(self) -> FloatArray:
@@ -115,10 +119,13 @@ def _attention_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
 
 
 def _feed_forward_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
+    """Inputs of norm, products and activation; a frozen product does not need its input."""
     model, hidden = task.model, task.model.hidden_dim
     normed = 0.0 if Module.NORM in dropped else hidden * _VALUE_BYTES
     mask = hidden * _MASK_BYTES if task.practice.dropout else 0.0
     widths = (2 if model.feed_forward.gated else 1) + (0 if Module.ACTIVATION in dropped else 1)
+    if task.variant.frozen_weights:
+        normed, widths = 0.0, widths - 1
     if Module.FEED_FORWARD in dropped:
         widths = 0
     dense_share = dense_layers_count(model) / model.layers_count
@@ -197,33 +204,36 @@ def gathered_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     return np.where(layouts.zero_stage >= _WEIGHTS_SHARDED, buffers, 0.0)
 
 
+def placeholder_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """One unused BF16 gradient per distinct weight shape of a rank."""
+    if not task.practice.placeholder_gradients or task.variant.frozen_weights:
+        return np.zeros_like(layouts.tp_count)
+    model, experts = task.model, expert_layer(task.model)
+    matrices = [*attention_projections(model), *expert_side_projections(model)]
+    matrices += list(dense_projections(model)) if dense_layers_count(model) else []
+    values = sum(matrix.parameters_count for matrix in matrices) / layouts.tp_count
+    if experts is not None:
+        held = experts.experts_count / (layouts.ep_count * layouts.expert_tp_count)
+        values = values + held * experts.expert_parameters_count
+    end = np.where(layouts.pp_count > 1.0, 0.0, embedding_parameters_count(model) / layouts.tp_count)
+    return np.asarray((values + end) * _VALUE_BYTES, dtype=np.float64)
+
+
 def step_memory(task: StepTask, layouts: StepLayouts) -> StepMemory:
     """Peak memory of each layout on its fullest rank."""
     logits = logits_bytes(task, layouts)
     activations = activation_bytes(task, layouts)
+    placeholders = placeholder_bytes(task, layouts)
     alive = alive_count(task, layouts)
     first = np.where(layouts.pp_count > 1.0, activations, activations + logits)
     last = np.where(layouts.pp_count > 1.0, activations / np.maximum(alive, 1.0) + logits, first)
     peak = np.maximum(first, last)
     state = state_bytes(task, layouts) + gathered_bytes(task, layouts)
-    tensors = state + peak
+    tensors = state + peak + placeholders
     return StepMemory(
         state_bytes=state,
         activation_bytes=np.minimum(activations, peak),
         logits_bytes=peak - np.minimum(activations, peak),
+        placeholder_bytes=placeholders,
         outside_bytes=task.assumptions.reserved_bytes + task.assumptions.fragmentation_fraction * tensors,
     )
-
-
-__all__ = [
-    "KeptBytes",
-    "StepMemory",
-    "activation_bytes",
-    "alive_count",
-    "gathered_bytes",
-    "kept_bytes_per_token",
-    "kept_layer_bytes",
-    "logits_bytes",
-    "state_bytes",
-    "step_memory",
-]

@@ -48,11 +48,13 @@ def stage_layers_mean_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
     return np.asarray(task.model.layers_count / layouts.pp_count, dtype=np.float64)
 
 
-def makespan_s(layouts: StepLayouts, *, waves_count: FloatArray, most_s: FloatArray, last_s: FloatArray) -> FloatArray:
-    """Time of all micro-batches through all stages, `most_s` each but the last."""
-    slowest = np.where(layouts.pp_count > 1.0, np.maximum(most_s, last_s), last_s)
-    whole = (layouts.pp_count - 1.0) * most_s + last_s
-    return np.asarray(waves_count * slowest + (whole - slowest) / layouts.chunks_count, dtype=np.float64)
+def makespan_s(
+    layouts: StepLayouts, *, waves_count: FloatArray, most_s: FloatArray, last_s: FloatArray, whole_s: FloatArray
+) -> FloatArray:
+    """Time of all micro-batches: `whole_s` through all stages once, at most `most_s` or, in the last, `last_s` each."""
+    slowest = np.where(layouts.pp_count > 1.0, np.maximum(most_s, last_s), whole_s)
+    others = np.maximum(whole_s - slowest, 0.0)
+    return np.asarray(waves_count * slowest + others / layouts.chunks_count, dtype=np.float64)
 
 
 def transfers_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:

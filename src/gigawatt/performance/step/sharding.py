@@ -13,6 +13,7 @@ from gigawatt.entities.hardware import Precision
 from gigawatt.performance.architecture import (
     embedding_parameters_count,
     expert_layer,
+    expert_layers_count,
     routed_parameters_count,
     shared_parameters_count,
 )
@@ -43,18 +44,22 @@ class HeldParameters:
 
 
 def held_parameters(task: StepTask, layouts: StepLayouts, *, layers_count: FloatArray, end: bool) -> HeldParameters:
-    """Parameters of a rank with `layers_count` layers and a vocabulary matrix; `end` adds the extra predictions."""
+    """Parameters of a rank with `layers_count` layers and a vocabulary matrix; `end` adds the extra predictions.
+
+    Its layers have experts, as far as there are that many: dense layers lie together at the start.
+    """
     model, layers = task.model, float(task.model.layers_count)
     extra = float(task.variant.predicted_tokens_count) if end else 0.0
     share = (layers_count + extra) / layers
     matrices = np.where((layouts.pp_count > 1.0) | task.variant.tied_head, 1.0, 2.0)
     whole = shared_parameters_count(model) * share + embedding_parameters_count(model) * matrices
     whole = whole + (head_parameters_count(task) if end else 0.0)
+    experts = float(max(expert_layers_count(model), 1))
+    routed_share = np.minimum(layers_count + extra, experts + extra) / experts
+    routed = routed_parameters_count(model) * routed_share / (layouts.ep_count * layouts.expert_tp_count)
     return HeldParameters(
         shared_count=np.asarray(whole / layouts.tp_count, dtype=np.float64),
-        routed_count=np.asarray(
-            routed_parameters_count(model) * share / (layouts.ep_count * layouts.expert_tp_count), dtype=np.float64
-        ),
+        routed_count=np.asarray(routed, dtype=np.float64),
     )
 
 
@@ -151,6 +156,8 @@ def _hidden(
 
 
 def _behind(task: StepTask, exchange_s: FloatArray, window_s: FloatArray, windows: Windows) -> FloatArray:
+    if not task.practice.data_parallel_overlap:
+        return exchange_s
     return exposed_s(
         exchange_s,
         behind_s=window_s,

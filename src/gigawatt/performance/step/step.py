@@ -13,7 +13,6 @@ from gigawatt.performance.step import head, layer, pipeline, sharding
 from gigawatt.performance.step.layer import LayerTimes, issued_s
 from gigawatt.performance.step.task import (
     IndexArray,
-    Recompute,
     StepLayouts,
     StepTask,
     chosen,
@@ -89,34 +88,49 @@ def taken(times: PassTimes, cell: IndexArray, *, size: int) -> PassTimes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellTimes:
-    """What a micro-batch takes in a mean layer and in the last stage's extras, per cell, host included, `(cell,)`."""
+    """What a micro-batch takes in a mean layer and in the last stage's extras, per cell, host included, `(cell,)`.
+
+    `heaviest_s` is the slower kind of layer, of which the fullest stage may hold nothing else.
+    """
 
     forward_s: FloatArray
     backward_s: FloatArray
     recompute_s: FloatArray
+    heaviest_s: FloatArray
     end_s: FloatArray
     layer: LayerTimes
     end: head.EndTimes
 
     @property
     def layer_s(self) -> FloatArray:
-        """All passes through a layer."""
+        """All passes through a mean layer."""
         return self.forward_s + self.backward_s + self.recompute_s
 
 
 def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> CellTimes:
     """Times of each cell."""
-    times = layer.layer_times(task, layouts, operators)
+    share = layer.mean_expert_share(task)
+    times = layer.layer_times(task, layouts, operators, expert_share=share)
     end = head.end_times(task, layouts, operators, times)
     first = head.first_s(task, layouts, operators)
+    mean = _all_passes_s(task, times)
+    heaviest = mean
+    if 0.0 < share < 1.0:
+        kinds = (layer.layer_times(task, layouts, operators, expert_share=kind) for kind in (0.0, 1.0))
+        heaviest = np.maximum(*(_all_passes_s(task, kind) for kind in kinds))
     return CellTimes(
         forward_s=issued_s(task, times.forward),
         backward_s=issued_s(task, times.backward),
         recompute_s=issued_s(task, times.recompute),
+        heaviest_s=heaviest,
         end_s=issued_s(task, end.forward) + issued_s(task, end.backward) + first,
         layer=times,
         end=end,
     )
+
+
+def _all_passes_s(task: StepTask, times: LayerTimes) -> FloatArray:
+    return issued_s(task, times.forward) + issued_s(task, times.backward) + issued_s(task, times.recompute)
 
 
 def step_total_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
@@ -139,8 +153,10 @@ def _outside(
     task: StepTask, layouts: StepLayouts, operators: OperatorModel, per_cell: CellTimes, cell: IndexArray
 ) -> _Outside:
     held = pipeline.stage_layers(task, layouts)
-    layer_s, end_s = per_cell.layer_s[cell], per_cell.end_s[cell]
-    most, last = held.most_count * layer_s, held.last_count * layer_s + end_s
+    layer_s, heaviest_s, end_s = per_cell.layer_s[cell], per_cell.heaviest_s[cell], per_cell.end_s[cell]
+    heaviest_s = np.where(layouts.pp_count > 1.0, heaviest_s, layer_s)
+    most, last = held.most_count * heaviest_s, held.last_count * heaviest_s + end_s
+    whole = task.model.layers_count * layer_s + end_s
     windows = sharding.Windows(
         forward_s=held.most_count * per_cell.forward_s[cell],
         backward_s=held.most_count * (per_cell.backward_s + per_cell.recompute_s)[cell],
@@ -148,7 +164,7 @@ def _outside(
     )
     return _Outside(
         pipeline_s=pipeline.makespan_s(
-            layouts, waves_count=micro_batches_count(task, layouts), most_s=most, last_s=last
+            layouts, waves_count=micro_batches_count(task, layouts), most_s=most, last_s=last, whole_s=whole
         ),
         transfer_s=pipeline.transfers_s(task, layouts, operators),
         data_s=sharding.data_parallel_s(task, layouts, operators, windows=windows),
@@ -187,6 +203,3 @@ def step_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -
         data_parallel_s=outside.data_s,
         optimizer_s=outside.optimizer_s,
     )
-
-
-__all__ = ["Recompute", "StepTimes", "cell_times", "cells", "step_times", "step_total_s"]

@@ -25,6 +25,18 @@ class Module(StrEnum):
     FEED_FORWARD = "feed-forward"
 
 
+class ContextExchange(StrEnum):
+    """How context-parallel ranks see each other's tokens.
+
+    A ring of keys and values behind the core (Liu et al., 2023), one gather of them before it (Dubey et al., 2024,
+    Llama 3, section 3.3.2), or an all-to-all from tokens to heads and back (Jacobs et al., 2023, DeepSpeed-Ulysses).
+    """
+
+    RING = "ring"
+    GATHER = "gather"
+    ULYSSES = "ulysses"
+
+
 class Recompute:
     """Levels of `StepLayouts.recompute_level`."""
 
@@ -62,7 +74,8 @@ class Practice:
     `gradient_bytes` per parameter are accumulated in, `reduced_bytes` cross the network, `gathered_bytes` are gathered.
     `deduplicated_dispatch` sends a token once per rank however many of its experts lie there.
     `fused_*` say that intermediate results stay on the chip. With `graphed` steps the host issues nothing.
-    `recomputed_modules` is what selective recomputation means.
+    `recomputed_modules` is what selective recomputation means. With `placeholder_gradients` an unused BF16 gradient of
+    each distinct weight shape stays allocated, as where weight gradients are summed by the product itself.
     """
 
     fused_attention: bool
@@ -72,6 +85,7 @@ class Practice:
     deduplicated_dispatch: bool
     dropout: bool
     graphed: bool
+    placeholder_gradients: bool
     data_parallel_overlap: bool
     tensor_parallel_overlap: bool
     pipeline_overlap: bool
@@ -79,6 +93,7 @@ class Practice:
     gradient_bytes: float
     reduced_bytes: float
     gathered_bytes: float
+    context_exchange: ContextExchange
     recomputed_modules: frozenset[Module]
 
 
@@ -99,7 +114,10 @@ class StepAssumptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTask:
-    """One optimizer step: `batch_sequences_count` sequences of `sequence_tokens_count` tokens."""
+    """One optimizer step: `batch_sequences_count` sequences of `sequence_tokens_count` tokens.
+
+    `scale_up_domain_count` accelerators share a scale-up domain where the step runs.
+    """
 
     model: Model
     variant: Variant
@@ -107,6 +125,7 @@ class StepTask:
     number_format: NumberFormat
     sequence_tokens_count: int
     batch_sequences_count: float
+    scale_up_domain_count: int
     assumptions: StepAssumptions
 
     @property

@@ -1,0 +1,133 @@
+"""The model of a row: dimensions from its columns, what these leave open from its family or the catalogue."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+
+from gigawatt.catalog import Catalog
+from gigawatt.catalog import model as catalogued_model
+from gigawatt.entities.workload import (
+    DenseFeedForward,
+    GroupedQueryAttention,
+    LatentAttention,
+    MixtureOfExperts,
+    Model,
+)
+from gigawatt.performance.architecture import parameters_count
+from gigawatt.performance.step.task import Variant
+from gigawatt.validation.refusal import Inexpressible
+from gigawatt.validation.rows import TruthRow
+
+# Low-rank adapters of the MLPerf fine-tuning benchmark and of the recipes: rank 16 on the attention projections
+# (MLCommons training policies, llama2_70b_lora reference).
+_ADAPTER_RANK = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """A model and what it has beyond `Model`."""
+
+    model: Model
+    variant: Variant
+
+
+@cache
+def _families() -> tuple[Mapping[str, object], ...]:
+    text = resources.files("gigawatt.validation").joinpath("architectures.toml").read_text(encoding="utf-8")
+    return tuple(tomllib.loads(text)["family"])
+
+
+def architecture(row: TruthRow, catalog: Catalog) -> Architecture:
+    """The architecture of a row; raises `Inexpressible` when it cannot be put together."""
+    family = next((f for f in _families() if re.search(str(f["match"]), row.model)), None)
+    if family is None:
+        raise Inexpressible(f"no architecture is known for the model {row.model}")
+    if "refuse" in family:
+        raise Inexpressible(str(family["refuse"]))
+    if "catalogue" in family:
+        return _from_catalogue(row, catalog, family)
+    return Architecture(model=_from_columns(row, family), variant=_variant(row, family, row.layers or 0))
+
+
+def _from_catalogue(row: TruthRow, catalog: Catalog, family: Mapping[str, object]) -> Architecture:
+    known = catalogued_model(catalog, str(family["catalogue"])).item
+    layers = row.layers or known.layers_count
+    feed_forward = known.feed_forward
+    if layers != known.layers_count and isinstance(feed_forward, MixtureOfExperts):
+        # The launcher of the shortened models keeps one dense layer.
+        feed_forward = replace(feed_forward, first_dense_layers_count=min(feed_forward.first_dense_layers_count, 1))
+    model = replace(known, layers_count=layers, feed_forward=feed_forward)
+    return Architecture(model=model, variant=_variant(row, family, layers))
+
+
+def _variant(row: TruthRow, family: Mapping[str, object], layers: int) -> Variant:
+    every = int(str(family.get("windowed-every", 0)))
+    with_extra = "w/ MTP" in row.notes
+    return Variant(
+        windowed_layers_count=layers // every if every else 0,
+        window_tokens_count=int(str(family.get("window", 0))),
+        predicted_tokens_count=1 if with_extra else 0,
+        adapter_rank=_ADAPTER_RANK if "(LoRA)" in row.model else 0,
+        rotary=bool(family.get("rotary", True)),
+        tied_head=bool(family.get("tied", False)),
+    )
+
+
+def _from_columns(row: TruthRow, family: Mapping[str, object]) -> Model:
+    sizes = (row.layers, row.hidden, row.heads, row.ffn, row.vocab)
+    if any(size is None for size in sizes):
+        raise Inexpressible("the row leaves layers, width, heads, feed-forward width or vocabulary open")
+    layers, hidden, heads, ffn, vocab = (int(size) for size in sizes if size is not None)
+    gated = bool(family.get("gated", False))
+    draft = Model(
+        id=row.model,
+        layers_count=layers,
+        hidden_dim=hidden,
+        vocabulary_count=vocab,
+        tied_embeddings=bool(family.get("tied", False)),
+        attention=_attention(row, family, heads=heads, hidden=hidden),
+        feed_forward=_feed_forward(row, family, ffn=ffn, gated=gated),
+        parameters_count=0.0,
+        active_parameters_count=0.0,
+    )
+    counted = float(parameters_count(draft))
+    return replace(draft, parameters_count=counted, active_parameters_count=counted)
+
+
+def _attention(
+    row: TruthRow, family: Mapping[str, object], *, heads: int, hidden: int
+) -> GroupedQueryAttention | LatentAttention:
+    latent = family.get("latent")
+    if isinstance(latent, list):
+        query, key_value, plain, rotary, value = (int(size) for size in latent)
+        return LatentAttention(
+            heads_count=heads,
+            q_lora_rank=query,
+            kv_lora_rank=key_value,
+            qk_nope_head_dim=plain,
+            qk_rope_head_dim=rotary,
+            v_head_dim=value,
+        )
+    head_dim = int(str(family.get("head-dim", hidden // heads)))
+    return GroupedQueryAttention(heads_count=heads, kv_heads_count=row.kv_heads or heads, head_dim=head_dim)
+
+
+def _feed_forward(
+    row: TruthRow, family: Mapping[str, object], *, ffn: int, gated: bool
+) -> DenseFeedForward | MixtureOfExperts:
+    if row.experts is None or row.topk is None:
+        return DenseFeedForward(ffn_dim=ffn, gated=gated)
+    return MixtureOfExperts(
+        routed_experts_count=row.experts,
+        top_k_count=row.topk,
+        expert_ffn_dim=ffn,
+        shared_experts_count=int(str(family.get("shared-experts", 0))),
+        shared_ffn_dim=int(str(family.get("shared-ffn", 0))),
+        first_dense_layers_count=int(str(family.get("first-dense-layers", 0))),
+        dense_ffn_dim=int(str(family.get("dense-ffn", ffn))),
+        moe_layer_interval=1,
+        gated=gated,
+    )

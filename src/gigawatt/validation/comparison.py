@@ -1,0 +1,190 @@
+"""All rows of a truth file against the step model, and the errors by group."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.catalog import Catalog
+from gigawatt.entities.hardware import Platform
+from gigawatt.entities.workload import MixtureOfExperts
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.step.memory import StepMemory, step_memory
+from gigawatt.performance.step.step import step_total_s
+from gigawatt.performance.step.task import chosen
+from gigawatt.validation.expression import Expression, expression, step_assumptions
+from gigawatt.validation.metrics import MemoryBytes
+from gigawatt.validation.refusal import Inexpressible
+from gigawatt.validation.rows import TruthRow
+
+# At each quantile of performance: 0.1 is slow.
+BandOperators = Callable[[Platform, float], OperatorModel]
+_FULL = ("full", "full_recipe_from_HEAD", "full_mbs_unstated", "parallel_full_recompute_unstated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One row beside its prediction, in seconds per step or bytes; `low` and `high` are the P10 and P90 of both."""
+
+    row: TruthRow
+    quantity: str
+    platform: str
+    model_class: str
+    practice: str
+    measured: float
+    predicted: float
+    low: float
+    high: float
+    layout: Mapping[str, float]
+    chosen: tuple[str, ...]
+
+    @property
+    def error_fraction(self) -> float:
+        """Predicted over measured, less one."""
+        return self.predicted / self.measured - 1.0
+
+    @property
+    def covered(self) -> bool:
+        """Whether the band holds the measurement."""
+        return self.low <= self.measured <= self.high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One row that has no prediction, with the reason."""
+
+    row: TruthRow
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A truth file against the model."""
+
+    compared: tuple[Compared, ...]
+    refused: tuple[Refused, ...]
+
+    @property
+    def times(self) -> tuple[Compared, ...]:
+        """Rows that measure time."""
+        return tuple(item for item in self.compared if item.quantity == "step_s")
+
+    @property
+    def memories(self) -> tuple[Compared, ...]:
+        """Rows that measure memory."""
+        return tuple(item for item in self.compared if item.quantity == "memory_bytes")
+
+
+def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: BandOperators) -> Comparison:
+    """Every row predicted or refused."""
+    assumptions = step_assumptions(catalog)
+    compared: list[Compared] = []
+    refused: list[Refused] = []
+    for row in rows:
+        try:
+            expressed = expression(row, catalog, assumptions)
+        except Inexpressible as finding:
+            refused.append(Refused(row=row, reason=finding.reason))
+            continue
+        compared.append(predicted(expressed, operators))
+    return Comparison(compared=tuple(compared), refused=tuple(refused))
+
+
+def predicted(expressed: Expression, operators: BandOperators) -> Compared:
+    """One row's prediction with its band; open choices are the fastest that fits, or the leanest if nothing does."""
+    task, layouts = expressed.task, expressed.layouts
+    memory = step_memory(task, layouts)
+    times = step_total_s(task, layouts, operators(expressed.platform, 0.5))
+    fits = memory.total_bytes <= expressed.platform.accelerator.memory_bytes
+    pick = int(np.argmin(np.where(fits, times, np.inf))) if np.any(fits) else int(np.argmin(memory.total_bytes))
+    one = chosen(layouts, np.array([pick]))
+    if isinstance(expressed.measured, MemoryBytes):
+        value = _memory_part(step_memory(task, one), expressed.measured.part)
+        band = (value, value)
+        quantity = "memory_bytes"
+    else:
+        value, quantity = float(times[pick]), "step_s"
+        fast, slow = (step_total_s(task, one, operators(expressed.platform, quantile)) for quantile in (0.9, 0.1))
+        band = (float(fast[0]), float(slow[0]))
+    return Compared(
+        row=expressed.row,
+        quantity=quantity,
+        platform=expressed.platform.id,
+        model_class=_model_class(expressed),
+        practice=expressed.practice,
+        measured=expressed.measured.value,
+        predicted=value,
+        low=band[0],
+        high=band[1],
+        layout={name: float(getattr(one, name)[0]) for name in one.__dataclass_fields__},
+        chosen=expressed.chosen,
+    )
+
+
+def _memory_part(memory: StepMemory, part: str) -> float:
+    parts = {"peak": memory.tensors_bytes, "activations": memory.activation_bytes, "state": memory.state_bytes}
+    return float(parts[part][0])
+
+
+def _model_class(expressed: Expression) -> str:
+    if expressed.task.variant.frozen_weights:
+        return "adapters"
+    return "experts" if isinstance(expressed.task.model.feed_forward, MixtureOfExperts) else "dense"
+
+
+def scale(count: int) -> str:
+    """The size class of a run."""
+    bounds = ((8, "1 to 8"), (64, "9 to 64"), (512, "65 to 512"), (2048, "513 to 2,048"))
+    return next((name for most, name in bounds if count <= most), "more than 2,048")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorSummary:
+    """Errors of a group of rows."""
+
+    group: str
+    name: str
+    cases_count: int
+    median_abs_error_fraction: float
+    mean_abs_error_fraction: float
+    median_error_fraction: float
+    band_coverage_fraction: float
+
+
+def summary(items: tuple[Compared, ...], *, group: str, name: str) -> ErrorSummary:
+    """The errors of some rows."""
+    errors = np.array([item.error_fraction for item in items])
+    return ErrorSummary(
+        group=group,
+        name=name,
+        cases_count=len(items),
+        median_abs_error_fraction=float(np.median(np.abs(errors))),
+        mean_abs_error_fraction=float(np.mean(np.abs(errors))),
+        median_error_fraction=float(np.median(errors)),
+        band_coverage_fraction=float(np.mean([item.covered for item in items])),
+    )
+
+
+def summaries(items: tuple[Compared, ...]) -> tuple[ErrorSummary, ...]:
+    """Errors by platform, scale, model class, number format, software and completeness of the configuration."""
+    keys: dict[str, Callable[[Compared], str]] = {
+        "platform": lambda item: item.platform,
+        "scale": lambda item: scale(item.row.num_gpus),
+        "model class": lambda item: item.model_class,
+        "precision": lambda item: re.sub("^amp_", "", item.row.precision.lower()),
+        "software": lambda item: item.practice,
+        "configuration": lambda item: item.row.full_config,
+    }
+    found: list[ErrorSummary] = []
+    for group, key in keys.items():
+        names = sorted({key(item) for item in items})
+        found += [summary(tuple(i for i in items if key(i) == name), group=group, name=name) for name in names]
+    return tuple(found)
+
+
+def full_share(comparison: Comparison) -> tuple[int, int]:
+    """Rows with a full configuration that are expressed, and all of them."""
+    expressed = sum(item.row.full_config in _FULL for item in comparison.compared)
+    refused = sum(item.row.full_config in _FULL for item in comparison.refused)
+    return expressed, expressed + refused

@@ -1,0 +1,164 @@
+"""A measured point as a configuration of the step model.
+
+What a row leaves unstated (micro-batch, interleaving, recomputation) becomes several candidate layouts; the fastest
+that fits is taken, as whoever ran it would have.
+"""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.catalog import Catalog, quantity
+from gigawatt.catalog.dimensions import MEMORY
+from gigawatt.entities.hardware import Platform
+from gigawatt.performance.step.task import Recompute, StepAssumptions, StepLayouts, StepTask
+from gigawatt.units import DURATION_SECONDS, FRACTION
+from gigawatt.validation.architectures import architecture
+from gigawatt.validation.metrics import Measured, measured
+from gigawatt.validation.practices import SourcePractice, number_format, source_practice
+from gigawatt.validation.refusal import Inexpressible
+from gigawatt.validation.rows import TruthRow
+from gigawatt.validation.systems import system
+
+_MICRO_BATCHES = (1, 2, 4, 8, 16)
+_CHUNKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
+_STAGE = re.compile(r"ZeRO-(\d)")
+_SHARDS = re.compile(r"FSDP(\d+)")
+_NONE = ("none", "none_in_recipe")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """A row as a task, candidate layouts and what was measured; `chosen` names what the row left open."""
+
+    row: TruthRow
+    platform: Platform
+    task: StepTask
+    layouts: StepLayouts
+    measured: Measured
+    practice: str
+    chosen: tuple[str, ...]
+
+
+def step_assumptions(catalog: Catalog) -> StepAssumptions:
+    """The engineering figures of a step from the catalogue."""
+    at = "assumptions/training-step"
+    return StepAssumptions(
+        host_issue_s=quantity(catalog.figure(f"{at}/host-issue"), DURATION_SECONDS),
+        contention_fraction=quantity(catalog.figure(f"{at}/contention"), FRACTION),
+        reserved_bytes=quantity(catalog.figure(f"{at}/reserved"), MEMORY),
+        fragmentation_fraction=quantity(catalog.figure(f"{at}/fragmentation"), FRACTION),
+    )
+
+
+def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) -> Expression:
+    """The configuration of a row; raises `Inexpressible` with the reason when there is none."""
+    platform = system(row, catalog)
+    built = architecture(row, catalog)
+    found = measured(row, built.model, platform)
+    source = source_practice(row)
+    if row.seq_len is None or row.global_batch_seqs is None:
+        raise Inexpressible("the batch or the sequence length is not stated")
+    task = StepTask(
+        model=built.model,
+        variant=built.variant,
+        practice=source.practice,
+        number_format=number_format(row, source),
+        sequence_tokens_count=row.seq_len,
+        batch_sequences_count=float(row.global_batch_seqs),
+        scale_up_domain_count=platform.scale_up_domain_count,
+        assumptions=assumptions,
+    )
+    layouts, chosen = _layouts(row, task, source)
+    return Expression(
+        row=row,
+        platform=platform,
+        task=task,
+        layouts=layouts,
+        measured=found,
+        practice=source.id,
+        chosen=chosen,
+    )
+
+
+def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[StepLayouts, tuple[str, ...]]:
+    if row.tp is None or row.pp is None:
+        raise Inexpressible("the parallel layout is not stated")
+    fixed = _fixed(row, source)
+    dp = fixed["dp_count"]
+    choices = {
+        "micro_batch_count": _micro_batches(row, dp),
+        "chunks_count": _chunks(row, task),
+        "recompute_level": _recompute(row),
+    }
+    open_names = tuple(name for name, values in choices.items() if len(values) > 1)
+    grid = np.meshgrid(*(np.array(values, dtype=np.float64) for values in choices.values()), indexing="ij")
+    columns = dict(zip(choices, (axis.ravel() for axis in grid), strict=True))
+    size = columns["chunks_count"].size
+    every = {name: np.full(size, value) for name, value in fixed.items()} | columns
+    return StepLayouts(**every), open_names
+
+
+def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
+    tp, cp, pp, ep = row.tp or 1, row.cp or 1, row.pp or 1, row.ep or 1
+    dp = row.num_gpus / (tp * cp * pp)
+    if dp < 1.0 or dp != int(dp):
+        raise Inexpressible(f"TP {tp} x CP {cp} x PP {pp} does not divide {row.num_gpus} accelerators")
+    etp = row.etp or (tp if source.expert_tp_follows and ep * tp <= tp * cp * dp else 1)
+    if ep * etp > tp * cp * dp:
+        raise Inexpressible(f"EP {ep} does not fit on {tp * cp * dp:.0f} ranks of a stage")
+    stage, shards = _sharding(row, dp * cp)
+    stated = "+SP" in row.recompute
+    unsharded = "no SP" in row.notes
+    sequence = 1.0 if tp > 1 and (stated or (source.sequence_parallel and not unsharded)) else 0.0
+    return {
+        "tp_count": float(tp),
+        "cp_count": float(cp),
+        "pp_count": float(pp),
+        "dp_count": dp,
+        "ep_count": float(ep),
+        "expert_tp_count": float(etp),
+        "zero_stage": stage,
+        "shards_count": shards,
+        "sequence_parallel": sequence,
+    }
+
+
+def _sharding(row: TruthRow, ranks: float) -> tuple[float, float]:
+    text = row.zero
+    stage, shards = _STAGE.search(text), _SHARDS.search(text)
+    if shards:
+        return 3.0, float(shards[1])
+    if stage:
+        return float(stage[1]), ranks
+    if text.startswith("FSDP"):
+        return 3.0, ranks
+    if text.startswith("distopt"):
+        return 1.0, ranks
+    return (float(text), ranks) if text.isdigit() else (1.0, ranks)
+
+
+def _micro_batches(row: TruthRow, dp: float) -> tuple[int, ...]:
+    if row.micro_batch is not None:
+        return (row.micro_batch,)
+    share = (row.global_batch_seqs or 1) / dp
+    return tuple(size for size in _MICRO_BATCHES if size <= max(share, 1.0))
+
+
+def _chunks(row: TruthRow, task: StepTask) -> tuple[int, ...]:
+    if row.vpp is not None or "interleaved" not in row.notes.lower() or (row.pp or 1) == 1:
+        return (row.vpp or 1,)
+    per_stage = task.model.layers_count / (row.pp or 1)
+    return tuple(chunks for chunks in _CHUNKS if chunks == 1 or per_stage % chunks == 0)
+
+
+def _recompute(row: TruthRow) -> tuple[float, ...]:
+    text = row.recompute
+    if text in _NONE:
+        return (Recompute.NONE,)
+    if text in ("full", "yes"):
+        return (Recompute.FULL,)
+    if text.startswith("selective"):
+        return (Recompute.SELECTIVE,)
+    return (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)

@@ -1,0 +1,114 @@
+"""The practice of the software behind a row: facts per source, refined by what the row's notes state."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+
+from gigawatt.performance.step.formats import NumberFormat
+from gigawatt.performance.step.task import ContextExchange, Module, Practice
+from gigawatt.validation.refusal import Inexpressible
+from gigawatt.validation.rows import TruthRow
+
+_HALF_BYTES, _SINGLE_BYTES = 2.0, 4.0
+_MODULES = {
+    "attn": Module.CORE_ATTENTION,
+    "core-attention": Module.CORE_ATTENTION,
+    "core_attn": Module.CORE_ATTENTION,
+    "layernorm": Module.NORM,
+    "RMSNorm": Module.NORM,
+    "norm": Module.NORM,
+    "moe_act": Module.ACTIVATION,
+    "mla_up_proj": Module.LATENT_UP,
+    "latent-up": Module.LATENT_UP,
+    "MLA up-proj": Module.LATENT_UP,
+    "mlp": Module.FEED_FORWARD,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePractice:
+    """A row's software: its practice, whether it shards norms and splits experts as layers, what it calls FP8."""
+
+    id: str
+    practice: Practice
+    sequence_parallel: bool
+    expert_tp_follows: bool
+    fp8: NumberFormat
+
+
+@cache
+def _records() -> tuple[Mapping[str, object], tuple[Mapping[str, object], ...]]:
+    text = resources.files("gigawatt.validation").joinpath("practices.toml").read_text(encoding="utf-8")
+    tables = tomllib.loads(text)
+    return tables["defaults"], tuple(tables["practice"])
+
+
+def source_practice(row: TruthRow) -> SourcePractice:
+    """The practice of the source that a row comes from."""
+    defaults, records = _records()
+    record = next(r for r in records if re.search(str(r["match"]), row.source_url))
+    facts = {**defaults, **record}
+    return SourcePractice(
+        id=str(facts["id"]),
+        practice=_as_noted(row, _practice(facts)),
+        sequence_parallel=bool(facts["sequence-parallel"]),
+        expert_tp_follows=facts["expert-tp"] == "tensor",
+        fp8=NumberFormat(str(facts["fp8"])),
+    )
+
+
+def _practice(facts: Mapping[str, object]) -> Practice:
+    recomputed = facts["recomputed"]
+    names = recomputed if isinstance(recomputed, list) else []
+    return Practice(
+        fused_attention=bool(facts["fused-attention"]),
+        fused_elementwise=bool(facts["fused-elementwise"]),
+        fused_loss=bool(facts["fused-loss"]),
+        fused_dispatch=bool(facts["fused-dispatch"]),
+        deduplicated_dispatch=bool(facts["deduplicated-dispatch"]),
+        dropout=bool(facts["dropout"]),
+        graphed=False,
+        placeholder_gradients=bool(facts["placeholder-gradients"]),
+        data_parallel_overlap=bool(facts["data-parallel-overlap"]),
+        tensor_parallel_overlap=bool(facts["tensor-parallel-overlap"]),
+        pipeline_overlap=bool(facts["pipeline-overlap"]),
+        expert_overlap=bool(facts["expert-overlap"]),
+        gradient_bytes=float(str(facts["gradient-bytes"])),
+        reduced_bytes=float(str(facts["reduced-bytes"])),
+        gathered_bytes=float(str(facts["gathered-bytes"])),
+        context_exchange=ContextExchange(str(facts["context-exchange"])),
+        recomputed_modules=frozenset(_MODULES[str(name)] for name in names),
+    )
+
+
+def _as_noted(row: TruthRow, practice: Practice) -> Practice:
+    """What a row states about itself: graphs, dispatcher, overlap, reduction format, recomputed modules."""
+    notes = row.notes
+    hybrid = "hybridep" in notes.lower() or "deepep" in notes.lower()
+    pure = "MP mode PURE" in notes
+    stated = [module for name, module in _MODULES.items() if name in row.recompute] if ":" in row.recompute else []
+    return replace(
+        practice,
+        graphed="full_iteration" in notes or "_cg" in notes or 'cg="transformer_engine"' in notes,
+        deduplicated_dispatch=practice.deduplicated_dispatch or hybrid,
+        fused_dispatch=practice.fused_dispatch or hybrid,
+        expert_overlap=practice.expert_overlap or "EP overlap" in notes,
+        gradient_bytes=_HALF_BYTES if pure else practice.gradient_bytes,
+        reduced_bytes=_HALF_BYTES if pure else practice.reduced_bytes,
+        recomputed_modules=frozenset(stated) or practice.recomputed_modules,
+    )
+
+
+def number_format(row: TruthRow, source: SourcePractice) -> NumberFormat:
+    """The format of a row's matrix products; raises `Inexpressible` when none is stated."""
+    stated = row.precision.lower().removeprefix("amp_")
+    if stated == "fp8":
+        return NumberFormat.FP8_TENSOR if "fp8cs" in row.notes else source.fp8
+    known = {"bf16": NumberFormat.BF16, "fp16": NumberFormat.FP16, "mxfp8": NumberFormat.MXFP8}
+    found = known.get(stated, NumberFormat.NVFP4 if stated == "nvfp4" else None)
+    if found is None:
+        raise Inexpressible("the number format is not stated")
+    return found

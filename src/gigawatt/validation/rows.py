@@ -1,0 +1,177 @@
+"""Measured points as a truth file states them, one per line."""
+
+import csv
+import io
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gigawatt.errors import InputError
+
+_LARGEST_FILE_BYTES = 64 * 1000 * 1000
+_NEEDED = ("source_url", "date", "model", "platform", "num_gpus", "metric", "value", "unit")
+
+_NUMBERS = (
+    *("params_total_b", "layers", "hidden", "heads", "kv_heads", "ffn", "vocab", "experts", "topk", "seq_len"),
+    *("global_batch_seqs", "micro_batch", "num_gpus", "tp", "cp", "pp", "vpp", "ep", "etp", "dp", "value"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthRow:
+    """One measured point; `None` where the source is silent."""
+
+    number: int
+    source_url: str
+    date: str
+    model: str
+    params_total_b: float | None
+    layers: int | None
+    hidden: int | None
+    heads: int | None
+    kv_heads: int | None
+    ffn: int | None
+    vocab: int | None
+    experts: int | None
+    topk: int | None
+    seq_len: int | None
+    global_batch_seqs: int | None
+    micro_batch: int | None
+    platform: str
+    num_gpus: int
+    tp: int | None
+    cp: int | None
+    pp: int | None
+    vpp: int | None
+    ep: int | None
+    etp: int | None
+    dp: int | None
+    zero: str
+    precision: str
+    recompute: str
+    metric: str
+    value: float
+    unit: str
+    notes: str
+    full_config: str
+    evidence: str
+
+
+def read_rows(path: Path) -> tuple[TruthRow, ...]:
+    """All rows of a truth file; raises `InputError` when it cannot be read as one."""
+    table = csv.DictReader(io.StringIO(_text(path)))
+    missing = [name for name in _NEEDED if name not in (table.fieldnames or ())]
+    if missing:
+        raise InputError(
+            where=str(path),
+            found=f"no column {', '.join(missing)}",
+            expected="a table of measured training points",
+            fix="Name the columns as in docs/validation-training.md.",
+        )
+    return completed(tuple(_row(line, number, path) for number, line in enumerate(table, start=2)))
+
+
+def completed(rows: tuple[TruthRow, ...]) -> tuple[TruthRow, ...]:
+    """The rows, with interleaving that one leaves open taken from others of the same configuration if they agree."""
+    stated: dict[tuple[object, ...], set[int]] = {}
+    for row in rows:
+        if row.vpp is not None:
+            stated.setdefault(_configuration(row), set()).add(row.vpp)
+    return tuple(_completed(row, stated.get(_configuration(row), set())) for row in rows)
+
+
+def _completed(row: TruthRow, agreed: set[int]) -> TruthRow:
+    return replace(row, vpp=min(agreed)) if row.vpp is None and len(agreed) == 1 else row
+
+
+def _configuration(row: TruthRow) -> tuple[object, ...]:
+    return (row.model, row.num_gpus, row.tp, row.cp, row.pp, row.dp, row.global_batch_seqs, row.micro_batch)
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise _unreadable(path, "a file of more than 64 MB")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, found: str) -> InputError:
+    return InputError(
+        where=str(path),
+        found=found,
+        expected="a readable CSV file in UTF-8",
+        fix="Check the path; docs/validation-training.md says what the file holds.",
+    )
+
+
+def _row(line: dict[str, str], number: int, path: Path) -> TruthRow:
+    cells = {name: (text or "").strip() for name, text in line.items() if name is not None}
+    reals = {name: _number(cells.get(name, ""), name, number, path) for name in _NUMBERS}
+    wholes = {name: None if value is None else round(value) for name, value in reals.items()}
+    value, count = reals["value"], wholes["num_gpus"]
+    if value is None or count is None or count < 1 or not 0.0 < value < float("inf"):
+        raise InputError(
+            where=f"{path}, line {number}",
+            found="no positive value or no number of accelerators",
+            expected="a positive measured value and a positive num_gpus",
+            fix="Complete the line or remove it.",
+        )
+    return TruthRow(
+        number=number,
+        source_url=cells["source_url"],
+        date=cells["date"],
+        model=cells["model"],
+        params_total_b=reals["params_total_b"],
+        layers=wholes["layers"],
+        hidden=wholes["hidden"],
+        heads=wholes["heads"],
+        kv_heads=wholes["kv_heads"],
+        ffn=wholes["ffn"],
+        vocab=wholes["vocab"],
+        experts=wholes["experts"],
+        topk=wholes["topk"],
+        seq_len=wholes["seq_len"],
+        global_batch_seqs=wholes["global_batch_seqs"],
+        micro_batch=wholes["micro_batch"],
+        platform=cells["platform"],
+        num_gpus=count,
+        tp=wholes["tp"],
+        cp=wholes["cp"],
+        pp=wholes["pp"],
+        vpp=wholes["vpp"],
+        ep=wholes["ep"],
+        etp=wholes["etp"],
+        dp=wholes["dp"],
+        zero=cells.get("zero", ""),
+        precision=cells.get("precision", ""),
+        recompute=cells.get("recompute", ""),
+        metric=cells["metric"],
+        value=value,
+        unit=cells["unit"],
+        notes=cells.get("notes", ""),
+        full_config=cells.get("full_config", ""),
+        evidence=cells.get("evidence", ""),
+    )
+
+
+def _number(text: str, name: str, number: int, path: Path) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise _not_a_number(text, name, number, path) from error
+    if not math.isfinite(value):
+        raise _not_a_number(text, name, number, path)
+    return value
+
+
+def _not_a_number(text: str, name: str, number: int, path: Path) -> InputError:
+    return InputError(
+        where=f"{path}, line {number}, {name}",
+        found=f'"{text[:80]}"',
+        expected="a finite number",
+        fix="Write a plain number or leave the cell empty.",
+    )
