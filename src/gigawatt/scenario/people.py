@@ -8,6 +8,7 @@ from gigawatt.entities.site import Cloud, Leased, Owned, Site
 from gigawatt.scenario.checks import unique_ids
 from gigawatt.scenario.contracts import Setting
 from gigawatt.scenario.desk import Desk
+from gigawatt.scenario.estate import BUILDERS
 
 
 def parties(
@@ -16,7 +17,6 @@ def parties(
     """All parties, each with the roles it states and those it plays."""
     declared = desk.scenario.document.parties
     unique_ids(desk.scenario, [party.id for party in declared], key="party")
-    names = {party.id: party.name for party in declared} | dict(desk.introduced)
     roles: dict[str, list[PartyRole]] = {party.id: list(party.roles) for party in declared}
     played = (
         (setting.programme, PartyRole.PROGRAMME),
@@ -29,6 +29,10 @@ def parties(
         known = roles.setdefault(name, [])
         if role not in known:
             known.append(role)
+    if not any(PartyRole.BUILDER in known for known in roles.values()):
+        # Lessors and providers build too; whom they pay is rarely worth a line in a scenario.
+        roles.setdefault(desk.party(None, "party", default=BUILDERS), []).append(PartyRole.BUILDER)
+    names = {party.id: party.name for party in declared} | dict(desk.introduced)
     return tuple(Party(id=name, name=names[name], roles=tuple(played)) for name, played in roles.items())
 
 
