@@ -256,6 +256,7 @@ QUANTITIES = (
     changed("racks as accelerators", '"2304 GPU"', '"32 rack"', "accelerators"),
     changed("latitude beyond the pole", '"32.5 degree"', '"98 degree"', "latitude"),
     changed("shrinking below nothing", '"80 percent/year"', '"-150 percent/year"', "growth[0].rate"),
+    changed("growth beyond every number", '"80 percent/year"', '"1e300 percent/year"', "demand.growth"),
     changed("growth without year", '"80 percent/year"', '"80 percent"', "growth[0].rate"),
     changed("price of nothing between anchors", '"0.20 USD/Mtoken"', '"0 USD/Mtoken"', "anchors"),
     added("cost on the wrong basis", '[costs]\nbuilding = "6.5 MUSD/MW IT"\n', "costs.building"),

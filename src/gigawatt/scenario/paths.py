@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import isfinite
 
 from gigawatt.units import MONTHS_PER_YEAR, round_trip
 
@@ -24,9 +25,12 @@ def grown(months: Sequence[date], *, value: float, at: date, rates: Sequence[Gro
     """`value` in the month `at`, compounded monthly at the rate in force; level before the first rate.
 
     value(m) = value x product over rates of (1 + rate)^(months in force from `at` to m / 12). `rates` are in the
-    order of their dates; no month lies before `at`.
+    order of their dates; no month lies before `at`. Raises OverflowError when a value leaves the range of floats.
     """
-    return {month: round_trip(value * _growth_factor(at, month, rates)) for month in months}
+    values = {month: round_trip(value * _growth_factor(at, month, rates)) for month in months}
+    if not all(map(isfinite, values.values())):
+        raise OverflowError("growth beyond every number")
+    return values
 
 
 def _growth_factor(at: date, month: date, rates: Sequence[GrowthRate]) -> float:

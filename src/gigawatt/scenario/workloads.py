@@ -122,7 +122,17 @@ def _monthly(
         GrowthRate(start=step.start, fraction_per_year=desk.number(step.rate, *steps, "growth", position, "rate"))
         for position, step in enumerate(path.growth)
     ]
-    return grown(calendar.months, value=desk.number(path.start, *steps, "start"), at=at, rates=rates)
+    value = desk.number(path.start, *steps, "start")
+    try:
+        return grown(calendar.months, value=value, at=at, rates=rates)
+    except OverflowError as error:
+        raise desk.refuse(
+            *steps,
+            "growth",
+            found="growth beyond every number",
+            expected="a path that stays finite to the programme's end",
+            fix='Write yearly growth like "80 percent/year".',
+        ) from error
 
 
 def _anchored(desk: Desk, path: DemandAnchors | PriceAnchors, *steps: Step, calendar: Calendar) -> dict[date, float]:
