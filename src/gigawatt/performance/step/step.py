@@ -137,7 +137,14 @@ def step_total_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel)
     """Time of one step of each layout, `(candidate,)`."""
     found = cells(layouts)
     per_cell = cell_times(task, found.layouts, operators)
-    outside = _outside(task, layouts, operators, per_cell, found.cell)
+    return time_after_cells_s(task, layouts, operators, per_cell, found.cell)
+
+
+def time_after_cells_s(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, per_cell: CellTimes, cell: IndexArray
+) -> FloatArray:
+    """Time of one step of each layout, given its cell's."""
+    outside = _outside(task, layouts, operators, per_cell, cell)
     return np.asarray(outside.pipeline_s + outside.transfer_s + outside.data_s + outside.optimizer_s, dtype=np.float64)
 
 

@@ -97,6 +97,29 @@ class Practice:
     recomputed_modules: frozenset[Module]
 
 
+def current_practice() -> Practice:
+    """What an up-to-date framework does: all fused that can be, every overlap but of dispatch, gradients in FP32."""
+    return Practice(
+        fused_attention=True,
+        fused_elementwise=True,
+        fused_loss=True,
+        fused_dispatch=True,
+        deduplicated_dispatch=True,
+        dropout=False,
+        graphed=True,
+        placeholder_gradients=False,
+        data_parallel_overlap=True,
+        tensor_parallel_overlap=True,
+        pipeline_overlap=True,
+        expert_overlap=False,
+        gradient_bytes=4.0,
+        reduced_bytes=4.0,
+        gathered_bytes=2.0,
+        context_exchange=ContextExchange.RING,
+        recomputed_modules=frozenset({Module.CORE_ATTENTION}),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepAssumptions:
     """Engineering figures of a step that no kernel timing contains.

@@ -1,0 +1,120 @@
+"""`gigawatt validate`: predictions beside published measurements, with the misses."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from gigawatt.catalog import load
+from gigawatt.cli.console import out, print_json
+from gigawatt.errors import InputError
+from gigawatt.validation.comparison import Comparison, ErrorSummary, compare, full_share, summaries, summary
+from gigawatt.validation.operators import band_operators
+from gigawatt.validation.rows import read_rows
+from gigawatt.validation.tables import reasons, row_object, summary_object
+
+validate_app = typer.Typer(name="validate", help="Set predictions beside measurements.", no_args_is_help=True)
+
+_WORST = 10
+
+
+@validate_app.callback()
+def _root() -> None:
+    """Set predictions beside measurements."""
+
+
+@validate_app.command("training")
+def training_command(
+    case: Annotated[
+        Path | None, typer.Option("--case", help="A CSV file of measured training points; none is shipped.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Predict every measured training point of a file and print the errors by group."""
+    if case is None:
+        raise InputError(
+            where="--case",
+            found="no file",
+            expected="a CSV file of measured training points",
+            fix="The package ships none, as its sources do not all allow copying; docs/validation-training.md "
+            "lists them and the columns to write them down in.",
+        )
+    catalog = load()
+    comparison = compare(read_rows(case), catalog, band_operators(catalog))
+    if as_json:
+        print_json(_object(comparison))
+    else:
+        _print(comparison)
+
+
+def _object(comparison: Comparison) -> dict[str, object]:
+    times, memories = comparison.times, comparison.memories
+    full, full_all = full_share(comparison)
+    overall = summary_object(summary(times, group="all", name="time")) if times else {}
+    return {
+        "cases": len(comparison.compared) + len(comparison.refused),
+        "expressed": len(comparison.compared),
+        "full_configuration_cases": full_all,
+        "full_configuration_expressed": full,
+        "median_abs_error_fraction": overall.get("median_abs_error_fraction"),
+        "mean_abs_error_fraction": overall.get("mean_abs_error_fraction"),
+        "band_coverage_fraction": overall.get("band_coverage_fraction"),
+        "memory": summary_object(summary(memories, group="all", name="memory")) if memories else None,
+        "groups": [summary_object(item) for item in summaries(times)],
+        "rows": [row_object(item) for item in comparison.compared],
+        "unexpressed": [{"line": item.row.number, "reason": item.reason} for item in comparison.refused],
+    }
+
+
+def _print(comparison: Comparison) -> None:
+    times, memories = comparison.times, comparison.memories
+    every = [summary(times, group="all", name="time")] if times else []
+    every += [summary(memories, group="all", name="memory")] if memories else []
+    out.print(_table("Predicted against measured", [*every, *(summaries(times) if times else ())]))
+    out.print(_worst(comparison))
+    full, full_all = full_share(comparison)
+    out.print(
+        f"{len(comparison.compared)} of {len(comparison.compared) + len(comparison.refused)} rows expressed; "
+        f"{full} of {full_all} with a full configuration."
+    )
+    for reason, count in reasons(comparison):
+        out.print(f"  {count:4d} not expressed: {reason}", highlight=False)
+
+
+def _table(title: str, items: list[ErrorSummary]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("group", "name"):
+        table.add_column(name)
+    for name in ("cases", "median |error|", "mean |error|", "median error", "inside band"):
+        table.add_column(name, justify="right")
+    for item in items:
+        table.add_row(
+            item.group,
+            item.name,
+            str(item.cases_count),
+            f"{item.median_abs_error_fraction:.1%}",
+            f"{item.mean_abs_error_fraction:.1%}",
+            f"{item.median_error_fraction:+.1%}",
+            f"{item.band_coverage_fraction:.0%}",
+        )
+    return table
+
+
+def _worst(comparison: Comparison) -> Table:
+    table = Table(title="Largest misses", title_justify="left")
+    for name in ("line", "model", "platform"):
+        table.add_column(name)
+    for name in ("GPUs", "measured", "predicted", "error"):
+        table.add_column(name, justify="right")
+    for item in sorted(comparison.times, key=lambda item: -abs(item.error_fraction))[:_WORST]:
+        table.add_row(
+            str(item.row.number),
+            item.row.model,
+            item.platform,
+            f"{item.row.num_gpus:,}",
+            f"{item.measured:.3f} s",
+            f"{item.predicted:.3f} s",
+            f"{item.error_fraction:+.0%}",
+        )
+    return table
