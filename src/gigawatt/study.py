@@ -29,6 +29,7 @@ from gigawatt.simulation import expected_luck, sampled_luck, simulate
 from gigawatt.store import content_sha256
 
 QUANTILES = (0.1, 0.5, 0.9)
+LEAST_KNOWN_FRACTION = 0.9
 
 
 class Progress(Protocol):
@@ -203,9 +204,9 @@ def _monthly_band(arrays: list[xr.DataArray], *, units: str) -> xr.DataArray:
 
 
 def _band(values: list[float]) -> tuple[float, float, float]:
-    """Quantiles of the draws; a figure that does not exist in a draw (NaN) is left out of them."""
+    """Quantiles of the draws; NaN when the figure does not exist in so many of them that a quantile would mislead."""
     known = [value for value in values if not np.isnan(value)]
-    if not known:
+    if len(known) < LEAST_KNOWN_FRACTION * len(values):
         return (float("nan"), float("nan"), float("nan"))
     low, middle, high = np.quantile(known, QUANTILES, method="inverted_cdf")
     return (float(low), float(middle), float(high))

@@ -1,5 +1,6 @@
 """Tiles and tables of the report: text to read, beside the number to sort by."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -145,6 +146,8 @@ def _band(study: Study, name: str, words: Callable[[float], str]) -> str:
     band = study.bands.headline.get(name)
     if band is None:
         return "no range: no history was sampled"
+    if any(math.isnan(value) for value in band):
+        return "no range: too few histories have one"
     if len({words(value) for value in band}) == 1:
         return f"{words(band[1])} at P10, P50 and P90"
     return f"{span(band[0], band[2], words)}, P50 {words(band[1])}"

@@ -46,16 +46,28 @@ def party_colours(study: Study) -> dict[str, str]:
 
 
 def site_colours(study: Study) -> dict[str, str]:
-    """A shade of its partner's colour for each site, lighter for each further site of the same partner."""
+    """A shade of its partner's colour for each site, from dark to light over the sites of the same partner."""
     parties = party_colours(study)
     seen: dict[str, list[Site]] = {}
     for site in measures.sites_in_use(study):
         seen.setdefault(measures.partner(site), []).append(site)
     return {
-        site.id: lightened(parties[party], 0.75 * index / max(len(sites), 3))
+        site.id: _shade(parties[party], index / max(len(sites) - 1, 1)) if len(sites) > 1 else parties[party]
         for party, sites in seen.items()
         for index, site in enumerate(sites)
     }
+
+
+def _shade(colour: str, position: float) -> str:
+    """From a third darker at 0 to 55 % lighter at 1."""
+    share = -0.33 + 0.88 * position
+    return lightened(colour, share) if share >= 0 else darkened(colour, -share)
+
+
+def darkened(colour: str, share: float) -> str:
+    """`colour` mixed with black; a share of 0 leaves it."""
+    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(part * (1 - share)):02x}" for part in parts)
 
 
 def lightened(colour: str, share: float) -> str:

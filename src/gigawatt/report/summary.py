@@ -199,9 +199,9 @@ def _numbers(values: Any) -> dict[str, float | None]:  # noqa: ANN401  # a mappi
     return {str(name): _number(float(value)) for name, value in values.items()}
 
 
-def _number(value: float) -> float | None:
-    """A number that JSON can hold: none for NaN and infinity, whole numbers without a fraction's noise."""
-    return float(value) if math.isfinite(value) else None
+def _number(value: float | None) -> float | None:
+    """A number that JSON can hold: null for NaN, infinity and what does not exist."""
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def _month_or_null(day: date | None) -> str | None:

@@ -67,10 +67,10 @@ def money(usd: float) -> str:
 
 
 def unit_price(usd: float) -> str:
-    """A small price to the cent, or to three digits below ten cents."""
+    """A small price to the cent, or to three digits below a dollar."""
     if not math.isfinite(usd):
         return "–"
-    return f"${usd:,.2f}" if usd >= 0.1 else f"${three_digits(usd)}"
+    return f"${usd:,.2f}" if usd >= 1 else f"${three_digits(usd)}"
 
 
 def gigawatts(mw: float) -> str:

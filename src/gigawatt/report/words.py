@@ -8,6 +8,7 @@ from gigawatt.entities.capital import MilestoneTranches
 from gigawatt.entities.stages import Objective, SolveStatus, Study
 from gigawatt.report import measures
 from gigawatt.report.wording import (
+    NEVER,
     after,
     counted,
     gigawatts,
@@ -20,7 +21,6 @@ from gigawatt.report.wording import (
     tokens,
     unit_price,
 )
-from gigawatt.units import MEGAWATTS_PER_GIGAWATT
 
 _OBJECTIVES = {
     Objective.NPV: "net present value",
@@ -28,6 +28,7 @@ _OBJECTIVES = {
     Objective.EARLIEST_TARGET: "date for its target",
 }
 _FULL = 0.995
+SMALLEST_SHARE = 0.005
 
 
 def opening(study: Study) -> str:
@@ -118,8 +119,9 @@ def milestones(study: Study) -> str:
     spread = ""
     if band is not None and math.isfinite(band[0]):
         start = study.inputs.calendar.start
-        spread = f" The last falls between {after(start, band[0])} (P10) and {after(start, band[2])} (P90)."
-        spread = spread.replace("and not within the horizon", "and never within the horizon")
+        early, late = after(start, band[0]), after(start, band[2])
+        between = f"in {early} at P10 and P90" if early == late else f"in {early} at P10 and {_in(late)} at P90"
+        spread = f" In sampled histories the last falls {between}."
     paid = f"{_upper(counted(len(earned), 'milestone'))} {'pays' if len(earned) == 1 else 'pay'} {money(total)}"
     return f"{paid} of at most {money(cap)}. {last}{spread}"
 
@@ -237,21 +239,23 @@ def capital(study: Study) -> str:
 
 
 def sites(study: Study) -> str:
-    """Where the power is concentrated."""
+    """Where the power is concentrated when it is greatest."""
     used = measures.sites_in_use(study)
     if not used:
         return "No site is used."
-    peak = measures.energized_mw(study, "facility").sum("platform").max("month")
+    power = measures.energized_mw(study, "facility").sum("platform")
+    at = int(power.sum("site").argmax("month"))
+    here = {site.name: float(power.sel(site=site.id)[at]) for site in used}
+    total = sum(here.values())
+    top = sorted(here.items(), key=lambda item: -item[1])[:3]
+    share = percent(sum(mw for _, mw in top) / total)
+    when = month_name(study.inputs.calendar.months[at])
     unused = len(study.inputs.sites) - len(used)
-    total = float(sum(float(peak.sel(site=site.id)) for site in used))
-    top = used[: min(3, len(used))]
-    share = sum(float(peak.sel(site=site.id)) for site in top) / total
     idle = (
         f" {_upper(counted(unused, 'site'))} of the scenario stay{'s' if unused == 1 else ''} empty." if unused else ""
     )
-    names = listing([site.name for site in top])
     verb = "holds" if len(top) == 1 else "hold"
-    return f"{names} {verb} {percent(share)} of {total / MEGAWATTS_PER_GIGAWATT:.1f} GW facility.{idle}"
+    return f"{listing([name for name, _ in top])} {verb} {share} of the {gigawatts(total)} in service in {when}.{idle}"
 
 
 def evidence(study: Study) -> str:
@@ -266,6 +270,10 @@ def evidence(study: Study) -> str:
         f"{_upper(counted(len(entries), 'figure'))} went into this study: {sourced} with a published source, {assumed} "
         f"assumed, {defaults} taken by default because the scenario is silent."
     )
+
+
+def _in(month: str) -> str:
+    return month if month == NEVER else f"in {month}"
 
 
 def _upper(text: str) -> str:

@@ -54,7 +54,8 @@ def programme_cash(study: Study) -> go.Figure:
     months = month_axis(study)
     figure.add_annotation(
         x=months[lowest], y=balance_usd[lowest] / USD_PER_BILLION, text=f"least {money(float(balance_usd[lowest]))}",
-        showarrow=True, arrowhead=0, arrowcolor=MUTED, ay=-34, ax=28 if lowest < len(months) / 2 else -28,
+        showarrow=True, arrowhead=0, arrowcolor=MUTED, bgcolor=PAPER, borderpad=2, ay=-34,
+        ax=28 if lowest < len(months) / 2 else -28,
         font={"size": 12, "color": INK},
     )  # fmt: skip
     figure.update_yaxes(tickprefix="$")

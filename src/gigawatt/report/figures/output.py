@@ -10,6 +10,7 @@ from gigawatt.report.figures.canvas import month_axis, rounded, sheet
 from gigawatt.report.palette import BAD, GOOD, INK, MUTED, PAPER, RULE, platform_colours
 from gigawatt.report.wording import MILLION, QUADRILLION, TRILLION, month_name, unit_price
 
+WIDE_RATIO = 12.0
 _SERVICE_SHADES = ("#35618f", "#7fa6cf", "#b7cde4", "#5b8f8a", "#9cc4bf", "#c9b37a")
 
 
@@ -110,7 +111,9 @@ def rack_rates(study: Study) -> go.Figure:
                 },
                 hovertemplate="%{y}: %{x:.3g} million tokens/s per MW IT<extra></extra>",
             )
-    figure.update_xaxes(rangemode="tozero", showgrid=True)
+    positive = rates.values[np.isfinite(rates.values) & (rates.values > 0)]
+    is_wide = positive.size > 0 and positive.max() / positive.min() > WIDE_RATIO
+    figure.update_xaxes(type="log" if is_wide else "linear", rangemode="normal" if is_wide else "tozero", showgrid=True)
     figure.update_yaxes(type="category", autorange="reversed", gridcolor=RULE)
     return figure
 

@@ -32,9 +32,10 @@ def world_map(study: Study) -> go.Figure | None:
     """All sites on the world, where some lie outside the contiguous United States."""
     if all(is_contiguous_us(site.longitude, site.latitude) for site in study.inputs.sites):
         return None
-    figure = _blank_map(height=470)
-    figure.update_xaxes(range=[-2.35, 2.55])
-    figure.update_yaxes(range=[-0.8, 1.27])
+    figure = _blank_map(height=400)
+    places = [equal_earth(site.longitude, site.latitude) for site in study.inputs.sites]
+    figure.update_xaxes(range=[min(x for x, _ in places) - 0.35, max(x for x, _ in places) + 0.7])
+    figure.update_yaxes(range=[min(y for _, y in places) - 0.25, max(y for _, y in places) + 0.2])
     shapes = outlines()
     land = [ring for ring in shapes["land"] if max(latitude for _, latitude in ring) > -60]
     _add_land(figure, land, equal_earth, line=PAPER)
@@ -133,7 +134,7 @@ def _add_labels(
         x, y = places[site.id][0] * pixels_per_unit, -places[site.id][1] * pixels_per_unit
         taken.append((x - radius, y - radius, x + radius, y + radius))
     for site in sorted(sites, key=lambda site: -power[site.id]):
-        name = site.name.removeprefix("Stargate ")
+        name = _short(site.name)
         width = _LETTER_PIXELS * max(len(name), 8)
         x, y = places[site.id][0] * pixels_per_unit, -places[site.id][1] * pixels_per_unit
         boxes = {offset: _label_box(x, y, offset, width) for offset in _OFFSETS}
@@ -144,6 +145,11 @@ def _add_labels(
             text=f"<b>{name}</b><br>{gigawatts(power[site.id])}", align="left", arrowhead=0, arrowwidth=0.8,
             arrowcolor=MUTED, standoff=4, font={"size": 11.5, "color": INK}, xanchor=_anchor(offset),
         )  # fmt: skip
+
+
+def _short(name: str) -> str:
+    """A site's name for a map, without what stands in brackets."""
+    return name.removeprefix("Stargate ").partition(" (")[0]
 
 
 def _anchor(offset: tuple[int, int]) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from gigawatt.entities.capital import MilestoneTranches, PowerBasis
+from gigawatt.entities.site import Site
 from gigawatt.entities.stages import Study
 from gigawatt.report import measures
 from gigawatt.report.figures.canvas import month_axis, rounded, sheet
@@ -18,11 +19,19 @@ def energized_by_site(study: Study) -> go.Figure:
     figure = sheet(height=500, y_title="GW energized, facility basis")
     colours = site_colours(study)
     power = measures.energized_mw(study, "facility").sum("platform")
-    for site in measures.sites_in_use(study):
+    for site in _by_partner(study):
         _add_layer(figure, study, power.sel(site=site.id).values, name=site.name, colour=colours[site.id])
     _add_band(figure, study)
     _add_milestones(figure, study)
     return _framed(figure, study)
+
+
+def _by_partner(study: Study) -> tuple[Site, ...]:
+    """Sites in use, those of a partner together, in the order in which the partners' largest sites come."""
+    grouped: dict[str, list[Site]] = {}
+    for site in measures.sites_in_use(study):
+        grouped.setdefault(measures.partner(site), []).append(site)
+    return tuple(site for sites in grouped.values() for site in sites)
 
 
 def energized_by_platform(study: Study) -> go.Figure:
