@@ -197,7 +197,10 @@ def test_the_letter_of_intent_is_ten_tranches_of_ten_billion_on_vera_rubin():
     assert tranches.unit_mw == 1000.0
     assert tranches.platforms == ("vr-nvl72",)
     assert not tranches.binding
-    assert inputs.targets[0].facility_mw == 10_000.0
+    assert [(target.facility_mw, target.deadline.year) for target in inputs.targets] == [
+        (1000.0, 2026),
+        (10_000.0, 2031),
+    ]
     assert sum(found.power_steps[-1].facility_mw for found in inputs.sites) > 10_000.0
     equity_usd = sum(
         instalment.amount_usd
