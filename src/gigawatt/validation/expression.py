@@ -5,15 +5,15 @@ that fits is taken, as whoever ran it would have.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gigawatt.catalog import Catalog, quantity
 from gigawatt.catalog.dimensions import MEMORY
-from gigawatt.entities.hardware import Platform
-from gigawatt.performance.step.task import Recompute, StepAssumptions, StepLayouts, StepTask
-from gigawatt.units import DURATION_SECONDS, FRACTION
+from gigawatt.entities.hardware import Platform, Precision
+from gigawatt.performance.step.task import Practice, Recompute, StepAssumptions, StepLayouts, StepTask
+from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 from gigawatt.validation.architectures import architecture
 from gigawatt.validation.metrics import Measured, measured
 from gigawatt.validation.practices import SourcePractice, number_format, source_practice
@@ -47,6 +47,7 @@ def step_assumptions(catalog: Catalog) -> StepAssumptions:
     return StepAssumptions(
         host_issue_s=quantity(catalog.figure(f"{at}/host-issue"), DURATION_SECONDS),
         contention_fraction=quantity(catalog.figure(f"{at}/contention"), FRACTION),
+        attention_backward_factor=quantity(catalog.figure(f"{at}/attention-backward"), RATIO),
         reserved_bytes=quantity(catalog.figure(f"{at}/reserved"), MEMORY),
         fragmentation_fraction=quantity(catalog.figure(f"{at}/fragmentation"), FRACTION),
     )
@@ -63,7 +64,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
     task = StepTask(
         model=built.model,
         variant=built.variant,
-        practice=source.practice,
+        practice=_on_platform(source, platform, catalog),
         number_format=number_format(row, source),
         sequence_tokens_count=row.seq_len,
         batch_sequences_count=float(row.global_batch_seqs),
@@ -80,6 +81,15 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         practice=source.id,
         chosen=chosen,
     )
+
+
+def _on_platform(source: SourcePractice, platform: Platform, catalog: Catalog) -> Practice:
+    """The practice with its attention kernels' age: those written for Ampere lose on later devices, which have FP8."""
+    later = Precision.FP8 in platform.accelerator.peak_dense_flop_per_s
+    if not (source.attention_for_ampere and later):
+        return source.practice
+    factor = quantity(catalog.figure("assumptions/training-step/flash-attention-2-on-hopper"), RATIO)
+    return replace(source.practice, attention_time_factor=factor)
 
 
 def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[StepLayouts, tuple[str, ...]]:

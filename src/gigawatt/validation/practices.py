@@ -30,12 +30,14 @@ _MODULES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePractice:
-    """A row's software: its practice, whether it shards norms and splits experts as layers, what it calls FP8."""
+    """A row's software: its practice, whether it shards norms and splits experts as layers, what it calls FP8,
+    and whether its attention kernels were written for Ampere."""
 
     id: str
     practice: Practice
     sequence_parallel: bool
     expert_tp_follows: bool
+    attention_for_ampere: bool
     fp8: NumberFormat
 
 
@@ -56,6 +58,7 @@ def source_practice(row: TruthRow) -> SourcePractice:
         practice=_as_noted(row, _practice(facts)),
         sequence_parallel=bool(facts["sequence-parallel"]),
         expert_tp_follows=facts["expert-tp"] == "tensor",
+        attention_for_ampere=bool(facts["attention-for-ampere"]),
         fp8=NumberFormat(str(facts["fp8"])),
     )
 
@@ -65,6 +68,7 @@ def _practice(facts: Mapping[str, object]) -> Practice:
     names = recomputed if isinstance(recomputed, list) else []
     return Practice(
         fused_attention=bool(facts["fused-attention"]),
+        attention_time_factor=1.0,
         fused_elementwise=bool(facts["fused-elementwise"]),
         fused_loss=bool(facts["fused-loss"]),
         fused_dispatch=bool(facts["fused-dispatch"]),

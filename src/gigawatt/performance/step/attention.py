@@ -138,12 +138,13 @@ def core_backward(task: StepTask, layouts: StepLayouts, operators: OperatorModel
 
 def _mean_over_layers(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> FloatArray:
     time = operators.attention_backward_s if backward else operators.attention_prefill_s
+    slower = task.practice.attention_time_factor * (task.assumptions.attention_backward_factor if backward else 1.0)
     share = task.variant.windowed_layers_count / task.model.layers_count
-    whole = time(work(task, layouts, window_tokens_count=0.0)) if share < 1.0 else 0.0
-    if share == 0.0:
-        return np.asarray(whole, dtype=np.float64)
-    windowed = time(work(task, layouts, window_tokens_count=float(task.variant.window_tokens_count)))
-    return np.asarray((1.0 - share) * whole + share * windowed, dtype=np.float64)
+    mean = np.zeros_like(layouts.tp_count)
+    for part, window in ((1.0 - share, 0), (share, task.variant.window_tokens_count)):
+        if part > 0.0:
+            mean = mean + part * time(work(task, layouts, window_tokens_count=float(window)))
+    return np.asarray(slower * mean, dtype=np.float64)
 
 
 class _Sweeps:

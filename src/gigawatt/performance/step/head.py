@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gigawatt.entities.hardware import Precision
-from gigawatt.performance.architecture import expert_layers_count, head_projection
+from gigawatt.performance.architecture import head_projection
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step import linear
 from gigawatt.performance.step.layer import LayerTimes
@@ -62,17 +62,10 @@ def _merging(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> 
     return PassTimes(gemm_s=product, kernels_count=1.0)
 
 
-def head_parameters_count(task: StepTask) -> float:
-    """Weights of the last stage beside its layers and head: the layers of extra predictions, of the mean kind."""
-    if not task.variant.predicted_tokens_count:
-        return 0.0
+def merging_parameters_count(task: StepTask) -> float:
+    """Weights of the projections that merge hidden states for extra predictions."""
     hidden = float(task.model.hidden_dim)
     return task.variant.predicted_tokens_count * 2.0 * hidden * hidden
-
-
-def extra_layers_count(task: StepTask) -> float:
-    """Layers beyond the model's own that the last stage holds, with experts if the model has them."""
-    return float(task.variant.predicted_tokens_count) if expert_layers_count(task.model) >= 0 else 0.0
 
 
 def first_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:

@@ -41,7 +41,7 @@ _GRADIENTS_SHARDED, _WEIGHTS_SHARDED = 2.0, 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepMemory:
-    """Bytes on the fullest rank by use, `(candidate,)`."""
+    """Bytes on the fullest rank by use, `(candidate,)`; of the logits, what the last rank has beyond the fullest."""
 
     state_bytes: FloatArray
     activation_bytes: FloatArray
@@ -61,8 +61,11 @@ class StepMemory:
 
 
 def state_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
-    """Weights, gradients and optimizer of the fullest rank."""
-    held = sharding.fullest_parameters(task, layouts)
+    """Weights, gradients and optimizer of the first rank."""
+    return _state_bytes(task, layouts, sharding.fullest_parameters(task, layouts))
+
+
+def _state_bytes(task: StepTask, layouts: StepLayouts, held: sharding.HeldParameters) -> FloatArray:
     shared = _state_per_parameter(task, layouts, ranks_count=layouts.replicas_count)
     routed = _state_per_parameter(task, layouts, ranks_count=layouts.expert_replicas_count)
     return np.asarray(held.shared_count * shared + held.routed_count * routed, dtype=np.float64)
@@ -70,9 +73,10 @@ def state_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
 
 def _state_per_parameter(task: StepTask, layouts: StepLayouts, *, ranks_count: FloatArray) -> FloatArray:
     shards, stage = np.minimum(layouts.shards_count, ranks_count), layouts.zero_stage
-    weight = _VALUE_BYTES / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0)
     if task.variant.frozen_weights:
-        return weight
+        # Nothing updates them, so they are kept in the format of the products only.
+        return task.number_format.precision.value_bytes / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0)
+    weight = _VALUE_BYTES / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0)
     gradient = task.practice.gradient_bytes / np.where(stage >= _GRADIENTS_SHARDED, shards, 1.0)
     optimizer = sharding.OPTIMIZER_BYTES_PER_PARAMETER / np.where(stage > 0.0, shards, 1.0)
     return weight + gradient + optimizer
@@ -170,23 +174,36 @@ def kept_layer_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     return np.asarray(tokens * per_token, dtype=np.float64)
 
 
-def alive_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
-    """Micro-batches that the first stage holds at once: p with 1F1B, p (1 + (p - 1)/(p v)) interleaved.
+def alive_count(task: StepTask, layouts: StepLayouts, *, rank: float) -> FloatArray:
+    """Micro-batches that pipeline rank `rank` holds at once: p - r with 1F1B, p + (p - 1 - 2 r) / v interleaved.
 
-    Never more than the step has (Narayanan et al., 2021, section 2.2; Korthikanti et al., 2022, section 4.2.3).
+    Never more than the step has (Narayanan et al., 2021, section 2.2; Korthikanti et al., 2022, section 4.2.3, for the
+    first rank).
     """
     stages, chunks = layouts.pp_count, layouts.chunks_count
-    interleaved = np.where(chunks > 1.0, 1.0 + (stages - 1.0) / (stages * chunks), 1.0)
-    return np.minimum(stages * interleaved, micro_batches_count(task, layouts))
+    plain = stages - rank
+    interleaved = stages + (stages - 1.0 - 2.0 * rank) / chunks
+    alive = np.where(chunks > 1.0, interleaved, plain)
+    return np.minimum(np.maximum(alive, 1.0), micro_batches_count(task, layouts))
 
 
 def activation_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
-    """Activations of the first stage at its peak; full recomputation needs one layer's in addition."""
-    held = stage_layers(task, layouts).most_count
-    kept = kept_layer_bytes(task, layouts)
+    """Activations of the first stage at its peak; recomputation needs one whole layer's in addition."""
+    kept = stage_layers(task, layouts).first_count * kept_layer_bytes(task, layouts)
+    return np.asarray(alive_count(task, layouts, rank=0.0) * kept + working_bytes(task, layouts), dtype=np.float64)
+
+
+def _middle_activation_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Activations of the second stage, which may have more layers than the first."""
+    kept = stage_layers(task, layouts).most_count * kept_layer_bytes(task, layouts)
+    return np.asarray(alive_count(task, layouts, rank=1.0) * kept + working_bytes(task, layouts), dtype=np.float64)
+
+
+def working_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """What the layer at work needs beyond what it kept."""
     whole = _token_bytes(layouts, kept_bytes_per_token(task, dropped=frozenset()))
-    working = np.where(layouts.recompute_level > Recompute.NONE, micro_tokens_count(task, layouts) * whole - kept, 0.0)
-    return np.asarray(alive_count(task, layouts) * held * kept + np.maximum(working, 0.0), dtype=np.float64)
+    missing = micro_tokens_count(task, layouts) * whole - kept_layer_bytes(task, layouts)
+    return np.where(layouts.recompute_level > Recompute.NONE, np.maximum(missing, 0.0), 0.0)
 
 
 def logits_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
@@ -220,20 +237,22 @@ def placeholder_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
 
 
 def step_memory(task: StepTask, layouts: StepLayouts) -> StepMemory:
-    """Peak memory of each layout on its fullest rank."""
+    """Peak memory of each layout on its fullest rank: the first, or the second with more layers and no embedding."""
+    only = layouts.pp_count == 1.0
     logits = logits_bytes(task, layouts)
-    activations = activation_bytes(task, layouts)
-    placeholders = placeholder_bytes(task, layouts)
-    alive = alive_count(task, layouts)
-    first = np.where(layouts.pp_count > 1.0, activations, activations + logits)
-    last = np.where(layouts.pp_count > 1.0, activations / np.maximum(alive, 1.0) + logits, first)
-    peak = np.maximum(first, last)
-    state = state_bytes(task, layouts) + gathered_bytes(task, layouts)
-    tensors = state + peak + placeholders
+    buffers, placeholders = gathered_bytes(task, layouts), placeholder_bytes(task, layouts)
+    first, first_state = activation_bytes(task, layouts), state_bytes(task, layouts)
+    middle = np.where(only, 0.0, _middle_activation_bytes(task, layouts))
+    middle_state = np.where(only, 0.0, _state_bytes(task, layouts, sharding.middle_parameters(task, layouts)))
+    fuller = middle + middle_state > first + first_state
+    activations, state = np.where(fuller, middle, first), np.where(fuller, middle_state, first_state) + buffers
+    alone = activations / np.maximum(alive_count(task, layouts, rank=0.0), 1.0)
+    shown = np.where(only, logits, np.maximum(alone + logits - activations, 0.0))
+    tensors = state + activations + shown + placeholders
     return StepMemory(
         state_bytes=state,
-        activation_bytes=np.minimum(activations, peak),
-        logits_bytes=peak - np.minimum(activations, peak),
+        activation_bytes=activations,
+        logits_bytes=shown,
         placeholder_bytes=placeholders,
         outside_bytes=task.assumptions.reserved_bytes + task.assumptions.fragmentation_fraction * tensors,
     )

@@ -17,9 +17,10 @@ from gigawatt.timeline import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageLayers:
-    """Layers of the fullest pipeline rank and of the last one, `(candidate,)`."""
+    """Layers of the fullest pipeline rank, of the first and of the last one, `(candidate,)`."""
 
     most_count: FloatArray
+    first_count: FloatArray
     last_count: FloatArray
 
 
@@ -27,7 +28,8 @@ def stage_layers(task: StepTask, layouts: StepLayouts) -> StageLayers:
     """How the layers fall on the ranks.
 
     They are dealt evenly to all chunks. Where that does not come out, the last rank, which has the head, gets the
-    smaller chunks first, as many as it has extra layers and at least one, then the others get them evenly.
+    smaller chunks first, as many as it has extra layers and at least one, then the others get them evenly from the
+    first rank on, which has the embedding.
     """
     stages, chunks = layouts.pp_count, layouts.pp_count * layouts.chunks_count
     per_chunk = np.ceil(task.model.layers_count / chunks)
@@ -36,8 +38,10 @@ def stage_layers(task: StepTask, layouts: StepLayouts) -> StageLayers:
     held = per_chunk * layouts.chunks_count
     last = np.minimum(np.minimum(wanted, missing), held)
     others = np.floor((missing - last) / np.maximum(stages - 1.0, 1.0))
+    first = others + np.where(missing - last > others * (stages - 1.0), 1.0, 0.0)
     only = stages == 1.0
     return StageLayers(
+        first_count=np.where(only, float(task.model.layers_count), held - first),
         most_count=np.where(only, float(task.model.layers_count), held - others),
         last_count=np.where(only, float(task.model.layers_count), held - last),
     )

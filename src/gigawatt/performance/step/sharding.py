@@ -17,8 +17,9 @@ from gigawatt.performance.architecture import (
     routed_parameters_count,
     shared_parameters_count,
 )
+from gigawatt.performance.collectives import Reals
 from gigawatt.performance.operators import OperatorModel
-from gigawatt.performance.step.head import head_parameters_count
+from gigawatt.performance.step.head import merging_parameters_count
 from gigawatt.performance.step.pipeline import StageLayers, stage_layers
 from gigawatt.performance.step.task import StepLayouts, StepTask, micro_batches_count
 from gigawatt.performance.step.times import exposed_s
@@ -43,19 +44,18 @@ class HeldParameters:
         return self.shared_count + self.routed_count
 
 
-def held_parameters(task: StepTask, layouts: StepLayouts, *, layers_count: FloatArray, end: bool) -> HeldParameters:
-    """Parameters of a rank with `layers_count` layers and a vocabulary matrix; `end` adds the extra predictions.
+def held_parameters(
+    task: StepTask, layouts: StepLayouts, *, layers_count: FloatArray, matrices_count: Reals
+) -> HeldParameters:
+    """Parameters of a rank with `layers_count` layers and `matrices_count` vocabulary matrices.
 
     Its layers have experts, as far as there are that many: dense layers lie together at the start.
     """
-    model, layers = task.model, float(task.model.layers_count)
-    extra = float(task.variant.predicted_tokens_count) if end else 0.0
-    share = (layers_count + extra) / layers
-    matrices = np.where((layouts.pp_count > 1.0) | task.variant.tied_head, 1.0, 2.0)
-    whole = shared_parameters_count(model) * share + embedding_parameters_count(model) * matrices
-    whole = whole + (head_parameters_count(task) if end else 0.0)
+    model = task.model
+    share = layers_count / model.layers_count
+    whole = shared_parameters_count(model) * share + embedding_parameters_count(model) * matrices_count
     experts = float(max(expert_layers_count(model), 1))
-    routed_share = np.minimum(layers_count + extra, experts + extra) / experts
+    routed_share = np.minimum(layers_count, experts) / experts
     routed = routed_parameters_count(model) * routed_share / (layouts.ep_count * layouts.expert_tp_count)
     return HeldParameters(
         shared_count=np.asarray(whole / layouts.tp_count, dtype=np.float64),
@@ -64,9 +64,27 @@ def held_parameters(task: StepTask, layouts: StepLayouts, *, layers_count: Float
 
 
 def fullest_parameters(task: StepTask, layouts: StepLayouts) -> HeldParameters:
-    """Parameters of the fullest rank: the first where there are several, else the only one."""
+    """Parameters of the first rank, or of the only one with both vocabulary matrices and the extra predictions."""
     held: StageLayers = stage_layers(task, layouts)
-    return held_parameters(task, layouts, layers_count=held.most_count, end=False)
+    only = layouts.pp_count == 1.0
+    extra = float(task.variant.predicted_tokens_count)
+    both = 1.0 if task.variant.tied_head else 2.0
+    found = held_parameters(
+        task,
+        layouts,
+        layers_count=held.first_count + np.where(only, extra, 0.0),
+        matrices_count=np.where(only, both, 1.0),
+    )
+    merging = np.where(only, merging_parameters_count(task), 0.0) / layouts.tp_count
+    return HeldParameters(shared_count=found.shared_count + merging, routed_count=found.routed_count)
+
+
+def middle_parameters(task: StepTask, layouts: StepLayouts) -> HeldParameters:
+    """Parameters of the fullest rank without a vocabulary matrix; where there is none, of the first."""
+    held = stage_layers(task, layouts)
+    between = layouts.pp_count > 2.0
+    layers = np.where(between, held.most_count, held.first_count)
+    return held_parameters(task, layouts, layers_count=layers, matrices_count=np.where(between, 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

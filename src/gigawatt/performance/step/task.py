@@ -74,11 +74,13 @@ class Practice:
     `gradient_bytes` per parameter are accumulated in, `reduced_bytes` cross the network, `gathered_bytes` are gathered.
     `deduplicated_dispatch` sends a token once per rank however many of its experts lie there.
     `fused_*` say that intermediate results stay on the chip. With `graphed` steps the host issues nothing.
+    `attention_time_factor` is what its fused attention takes over the best known for the device.
     `recomputed_modules` is what selective recomputation means. With `placeholder_gradients` an unused BF16 gradient of
     each distinct weight shape stays allocated, as where weight gradients are summed by the product itself.
     """
 
     fused_attention: bool
+    attention_time_factor: float
     fused_elementwise: bool
     fused_loss: bool
     fused_dispatch: bool
@@ -101,6 +103,7 @@ def current_practice() -> Practice:
     """What an up-to-date framework does: all fused that can be, every overlap but of dispatch, gradients in FP32."""
     return Practice(
         fused_attention=True,
+        attention_time_factor=1.0,
         fused_elementwise=True,
         fused_loss=True,
         fused_dispatch=True,
@@ -125,12 +128,14 @@ class StepAssumptions:
     """Engineering figures of a step that no kernel timing contains.
 
     `host_issue_s` is what the host takes to issue one kernel; `contention_fraction` the part of hidden communication
-    that still slows the computation it hides behind; `reserved_bytes` what context, communication and workspace take of
+    that still slows the computation it hides behind; `attention_backward_factor` what the backward pass of attention
+    takes beyond its count of products; `reserved_bytes` what context, communication and workspace take of
     memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator.
     """
 
     host_issue_s: float
     contention_fraction: float
+    attention_backward_factor: float
     reserved_bytes: float
     fragmentation_fraction: float
 
