@@ -1,0 +1,47 @@
+"""The accounts of a history: payments between parties, and what they come to for the programme."""
+
+import polars as pl
+
+from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
+from gigawatt.finance.contracts import EXPOSURE_SCHEMA, outcome
+from gigawatt.finance.costs import operating_and_investment_streams, quantities
+from gigawatt.finance.flows import FlowKind, Purpose, flow_table, monthly_usd, whole_cents
+from gigawatt.finance.parties import check_parties
+from gigawatt.finance.returns import internal_rate_of_return_fraction, net_present_value_usd, peak_funding
+from gigawatt.finance.unit_costs import unit_costs
+from gigawatt.units import CENTS_PER_USD
+
+
+def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
+    """The money of a history, for the programme and for everybody it deals with.
+
+    Capex and opex are by purpose over all parties. Rent and cloud are prices between parties that pay for others' capex
+    and opex: the entries are not to be added up. Raises ScenarioError when somebody pays or is paid who is no party.
+    """
+    check_parties(inputs)
+    calendar = inputs.calendar
+    outcomes = [outcome(contract, inputs, history) for contract in inputs.contracts]
+    operating = operating_and_investment_streams(inputs, quantities(inputs, plan, history))
+    flows = flow_table([*operating, *(stream for each in outcomes for stream in each.streams)], calendar=calendar)
+    unfinanced = flows.filter(pl.col("kind") != FlowKind.FINANCING.value)
+    net_usd = monthly_usd(unfinanced, party=inputs.programme, calendar=calendar)
+    peak_usd, peak_month = peak_funding(net_usd)
+    return Appraisal(
+        flows=flows,
+        milestones=tuple(milestone for each in outcomes for milestone in each.milestones),
+        npv_usd=net_present_value_usd(net_usd, calendar=calendar, annual_rate_fraction=inputs.discount_rate_fraction),
+        irr_fraction=internal_rate_of_return_fraction(net_usd),
+        peak_funding_usd=peak_usd,
+        peak_funding_month=calendar.months[peak_month],
+        capex_usd=_by_purpose(flows, kind=FlowKind.CAPEX),
+        opex_usd=_by_purpose(flows, kind=FlowKind.OPEX),
+        revenue_usd=sum(_by_purpose(flows, kind=FlowKind.REVENUE).values()),
+        unit_costs=unit_costs(inputs, history, flows=flows),
+        exposures=pl.concat([pl.DataFrame(schema=EXPOSURE_SCHEMA), *(each.exposures for each in outcomes)]),
+    )
+
+
+def _by_purpose(flows: pl.DataFrame, *, kind: FlowKind) -> dict[str, float]:
+    """Sum of all payments of each purpose of a kind, 0 where there are none."""
+    cents = dict(flows.group_by("purpose").agg(whole_cents(pl.col("amount_usd")).sum()).iter_rows())
+    return {purpose.value: cents.get(purpose.value, 0) / CENTS_PER_USD for purpose in Purpose if purpose.kind is kind}
