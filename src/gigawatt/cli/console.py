@@ -9,6 +9,8 @@ from rich.console import Console
 
 from gigawatt.errors import GigawattError, InfeasibleError, InputError
 
+INTERRUPTED = 130  # exit code after Ctrl-C: 128 + SIGINT
+
 out = Console()
 err = Console(stderr=True)
 

@@ -11,6 +11,8 @@ from typing import Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from gigawatt.cli.console import INTERRUPTED, err
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandPlace:
@@ -52,6 +54,11 @@ PLACES: dict[str, CommandPlace] = {
         attribute="perf_app",
         summary="Predict how fast a platform trains or serves a model, and where the time goes.",
     ),
+    "calibrate": CommandPlace(
+        module="gigawatt.cli.calibrate",
+        attribute="calibrate_app",
+        summary="Fit the laws of operator time to measured kernel tables again.",
+    ),
     "schema": CommandPlace(
         module="gigawatt.cli.study",
         attribute="schema_app",
@@ -75,7 +82,11 @@ class DeferredCommand(TyperCommand):
         self, info_name: str | None, args: list[str], parent: typer.Context | None = None, **extra: object
     ) -> typer.Context:
         """The context of the imported command."""
-        target = getattr(importlib.import_module(self._place.module), self._place.attribute)
+        try:
+            target = getattr(importlib.import_module(self._place.module), self._place.attribute)
+        except KeyboardInterrupt:
+            err.print("Interrupted; nothing was done.", highlight=False)
+            raise typer.Exit(INTERRUPTED) from None
         command = typer.main.get_command(target)
         command.name = self.name
         command.params = [option for option in command.params if option.name not in _ROOT_OPTIONS]

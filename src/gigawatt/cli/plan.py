@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gigawatt import catalog, store
-from gigawatt.cli.console import err, out, print_json
+from gigawatt.cli.console import INTERRUPTED, err, out, print_json
 from gigawatt.cli.progress import StageProgress
 from gigawatt.cli.tables import headline_table
 from gigawatt.entities.stages import Inputs, Objective, Study
@@ -20,7 +20,6 @@ from gigawatt.scenario import loading
 from gigawatt.scenario.resolve import resolve
 from gigawatt.study import Origin, run
 
-INTERRUPTED = 130
 STUDIES = Path("studies")
 POLL_S = 0.2
 

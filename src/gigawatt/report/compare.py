@@ -225,11 +225,16 @@ def _gigawatt_sentence(dates: tuple[tuple[int, date | None, date | None], ...]) 
     if unmoved:
         parts.append(f"{counted(unmoved, 'gigawatt')} {'keeps its date' if unmoved == 1 else 'keep their dates'}")
     if lost:
-        parts.append(f"gigawatt {listing(lost)} {'is' if len(lost) == 1 else 'are'} no longer reached")
+        parts.append(f"{_numbered(lost)} no longer reached")
     if won:
-        parts.append(f"gigawatt {listing(won)} {'is' if len(won) == 1 else 'are'} reached only now")
+        parts.append(f"{_numbered(won)} reached only now")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _numbered(numbers: list[str]) -> str:
+    """`gigawatt 9 is`, `gigawatts 9 and 10 are`."""
+    return f"gigawatt {numbers[0]} is" if len(numbers) == 1 else f"gigawatts {listing(numbers)} are"
 
 
 def _months_between(before: date, after: date) -> int:

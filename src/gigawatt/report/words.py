@@ -93,9 +93,8 @@ def platform_mix(study: Study) -> str:
         return "No platform is bought."
     names = measures.platform_names(study)
     shares = {key: float(power.sel(platform=key)[at] / total[at]) for key in measures.platforms_in_use(study)}
-    parts = [
-        f"{percent(share)} {names[key]}" for key, share in sorted(shares.items(), key=lambda i: -i[1]) if share > 0
-    ]
+    ranked = sorted(shares.items(), key=lambda item: -item[1])
+    parts = [f"{percent(share)} {names[key]}" for key, share in ranked if share >= SMALLEST_SHARE]
     return f"At its greatest, in {month_name(study.inputs.calendar.months[at])}, IT power is {listing(parts)}."
 
 

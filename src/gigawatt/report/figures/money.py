@@ -52,12 +52,14 @@ def programme_cash(study: Study) -> go.Figure:
     )
     lowest = int(np.argmin(balance_usd))
     months = month_axis(study)
-    figure.add_annotation(
-        x=months[lowest], y=balance_usd[lowest] / USD_PER_BILLION, text=f"least {money(float(balance_usd[lowest]))}",
-        showarrow=True, arrowhead=0, arrowcolor=MUTED, bgcolor=PAPER, borderpad=2, ay=-34,
-        ax=28 if lowest < len(months) / 2 else -28,
-        font={"size": 12, "color": INK},
-    )  # fmt: skip
+    figure.add_scatter(
+        x=[months[lowest]],
+        y=_billions(balance_usd[[lowest]]),
+        mode="markers",
+        marker={"color": PAPER, "size": 10, "line": {"color": INK, "width": 2.2}},
+        showlegend=False,
+        hovertemplate=f"least: {money(float(balance_usd[lowest]))}, %{{x|%B %Y}}<extra></extra>",
+    )
     figure.update_yaxes(tickprefix="$")
     return figure
 
