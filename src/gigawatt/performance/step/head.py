@@ -11,7 +11,6 @@ from gigawatt.performance.step import linear
 from gigawatt.performance.step.layer import LayerTimes
 from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
 from gigawatt.performance.step.times import PassTimes, total
-from gigawatt.timeline import FloatArray
 
 # Bytes moved per logit. Plain: to FP32 (6), maximum (4), difference and exponential in place (16), sum and quotient
 # (12), and backward in place (8) and to BF16 (6); fused: one read, one write of BF16 each way in one or two sweeps.
@@ -28,14 +27,21 @@ class EndTimes:
 
 
 def end_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, layer: LayerTimes) -> EndTimes:
-    """Head and loss, once more with a layer and a projection for every extra predicted token."""
+    """Head, loss and embedding; head and loss once more with a layer and a projection for every extra predicted token.
+
+    The embedding is looked up forward, and its gradient added into the table backward.
+    """
     forward, backward = _head(task, layouts, operators)
     extra = float(task.variant.predicted_tokens_count)
     if extra:
         projections = _merging(task, layouts, operators)
         forward = total(forward.times(1.0 + extra), layer.forward.times(extra), projections.times(extra))
         backward = total(backward.times(1.0 + extra), layer.backward.times(extra), projections.times(2.0 * extra))
-    return EndTimes(forward=forward, backward=backward)
+    hidden = micro_tokens_count(task, layouts) * task.model.hidden_dim * Precision.BF16.value_bytes
+    return EndTimes(
+        forward=forward.plus(linear.elementwise(operators, 2.0 * hidden)),
+        backward=backward.plus(linear.elementwise(operators, 3.0 * hidden)),
+    )
 
 
 def _head(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> tuple[PassTimes, PassTimes]:
@@ -66,9 +72,3 @@ def merging_parameters_count(task: StepTask) -> float:
     """Weights of the projections that merge hidden states for extra predictions."""
     hidden = float(task.model.hidden_dim)
     return task.variant.predicted_tokens_count * 2.0 * hidden * hidden
-
-
-def first_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
-    """Embedding look-up and its gradient: read, write, and add into the table's gradient."""
-    hidden = micro_tokens_count(task, layouts) * task.model.hidden_dim * Precision.BF16.value_bytes
-    return operators.memory_s(2.0 * hidden) + operators.memory_s(3.0 * hidden)

@@ -112,7 +112,6 @@ def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -
     share = layer.mean_expert_share(task)
     times = layer.layer_times(task, layouts, operators, expert_share=share)
     end = head.end_times(task, layouts, operators, times)
-    first = head.first_s(task, layouts, operators)
     mean = _all_passes_s(task, times)
     heaviest = mean
     if 0.0 < share < 1.0:
@@ -123,7 +122,7 @@ def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -
         backward_s=issued_s(task, times.backward),
         recompute_s=issued_s(task, times.recompute),
         heaviest_s=heaviest,
-        end_s=issued_s(task, end.forward) + issued_s(task, end.backward) + first,
+        end_s=issued_s(task, end.forward) + issued_s(task, end.backward),
         layer=times,
         end=end,
     )
