@@ -1,0 +1,250 @@
+"""`CalibratedOperators`: the operator model that answers from fitted laws, with the band of the fit.
+
+On a measured platform each law has coefficients of its own; on any other one set that suits all measured generations,
+with the error that leaving a generation out has shown. Between scale-up domains nothing is measured: there the
+alpha-beta model runs over the assumed fraction of the link.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from gigawatt.entities.assumptions import KernelEfficiency
+from gigawatt.entities.hardware import Platform, Precision
+from gigawatt.performance import collectives
+from gigawatt.performance.collectives import Links, Reals
+from gigawatt.performance.kernels.attention import (
+    AttentionShapes,
+    DecodeCoefficients,
+    PrefillCoefficients,
+    decode_time_s,
+    prefill_time_s,
+)
+from gigawatt.performance.kernels.collective import Collective, CollectiveCoefficients, collective_time_s
+from gigawatt.performance.kernels.device import Device
+from gigawatt.performance.kernels.gemm import GemmCoefficients, gemm_time_s
+from gigawatt.performance.kernels.grouped import GroupedCoefficients, grouped_gemm_time_s
+from gigawatt.performance.kernels.library import Fit, KernelLibrary
+from gigawatt.performance.kernels.streaming import StreamingCoefficients, streaming_time_s
+from gigawatt.performance.operators import (
+    ATTENTION_BACKWARD_OVER_FORWARD,
+    AttentionWork,
+    OperatorFactory,
+    OperatorModel,
+    achieved_fractions,
+    native_precision,
+    peak_dense_flop_per_s,
+)
+from gigawatt.timeline import FloatArray
+
+# The family of products in each precision that a device computes in.
+PRODUCTS = {Precision.BF16: "bf16", Precision.FP8: "fp8", Precision.FP4: "nvfp4"}
+
+# Of two ranks each sends half of what it holds, so a message is half of an exchange between two.
+MESSAGES_PER_EXCHANGE = 2.0
+PAIR = 2.0
+
+# One FP8 scale for every 16 values.
+NVFP4_SCALE_BYTES = 1.0 / 16.0
+
+_C = TypeVar("_C")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibratedOperators:
+    """Operator times of one platform from fitted laws, at a quantile of performance.
+
+    The band is that of sums over many operators, as in a step; a single operator scatters more widely. A device without
+    matrix units for BF16 or anything narrower answers NaN.
+    """
+
+    platform: Platform
+    library: KernelLibrary
+    between_domains: Links
+    quantile: float
+
+    def is_measured(self, family: str) -> bool:
+        """Whether the family's law was fitted to measurements of this very platform."""
+        return self.platform.id in self.library.families[family].measured
+
+    def gemm_s(self, m: Reals, n: Reals, k: Reals, *, precision: Precision) -> FloatArray:
+        """Time of one matrix product."""
+        native = self._native(precision)
+        fit = self._fit(f"dense-gemm-{PRODUCTS[native]}")
+        coefficients = _kind(fit, GemmCoefficients)
+        value_bytes = _stored_bytes(precision, native)
+        time = gemm_time_s(m, n, k, value_bytes=value_bytes, device=self._device(native), coefficients=coefficients)
+        return self._shifted(time, fit)
+
+    def grouped_gemm_s(self, m: Reals, n: Reals, k: Reals, *, groups: Reals, precision: Precision) -> FloatArray:
+        """Time of `groups` products with weights of their own that share `m` rows in all."""
+        native = self._native(precision)
+        fit = self._fit(f"expert-layer-{PRODUCTS[native]}")
+        time = grouped_gemm_time_s(
+            m,
+            n,
+            k,
+            groups=groups,
+            value_bytes=_stored_bytes(precision, native),
+            device=self._device(native),
+            coefficients=_kind(fit, GroupedCoefficients),
+        )
+        return self._shifted(time, fit)
+
+    def attention_prefill_s(self, work: AttentionWork) -> FloatArray:
+        """Time of attention of whole sequences over themselves, in BF16."""
+        fit = self._fit(f"prefill-{_attention_kind(work)}-bf16")
+        coefficients = _kind(fit, PrefillCoefficients)
+        time = prefill_time_s(_shapes(work), device=self._device(Precision.BF16), coefficients=coefficients)
+        return self._shifted(time, fit)
+
+    def attention_backward_s(self, work: AttentionWork) -> FloatArray:
+        """Time of the backward pass of `attention_prefill_s`: not measured, taken from its count of products."""
+        return ATTENTION_BACKWARD_OVER_FORWARD * self.attention_prefill_s(work)
+
+    def attention_decode_s(self, work: AttentionWork) -> FloatArray:
+        """Time of attention of new tokens over a cache."""
+        kind = _attention_kind(work)
+        narrow = work.cache_precision is not Precision.BF16
+        computes = self._native(Precision.FP8) if narrow and kind == "mla" else Precision.BF16
+        cache = "fp8" if narrow and (kind == "gqa" or computes is Precision.FP8) else "bf16"
+        fit = self._fit(f"decode-{kind}-{cache}")
+        coefficients = _kind(fit, DecodeCoefficients)
+        time = decode_time_s(_shapes(work), device=self._device(computes), coefficients=coefficients)
+        return self._shifted(time, fit)
+
+    def memory_s(self, volume_bytes: Reals) -> FloatArray:
+        """Time of an element-wise operator that moves `volume_bytes` between memory and chip."""
+        fit = self._fit("streaming")
+        coefficients = _kind(fit, StreamingCoefficients)
+        time = streaming_time_s(volume_bytes, device=self._device(Precision.BF16), coefficients=coefficients)
+        return self._shifted(time, fit)
+
+    def all_reduce_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time until every rank holds the sum: in one go inside a domain, scattered and gathered across several."""
+        local = self._local(ranks_count, stride_count)
+        inside = self._inside_s(Collective.ALL_REDUCE, volume_bytes, ranks_count=local)
+        scatter = self.reduce_scatter_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+        gather = self.all_gather_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+        return np.where(np.asarray(ranks_count) > local, scatter + gather, inside)
+
+    def all_gather_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time until every rank holds every rank's share."""
+        local = self._local(ranks_count, stride_count)
+        inside = self._inside_s(Collective.ALL_GATHER, volume_bytes, ranks_count=local)
+        return inside + self._between_s(volume_bytes / local, domains_count=ranks_count / local)
+
+    def reduce_scatter_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time until each rank holds its share of the sum."""
+        local = self._local(ranks_count, stride_count)
+        inside = self._inside_s(Collective.REDUCE_SCATTER, volume_bytes, ranks_count=local)
+        return inside + self._between_s(volume_bytes / local, domains_count=ranks_count / local)
+
+    def all_to_all_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time in which each rank sends `volume_bytes` in equal parts to all; both kinds of link work at once."""
+        local = self._local(ranks_count, stride_count)
+        inside = self._inside_s(Collective.ALL_TO_ALL, volume_bytes * local / ranks_count, ranks_count=local)
+        outward = volume_bytes * (ranks_count - local) / ranks_count / self.between_domains.scale_out_bytes_per_s
+        between = np.where(np.asarray(ranks_count) > local, self.between_domains.startup_s + outward, 0.0)
+        return np.maximum(inside, between)
+
+    def point_to_point_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time in which each rank of a chain sends to the next, over the slowest link of the chain."""
+        local = self._local(ranks_count, stride_count)
+        inside = self._inside_s(Collective.ALL_TO_ALL, MESSAGES_PER_EXCHANGE * volume_bytes, ranks_count=PAIR)
+        outward = volume_bytes / self.between_domains.scale_out_bytes_per_s
+        crossing = np.asarray(ranks_count) > local
+        time = np.where(crossing, self.between_domains.startup_s + outward, inside)
+        return np.where(np.asarray(ranks_count) > 1.0, time, 0.0)
+
+    def _inside_s(self, collective: Collective, volume_bytes: Reals, *, ranks_count: Reals) -> FloatArray:
+        fit = self._fit(collective.value)
+        time = collective_time_s(
+            volume_bytes,
+            ranks_count=ranks_count,
+            passes_count=collective.passes_count,
+            device=self._device(Precision.BF16),
+            coefficients=_kind(fit, CollectiveCoefficients),
+        )
+        return self._shifted(time, fit)
+
+    def _between_s(self, volume_bytes: Reals, *, domains_count: Reals) -> FloatArray:
+        apart = float(self.between_domains.scale_up_domain_count)
+        return collectives.reduce_scatter_s(
+            self.between_domains, volume_bytes, ranks_count=domains_count, stride_count=apart
+        )
+
+    def _local(self, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        return collectives.local_ranks_count(self.between_domains, ranks_count=ranks_count, stride_count=stride_count)
+
+    def _fit(self, family: str) -> Fit:
+        return self.library.families[family].fit(self.platform.id)
+
+    def _shifted(self, time_s: FloatArray, fit: Fit) -> FloatArray:
+        """A low quantile of performance is a high quantile of time."""
+        return time_s * math.exp(fit.step_band.at(round(1.0 - self.quantile, 1)))
+
+    def _native(self, precision: Precision) -> Precision:
+        return native_precision(self.platform.accelerator, precision) or Precision.BF16
+
+    def _device(self, precision: Precision) -> Device:
+        accelerator = self.platform.accelerator
+        peak = peak_dense_flop_per_s(accelerator, precision)
+        wide_peak = peak_dense_flop_per_s(accelerator, Precision.BF16)
+        units = self.library.sheet.processors(self.platform.id, peak_dense_bf16_flop_per_s=wide_peak)
+        return Device(
+            peak_dense_flop_per_s=peak,
+            memory_bytes_per_s=accelerator.memory_bandwidth_bytes_per_s,
+            link_bytes_per_s=accelerator.scale_up_bandwidth_bytes_per_s,
+            processors_count=units.processors_count,
+            exponential_units_count=units.exponential_units_count,
+        )
+
+
+def calibrated_operators(library: KernelLibrary) -> OperatorFactory:
+    """The factory of calibrated operators: what `evaluate` takes in place of the roofline."""
+
+    def operators(platform: Platform, efficiency: KernelEfficiency, quantile: float) -> OperatorModel:
+        achieved = achieved_fractions(efficiency, quantile)
+        device = platform.accelerator
+        links = Links(
+            scale_up_bytes_per_s=device.scale_up_bandwidth_bytes_per_s * achieved.scale_up_bandwidth_fraction,
+            scale_out_bytes_per_s=device.scale_out_bandwidth_bytes_per_s * achieved.scale_out_bandwidth_fraction,
+            startup_s=achieved.launch_s,
+            scale_up_domain_count=platform.scale_up_domain_count,
+        )
+        return CalibratedOperators(platform=platform, library=library, between_domains=links, quantile=quantile)
+
+    return operators
+
+
+def _kind(fit: Fit, kind: type[_C]) -> _C:
+    if not isinstance(fit.coefficients, kind):
+        raise TypeError(f"a fit of {type(fit.coefficients).__name__} where {kind.__name__} is needed")
+    return fit.coefficients
+
+
+def _stored_bytes(precision: Precision, native: Precision) -> float:
+    """Bytes per stored value; NVFP4 values that are computed in come with their block scales."""
+    scales = NVFP4_SCALE_BYTES if native is Precision.FP4 else 0.0
+    return precision.value_bytes + scales
+
+
+def _attention_kind(work: AttentionWork) -> str:
+    """Latent attention has scores and values of different width; grouped queries have one head dimension."""
+    return "gqa" if work.score_dim == work.value_dim else "mla"
+
+
+def _shapes(work: AttentionWork) -> AttentionShapes:
+    return AttentionShapes(
+        sequences_count=work.sequences_count,
+        query_tokens_count=work.query_tokens_count,
+        context_tokens_count=work.context_tokens_count,
+        heads_count=work.heads_count,
+        score_dim=work.score_dim,
+        value_dim=work.value_dim,
+        cached_values_count=work.cached_values_count,
+        cache_value_bytes=work.cache_precision.value_bytes,
+    )

@@ -1,0 +1,95 @@
+"""Fitted laws as the planner holds them: coefficients per measured platform, and one set for all others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gigawatt.performance.kernels.attention import DecodeCoefficients, PrefillCoefficients
+from gigawatt.performance.kernels.collective import CollectiveCoefficients
+from gigawatt.performance.kernels.gemm import GemmCoefficients
+from gigawatt.performance.kernels.grouped import GroupedCoefficients
+from gigawatt.performance.kernels.streaming import StreamingCoefficients
+
+Coefficients = (
+    GemmCoefficients
+    | GroupedCoefficients
+    | PrefillCoefficients
+    | DecodeCoefficients
+    | StreamingCoefficients
+    | CollectiveCoefficients
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """P10, P50 and P90 of the logarithm of measured over predicted time."""
+
+    p10: float
+    p50: float
+    p90: float
+
+    def at(self, time_quantile: float) -> float:
+        """The logarithm at quantile 0.1, 0.5 or 0.9 of time."""
+        return {0.1: self.p10, 0.5: self.p50, 0.9: self.p90}[time_quantile]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Coefficients of a law with what is left over: for single operators, and for sums over many as in a step."""
+
+    coefficients: Coefficients
+    operator_band: Band
+    step_band: Band
+    points_count: int
+    median_abs_error_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A law fitted to one operator family and precision.
+
+    `projected` has one set of coefficients for all platforms, and the bands of generations left out of the fit;
+    `left_out` is the fit without each generation and its error on that generation.
+    """
+
+    id: str
+    law: str
+    measured: Mapping[str, Fit]
+    projected: Fit
+    left_out: Mapping[str, Fit]
+
+    def fit(self, platform: str) -> Fit:
+        """The fit for a platform: its own when it was measured."""
+        return self.measured.get(platform, self.projected)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processors:
+    """How many processors an accelerator has, and how many exponentials all of them finish in a clock cycle."""
+
+    processors_count: float
+    exponential_units_count: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessorSheet:
+    """Processors and exponentials per processor of each platform where published, and what is assumed elsewhere."""
+
+    processors_count: Mapping[str, float]
+    exponentials_per_processor: Mapping[str, float]
+    assumed_bf16_flop_per_s_per_processor: float
+    assumed_exponentials_per_processor: float
+
+    def processors(self, platform: str, *, peak_dense_bf16_flop_per_s: float) -> Processors:
+        """Processors of a platform; where none are published, as many as its BF16 peak would take."""
+        assumed = peak_dense_bf16_flop_per_s / self.assumed_bf16_flop_per_s_per_processor
+        count = self.processors_count.get(platform, assumed)
+        each = self.exponentials_per_processor.get(platform, self.assumed_exponentials_per_processor)
+        return Processors(processors_count=count, exponential_units_count=count * each)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelLibrary:
+    """All families by id, and the processors of the platforms."""
+
+    families: Mapping[str, Family]
+    sheet: ProcessorSheet

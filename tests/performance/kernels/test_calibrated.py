@@ -1,0 +1,124 @@
+"""The calibrated operators behind the seam that training and serving ask through."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gigawatt.catalog import load, platform
+from gigawatt.catalog.kernels import load_kernels
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.evaluation import evaluate
+from gigawatt.performance.kernels.calibrated import calibrated_operators
+from gigawatt.performance.operators import AttentionWork
+from tests.samples import PLATFORM, small_inputs
+
+EFFICIENCY = small_inputs().efficiency
+PREFILL = AttentionWork(
+    sequences_count=2.0,
+    query_tokens_count=4096.0,
+    context_tokens_count=2048.5,
+    heads_count=32.0,
+    score_dim=128,
+    value_dim=128,
+    cached_values_count=2048.0,
+    cache_precision=Precision.BF16,
+)
+DECODE = replace(PREFILL, sequences_count=64.0, query_tokens_count=1.0, context_tokens_count=8192.0)
+LATENT = replace(DECODE, score_dim=576, value_dim=512, cached_values_count=576.0, heads_count=128.0)
+
+
+def operators(platform_id, quantile=0.5):
+    return calibrated_operators(load_kernels())(platform(load(), platform_id).item, EFFICIENCY, quantile)
+
+
+def questions(ops):
+    """One time of every kind."""
+    group = {"ranks_count": 8.0, "stride_count": 1.0}
+    return {
+        "gemm": ops.gemm_s(4096.0, 8192.0, 8192.0, precision=Precision.BF16),
+        "gemm-fp8": ops.gemm_s(4096.0, 8192.0, 8192.0, precision=Precision.FP8),
+        "gemm-fp4": ops.gemm_s(4096.0, 8192.0, 8192.0, precision=Precision.FP4),
+        "experts": ops.grouped_gemm_s(8192.0, 4096.0, 2048.0, groups=16.0, precision=Precision.FP8),
+        "prefill": ops.attention_prefill_s(PREFILL),
+        "backward": ops.attention_backward_s(PREFILL),
+        "decode": ops.attention_decode_s(DECODE),
+        "decode-fp8": ops.attention_decode_s(replace(DECODE, cache_precision=Precision.FP8)),
+        "latent": ops.attention_decode_s(LATENT),
+        "latent-fp8": ops.attention_decode_s(replace(LATENT, cache_precision=Precision.FP8)),
+        "memory": ops.memory_s(1e9),
+        "all-reduce": ops.all_reduce_s(1e8, **group),
+        "all-gather": ops.all_gather_s(1e8, **group),
+        "reduce-scatter": ops.reduce_scatter_s(1e8, **group),
+        "all-to-all": ops.all_to_all_s(1e8, **group),
+        "point-to-point": ops.point_to_point_s(1e8, **group),
+    }
+
+
+@pytest.mark.parametrize("platform_id", ["dgx-a100", "dgx-h100", "gb300-nvl72", "vr-nvl72"])
+def test_every_question_has_an_answer_on_every_platform(platform_id):
+    for name, time in questions(operators(platform_id)).items():
+        assert 1e-6 < float(time) < 1.0, name
+
+
+def test_a_platform_without_a_published_processor_count_is_answered_too():
+    ops = calibrated_operators(load_kernels())(PLATFORM, EFFICIENCY, 0.5)
+    assert all(np.isfinite(time) and time > 0 for time in questions(ops).values())
+
+
+def test_a_device_without_matrix_units_answers_nan():
+    bare = replace(PLATFORM, accelerator=replace(PLATFORM.accelerator, peak_dense_flop_per_s={}))
+    ops = calibrated_operators(load_kernels())(bare, EFFICIENCY, 0.5)
+    assert np.isnan(ops.gemm_s(8.0, 8.0, 8.0, precision=Precision.FP8))
+
+
+@pytest.mark.parametrize("platform_id", ["dgx-h100", "vr-nvl72"])
+def test_low_quantiles_of_performance_are_slow(platform_id):
+    slow, middle, fast = (questions(operators(platform_id, quantile)) for quantile in (0.1, 0.5, 0.9))
+    for name in middle:
+        assert slow[name] >= middle[name] >= fast[name], name
+
+
+def test_a_projected_platform_has_the_wider_band():
+    def spread(platform_id, name):
+        slow, fast = (questions(operators(platform_id, quantile))[name] for quantile in (0.1, 0.9))
+        return float(slow / fast)
+
+    for name in ("gemm", "gemm-fp8", "prefill", "decode"):
+        assert spread("vr-nvl72", name) > spread("gb200-nvl72", name), name
+
+
+def test_measured_and_projected_are_told_apart():
+    assert operators("gb200-nvl72").is_measured("dense-gemm-bf16")
+    assert not operators("vr-nvl72").is_measured("dense-gemm-bf16")
+    assert not operators("dgx-a100").is_measured("dense-gemm-fp8")
+
+
+def test_a_device_without_a_format_computes_in_the_next_wider_one():
+    """A100 has no FP8 units: the product takes BF16 time, with half of the weights' bytes."""
+    ops = operators("dgx-a100")
+    wide = float(ops.gemm_s(1.0, 8192.0, 8192.0, precision=Precision.BF16))
+    narrow = float(ops.gemm_s(1.0, 8192.0, 8192.0, precision=Precision.FP8))
+    assert 0.4 < narrow / wide < 0.8
+    large = [float(ops.gemm_s(8192.0, 8192.0, 8192.0, precision=p)) for p in (Precision.FP8, Precision.BF16)]
+    assert large[0] == pytest.approx(large[1], rel=0.02)
+
+
+def test_collectives_across_domains_take_both_kinds_of_link():
+    """16 ranks on 8-GPU servers: the inside of the first half and an exchange of an eighth between two servers."""
+    ops = operators("dgx-h100")
+    inside = ops.all_gather_s(8e8, ranks_count=8.0, stride_count=1.0)
+    across = ops.all_gather_s(8e8, ranks_count=16.0, stride_count=1.0)
+    links = ops.between_domains
+    between = links.startup_s + 1e8 / 2 / links.scale_out_bytes_per_s
+    assert float(across) == pytest.approx(float(inside) + between)
+    for time in (ops.all_reduce_s, ops.all_to_all_s, ops.point_to_point_s):
+        assert time(8e8, ranks_count=16.0, stride_count=1.0) > time(8e8, ranks_count=8.0, stride_count=1.0)
+        assert time(8e8, ranks_count=1.0, stride_count=1.0) == pytest.approx(0.0)
+
+
+def test_the_stage_takes_calibrated_operators_in_place_of_the_roofline():
+    performance = evaluate(small_inputs(), operators=calibrated_operators(load_kernels()))
+    rates = performance.serving["tokens_per_s_per_rack"].values
+    assert np.isfinite(rates).all()
+    assert (np.diff(rates, axis=-1) >= 0).all()
