@@ -39,15 +39,14 @@ def small_plan(
     power = np.zeros((len(sites), count))
     for (site, period), facility_mw in sorted(built.items(), key=lambda item: item[0][1]):
         power[sites.index(site), period:] = facility_mw
-    output = _output_racks(inputs, arrived, retired)
     training = np.zeros((*shape[:2], len(inputs.runs), count))
     if inputs.runs and training_share:
         run = inputs.runs[0]
         may = [run.earliest <= day <= run.deadline for day in calendar.periods]
-        training[:, :, 0, :] = output * training_share * np.array(may)
+        training[:, :, 0, :] = installed * training_share * np.array(may)
     serving = np.zeros((*shape[:2], len(inputs.services), count))
     if inputs.services:
-        serving[:, :, 0, :] = output - training.sum(axis=2)
+        serving[:, :, 0, :] = installed - training.sum(axis=2)
     pair = ("site", "platform")
     decisions = xr.Dataset(
         {
@@ -76,16 +75,3 @@ def small_plan(
         decisions=decisions,
         binding=(),
     )
-
-
-def _output_racks(inputs: Inputs, arrived: np.ndarray, retired: np.ndarray) -> np.ndarray:
-    """Racks at full output, the ramp averaged over the hours of each period, `(site, platform, period)`."""
-    calendar = inputs.calendar
-    step, ramp = calendar.months_per_period, inputs.operation.ramp_months
-    monthly = np.zeros((*arrived.shape[:2], calendar.month_count))
-    for period in range(calendar.period_count):
-        for month in range(period * step, calendar.month_count):
-            monthly[:, :, month] += arrived[:, :, period] * min(1.0, (month - period * step + 1) / (ramp + 1))
-            monthly[:, :, month] -= retired[:, :, period]
-    hours = (monthly * calendar.month_hours).reshape(*arrived.shape[:2], calendar.period_count, step)
-    return hours.sum(axis=3) / calendar.period_hours

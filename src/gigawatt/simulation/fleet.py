@@ -125,15 +125,6 @@ def output_share(inputs: Inputs, *, month: int) -> FloatArray:
     return np.asarray(np.where(age >= 0, share, 0.0), dtype=np.float64)
 
 
-def planned_output_racks(inputs: Inputs, outside: Logistics) -> FloatArray:
-    """Racks of each platform at full output if all enter service when delivered, `(platform, month)`."""
-    months = np.arange(inputs.calendar.month_count)
-    ramp = np.stack([output_share(inputs, month=month) for month in range(months.size)], axis=1)
-    alive = months < outside.retirement_month[:, :, None]
-    delivered = outside.delivered_racks.sum(axis=0)
-    return np.asarray(np.einsum("pe,em,pem->pm", delivered, ramp, alive), dtype=np.float64)
-
-
 def _entering_racks(waiting: IntArray, serving: IntArray, outside: Logistics, *, month: int) -> IntArray:
     """Waiting racks that power lets in now, `(site, platform, month of delivery)`."""
     room = outside.room_mw[:, month]

@@ -34,7 +34,7 @@ def simulate(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck:
     available = available_facility_mw(inputs, luck)
     built = _built_facility_mw(inputs, plan)
     outside = logistics(inputs, plan, room_mw=np.minimum(available, built))
-    given = assignment(inputs, performance, plan, outside=outside, luck=luck)
+    given = assignment(inputs, performance, plan, luck=luck)
     months = _months(inputs, outside, given)
     state = {
         **_fleet_state(inputs, months),

@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import BuildPlan, Inputs, Luck, Performance
-from gigawatt.simulation.fleet import Logistics, planned_output_racks
 from gigawatt.timeline import FloatArray
 from gigawatt.units import SECONDS_PER_HOUR
 
@@ -48,11 +47,9 @@ class Work:
     trained_flop: FloatArray
 
 
-def assignment(
-    inputs: Inputs, performance: Performance, plan: BuildPlan, *, outside: Logistics, luck: Luck
-) -> Assignment:
-    """The plan's allocation as shares of its own racks at full output, with the rates of this luck."""
-    pool = _period_mean(inputs, planned_output_racks(inputs, outside))
+def assignment(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck: Luck) -> Assignment:
+    """The plan's allocation as shares of its own racks in service, with the rates of this luck."""
+    pool = _pool(inputs, plan)
     services = [service.id for service in inputs.services]
     serving = _shares(inputs, plan.decisions["serving_racks"].sel(service=services), pool=pool)
     planned, overtime = _training_shares(inputs, plan, pool=pool)
@@ -110,13 +107,11 @@ _LEAST_RACKS = 1e-3
 """Less than this is what a solver's tolerance leaves behind, not racks."""
 
 
-def _period_mean(inputs: Inputs, racks: FloatArray) -> FloatArray:
-    """Mean over the hours of each period, `(platform, period)`."""
-    calendar = inputs.calendar
-    first_months = np.arange(0, calendar.month_count, calendar.months_per_period)
-    return np.asarray(
-        np.add.reduceat(racks * calendar.month_hours, first_months, axis=1) / calendar.period_hours, dtype=np.float64
-    )
+def _pool(inputs: Inputs, plan: BuildPlan) -> FloatArray:
+    """Racks of each platform that the plan has in service at all sites, `(platform, period)`."""
+    platforms = [offer.platform.id for offer in inputs.offers]
+    pooled = plan.decisions["installed_racks"].sum("site").sel(platform=platforms).transpose("platform", "period")
+    return np.asarray(pooled.values, dtype=np.float64)
 
 
 def _racks(inputs: Inputs, given: xr.DataArray) -> FloatArray:
@@ -128,7 +123,7 @@ def _racks(inputs: Inputs, given: xr.DataArray) -> FloatArray:
 
 
 def _shares(inputs: Inputs, given: xr.DataArray, *, pool: FloatArray) -> FloatArray:
-    """Racks given to each workload over the plan's own at full output, `(platform, workload, period)`.
+    """Racks given to each workload over the plan's racks in service, `(platform, workload, period)`.
 
     Where the plan has no racks the shares of the period before it hold on, for racks that power kept waiting.
     """
