@@ -15,8 +15,10 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs, SolverSettings
-from gigawatt.planning.formulation import formulation
+from gigawatt.errors import GigawattError
+from gigawatt.planning.formulation import Formulation, formulation
 from gigawatt.planning.search import search, silent
+from gigawatt.planning.solve import maximized
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
 
@@ -25,19 +27,22 @@ _TIME_SHARE = 0.5
 _GAP_FRACTION = 1e-4
 _PLENTY = 10.0
 _CASH = "cash"
+_UNNAMED = "every statement holds if racks are divisible; order in smaller blocks, or ask for a little less"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elastic:
-    """A model whose demands may fall short: `short` `(statement,)`, as a fraction of what each asks for."""
+    """A formulation whose demands may fall short: `short` `(statement,)`, as a fraction of what each asks for."""
 
-    model: linopy.Model
+    built: Formulation
     short: linopy.Variable
 
 
 def conflicts(inputs: Inputs, *, terms: Terms) -> tuple[str, ...]:
     """The statements that cannot all hold, each with the smallest relaxation found and what stands in its way."""
     shortfalls = _alone(inputs, terms=terms) or _together(inputs, terms=terms)
+    if not shortfalls:
+        return (_UNNAMED,)
     remedies = _remedies(inputs, shortfalls, terms=terms)
     return tuple(
         _words(inputs, statement, short, remedy=remedies.get(statement, "")) for statement, short in shortfalls.items()
@@ -45,15 +50,15 @@ def conflicts(inputs: Inputs, *, terms: Terms) -> tuple[str, ...]:
 
 
 def _alone(inputs: Inputs, *, terms: Terms) -> Mapping[str, float]:
-    """Statements each of whose relaxation alone lets all others hold, with the least shortfall that does."""
+    """Statements each of whose relaxation alone lets all others hold, with the least shortfall found that does."""
     elastic = _elastic(inputs, terms=terms)
-    found = {name: _least_shortfall(elastic, (name,), inputs=inputs) for name in _statements(inputs)}
+    found = {name: _least_whole_shortfall(elastic, (name,), inputs=inputs) for name in _statements(inputs)}
     return {name: short[name] for name, short in found.items() if short and short[name] > _LEAST_SHORTFALL}
 
 
 def _together(inputs: Inputs, *, terms: Terms) -> Mapping[str, float]:
     """The statements that fall short where the sum of all shortfalls is least."""
-    short = _least_shortfall(_elastic(inputs, terms=terms), _statements(inputs), inputs=inputs)
+    short = _least_whole_shortfall(_elastic(inputs, terms=terms), _statements(inputs), inputs=inputs)
     return {name: value for name, value in short.items() if value > _LEAST_SHORTFALL}
 
 
@@ -77,7 +82,7 @@ def _elastic(inputs: Inputs, *, terms: Terms) -> Elastic:
         model.add_constraints(demands.progress + by_run >= 1.0, name="runs")
     lent = short.sel(statement=_CASH, drop=True) * (_purse_usd(inputs) / MONEY_UNIT_USD)
     model.add_constraints(demands.cash + lent >= demands.minimum_cash, name="minimum_cash")
-    return Elastic(model=model, short=short)
+    return Elastic(built=built, short=short)
 
 
 def _part(
@@ -99,22 +104,39 @@ def _purse_usd(inputs: Inputs) -> float:
     return max(inputs.treasury.opening_cash_usd, inputs.treasury.minimum_cash_usd, USD_PER_BILLION)
 
 
+def _least_whole_shortfall(elastic: Elastic, allowed: tuple[str, ...], *, inputs: Inputs) -> Mapping[str, float]:
+    """Least sum of shortfalls with whole blocks and milestones, or, where none is found in time, with divisible ones."""
+    divisible = _least_shortfall(elastic, allowed, inputs=inputs)
+    if not divisible:
+        return {}
+    limit_s = inputs.solver.time_limit_s * _TIME_SHARE / len(_statements(inputs))
+    settings = SolverSettings(gap_fraction=_GAP_FRACTION, time_limit_s=limit_s)
+    try:
+        best = maximized(elastic.built, -1.0 * elastic.short.sum(), settings=settings, report=silent)
+    except GigawattError:
+        return divisible
+    return {} if best is None else _shortfalls(elastic, allowed)
+
+
 def _least_shortfall(
     elastic: Elastic, allowed: tuple[str, ...], *, inputs: Inputs, weighed: tuple[str, ...] = ()
 ) -> Mapping[str, float]:
-    """Least sum of shortfalls when only `allowed` statements may fall short; empty where even that is not enough.
+    """Least sum of shortfalls when only `allowed` statements may fall short, racks and milestones being divisible.
 
-    Only the shortfalls of `weighed` count, of all where it is empty.
+    Only the shortfalls of `weighed` count, of all where it is empty. Empty where even that is not enough.
     """
+    model = elastic.built.model
     elastic.short.update(upper=_upper(elastic, allowed))
     names = elastic.short.coords["statement"].values
     weight = xr.DataArray(np.isin(names, weighed or names) * 1.0, dims="statement", coords={"statement": names})
-    elastic.model.add_objective((weight * elastic.short).sum(), sense="min", overwrite=True)
-    limit_s = inputs.solver.time_limit_s * _TIME_SHARE / len(names)
-    settings = SolverSettings(gap_fraction=_GAP_FRACTION, time_limit_s=limit_s)
-    found = search(elastic.model, settings=settings, report=silent)
-    if not found.found:
-        return {}
+    model.add_objective((weight * elastic.short).sum(), sense="min", overwrite=True)
+    model.variables.relax()
+    found = search(model, settings=inputs.solver, report=silent).found
+    model.variables.unrelax()
+    return _shortfalls(elastic, allowed) if found else {}
+
+
+def _shortfalls(elastic: Elastic, allowed: tuple[str, ...]) -> Mapping[str, float]:
     return {name: float(elastic.short.solution.sel(statement=name)) for name in allowed}
 
 
@@ -144,7 +166,6 @@ def _helped(inputs: Inputs, limits: tuple[str, ...], relaxed: tuple[str, ...], *
     for name in limits:
         lifted = _LIFTS[name](lifted, inputs)
     elastic = _elastic(inputs, terms=lifted)
-    elastic.model.variables.relax()
     helped = set()
     for statement in set(relaxed) - {_CASH}:
         allowed = {*(relaxed if len(relaxed) > 1 else (statement,)), *({_CASH} & set(limits))}

@@ -8,9 +8,8 @@ import xarray as xr
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import ROUNDING, in_period, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
-from gigawatt.planning.formulation import Formulation
+from gigawatt.planning.formulation import Formulation, earned_count, milestones_count
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
-from gigawatt.planning.variables import COUNT_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +32,6 @@ def settle(*, terms: Terms, built: Formulation) -> None:
     in_service = (arrivals * limits.alive).sum("period").rename(later="period")
     drawn = (limits.rack_facility_mw * limits.block_racks * in_service).sum("platform").transpose("site", "period")
     facility = drawn.copy(data=np.maximum.accumulate(drawn.values, axis=1))
-    counts = milestones_count(in_service * limits.block_racks, terms=terms)
-    earned = (counts - terms.financing.signature_count).clip(0.0) * terms.financing.open
     choose.arrivals.solution = arrivals
     choose.in_service.solution = in_service.transpose(*choose.in_service.dims)
     choose.delivered.solution = arrivals.sum("site")
@@ -46,16 +43,7 @@ def settle(*, terms: Terms, built: Formulation) -> None:
     choose.served.solution = served.where(served < wanted, wanted)
     choose.serving.solution = choose.serving.solution.clip(0.0)
     choose.training.solution = choose.training.solution.clip(0.0)
-    choose.tranches.solution = (earned * (terms.financing.amount_usd != 0.0)).transpose(*choose.tranches.dims)
-
-
-def milestones_count(racks: xr.DataArray, *, terms: Terms) -> xr.DataArray:
-    """Whole units that each contract has seen energized so far, at most as many as it pays, `(contract, period)`."""
-    promise = terms.financing
-    level = (promise.counted_mw * racks).sum(["site", "platform"]).transpose("contract", "period")
-    highest = level.copy(data=np.maximum.accumulate(level.values, axis=1))
-    units = (highest / promise.unit_mw + COUNT_TOLERANCE) // 1.0
-    return units.where(units < promise.most_count, promise.most_count)
+    choose.tranches.solution = earned_count(terms=terms, choose=choose)
 
 
 def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset:

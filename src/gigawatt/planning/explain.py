@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
+from gigawatt.planning.fleet import can_arrive
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.search import search, silent
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
@@ -18,6 +19,7 @@ from gigawatt.timeline import IntArray
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, TOKENS_PER_MILLION, USD_PER_MILLION
 
 _TOLERANCE = 1e-6
+_LEAST_WORTH_USD = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +52,13 @@ def binding(inputs: Inputs, *, terms: Terms, built: Formulation) -> tuple[str, .
 def marginal_values(inputs: Inputs, *, terms: Terms, built: Formulation) -> MarginalValues | None:
     """Dual values of the plan's limits, its milestones fixed; None where the linear programme is not solved in time.
 
-    The plan that stood on the model is replaced by that of the linear programme.
+    Bounds that repeat power and supply are lifted, so that each limit's value stands in one place. The plan that stood
+    on the model is replaced by that of the linear programme.
     """
-    model, tranches = built.model, built.choose.tranches
+    model, tranches, arrivals = built.model, built.choose.tranches, built.choose.arrivals
     tranches.update(lower=tranches.solution, upper=tranches.solution)
+    possible = can_arrive(terms.fleet)
+    arrivals.update(upper=xr.full_like(arrivals.upper, np.inf).where(possible, 0.0))
     model.variables.relax()
     model.add_objective(built.npv, sense="max", overwrite=True)
     found = search(model, settings=inputs.solver, report=silent)
@@ -65,7 +70,7 @@ def marginal_values(inputs: Inputs, *, terms: Terms, built: Formulation) -> Marg
         return value
 
     return MarginalValues(
-        power_usd_per_mw=dual("energized") * MONEY_UNIT_USD,
+        power_usd_per_mw=(dual("energized") * MONEY_UNIT_USD).where(possible.any("platform"), 0.0),
         supply_usd_per_rack=dual("supply") * MONEY_UNIT_USD / terms.fleet.block_racks,
         cash_usd_per_usd=dual("minimum_cash"),
         demand_usd_per_mtoken=dual("demand") * MONEY_UNIT_USD / TOKEN_UNIT * TOKENS_PER_MILLION,
@@ -90,14 +95,18 @@ def _sentence(
 
 def _power(periods: IntArray, worth: MarginalValues) -> Iterator[str]:
     by_site = worth.power_usd_per_mw.isel(period=periods).sum("period")
-    if float(by_site.max()) * len(periods) > _TOLERANCE * USD_PER_MILLION:
+    scarce = int((by_site > _LEAST_WORTH_USD).sum())
+    if scarce:
         best = by_site.idxmax("site").item()
-        yield f"power binds (one more MW at {best} through the year is worth {_usd(float(by_site.max()))})"
+        yield (
+            f"power binds at {scarce} of {by_site.size} sites "
+            f"(one more MW at {best} through the year is worth {_usd(float(by_site.max()))})"
+        )
 
 
 def _supply(periods: IntArray, worth: MarginalValues) -> Iterator[str]:
     by_platform = worth.supply_usd_per_rack.isel(period=periods).max("period")
-    if float(by_platform.max()) > 1.0:
+    if float(by_platform.max()) > _LEAST_WORTH_USD:
         best = by_platform.idxmax("platform").item()
         yield f"chip supply binds (one more rack of {best} is worth {_usd(float(by_platform.max()))})"
 

@@ -150,8 +150,13 @@ def most_blocks(limits: Fleet) -> xr.DataArray:
     block_mw = limits.rack_facility_mw * limits.block_racks
     by_power = (limits.energized_facility_mw / block_mw + ROUNDING) // 1.0
     blocks = by_power.where(by_power < limits.supply_blocks, limits.supply_blocks)
-    possible = limits.taken & (limits.supply_blocks.period >= limits.lead_periods)
-    return blocks.where(possible, 0.0).transpose("site", "platform", "period")
+    return blocks.where(can_arrive(limits), 0.0).transpose("site", "platform", "period")
+
+
+def can_arrive(limits: Fleet) -> xr.DataArray:
+    """Whether an order placed at the start or later can arrive, power and supply aside, `(site, platform, period)`."""
+    possible: xr.DataArray = limits.taken & (limits.supply_blocks.period >= limits.lead_periods)
+    return possible.transpose("site", "platform", "period")
 
 
 def alive_share(life_periods: xr.DataArray, calendar: Calendar) -> xr.DataArray:

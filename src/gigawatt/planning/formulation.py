@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 
 import linopy
+import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning import constraints
 from gigawatt.planning.flows import net_present_value
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
-from gigawatt.planning.variables import Variables, variables
+from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, variables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class Formulation:
     """
 
     model: linopy.Model
+    terms: Terms
     choose: Variables
     demands: Demands
     npv: linopy.LinearExpression
@@ -53,6 +55,7 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
     constraints.milestones(model, terms=terms, choose=choose)
     return Formulation(
         model=model,
+        terms=terms,
         choose=choose,
         demands=_demands(model, inputs, terms=terms, choose=choose),
         npv=net_present_value(inputs, terms=terms, choose=choose),
@@ -68,6 +71,23 @@ def _demands(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Varia
         cash=constraints.cash(model, inputs, terms=terms, choose=choose),
         minimum_cash=inputs.treasury.minimum_cash_usd / MONEY_UNIT_USD,
     )
+
+
+def milestones_count(racks: xr.DataArray, *, terms: Terms) -> xr.DataArray:
+    """Whole units that each contract has seen energized so far, at most as many as it pays, `(contract, period)`."""
+    promise = terms.financing
+    level = (promise.counted_mw * racks).sum(["site", "platform"]).transpose("contract", "period")
+    highest = level.copy(data=np.maximum.accumulate(level.values, axis=1))
+    units = (highest / promise.unit_mw + COUNT_TOLERANCE) // 1.0
+    return units.where(units < promise.most_count, promise.most_count)
+
+
+def earned_count(*, terms: Terms, choose: Variables) -> xr.DataArray:
+    """Tranches that the racks standing on the model have earned by milestones, `(contract, period)`."""
+    promise = terms.financing
+    counts = milestones_count(choose.in_service.solution * terms.fleet.block_racks, terms=terms)
+    earned = (counts - promise.signature_count).clip(0.0) * promise.open * (promise.amount_usd != 0.0)
+    return earned.transpose(*choose.tranches.dims)
 
 
 def insist(built: Formulation) -> None:

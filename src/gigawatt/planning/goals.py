@@ -5,21 +5,19 @@ objective; among the plans that reach them the most valuable one is taken, so th
 """
 
 from dataclasses import dataclass, replace
-from math import floor
-
-import linopy
 
 from gigawatt.entities.stages import Inputs, Objective
 from gigawatt.errors import ScenarioError
+from gigawatt.planning.fleet import period_axis
 from gigawatt.planning.formulation import Formulation
-from gigawatt.planning.search import Report
+from gigawatt.planning.search import Report, search, silent
 from gigawatt.planning.solve import maximized
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT
 
 _FIRST_GOAL_TIME_SHARE = 0.5
 _GOAL_KEPT_FRACTION = 1.0 - 1e-7
 """A goal may give way by the solver's own accuracy, no more."""
-_WHOLE = 1e-6
+_EARLIEST = "earliest_target"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,27 +50,47 @@ def _most_tokens(inputs: Inputs, *, built: Formulation, report: Report) -> Bound
 
 
 def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
-    half = replace(inputs.solver, time_limit_s=inputs.solver.time_limit_s * _FIRST_GOAL_TIME_SHARE)
-    met = _met(inputs, built=built)
+    """The most valuable plan that has the target from the earliest possible period on.
+
+    Bisection over periods with divisible racks proves how early it can be; from there on periods are tried in turn.
+    """
     report("the earliest period of the target")
-    first = maximized(built, (1.0 * met).sum(), settings=half, report=report)
-    if first is None:
+    period_count = inputs.calendar.period_count
+    earliest = _earliest_divisible(inputs, built=built)
+    if earliest is None:
         return None
-    report("the most valuable plan that is as early")
-    met.update(lower=met.solution.round())
-    maximized(built, built.npv, settings=half, report=report, start=first.values)
-    return Bounded(bound=float(inputs.calendar.period_count - floor(first.bound + _WHOLE)))
+    for period in range(earliest, period_count + 1):
+        _insist_on_target(inputs, built=built, period=period)
+        report(f"the most valuable plan with the target from period {period + 1} of {period_count} on")
+        if maximized(built, built.npv, settings=inputs.solver, report=report) is not None:
+            return Bounded(bound=float(earliest))
+    return None
 
 
-def _met(inputs: Inputs, *, built: Formulation) -> linopy.Variable:
-    """Binary: the largest target stands in this period and in all later ones, `(period,)`."""
-    goal_mw = largest_target_mw(inputs)
+def _earliest_divisible(inputs: Inputs, *, built: Formulation) -> int | None:
+    """First period from which the target can stand if racks and milestones are divisible; None if nothing can."""
+    first, last = 0, inputs.calendar.period_count
+    built.model.add_objective(0.0 * built.npv, sense="max", overwrite=True)
+    built.model.variables.relax()
+    while first < last:
+        middle = (first + last) // 2
+        _insist_on_target(inputs, built=built, period=middle)
+        possible = search(built.model, settings=inputs.solver, report=silent).found
+        first, last = (first, middle) if possible else (middle + 1, last)
+    _insist_on_target(inputs, built=built, period=first)
+    possible = search(built.model, settings=inputs.solver, report=silent).found
+    built.model.variables.unrelax()
+    return first if possible else None
+
+
+def _insist_on_target(inputs: Inputs, *, built: Formulation, period: int) -> None:
+    """The largest target stands from `period` on; nothing is asked where that lies after the horizon."""
     model, energized = built.model, built.demands.energized_mw
-    met = model.add_variables(binary=True, coords={"period": energized.coords["period"].values}, name="met")
-    before = (1.0 * met.shift(period=1)).fillna(0.0)
-    model.add_constraints(met - before >= 0.0, name="met_kept")
-    model.add_constraints(energized - goal_mw * met >= 0.0, name="met_reached")
-    return met
+    if _EARLIEST in model.constraints:
+        model.remove_constraints(_EARLIEST)
+    goal_mw = largest_target_mw(inputs) * (period_axis(inputs.calendar) >= period)
+    if period < inputs.calendar.period_count:
+        model.add_constraints(energized >= goal_mw, name=_EARLIEST, mask=goal_mw > 0.0)
 
 
 def largest_target_mw(inputs: Inputs) -> float:

@@ -75,12 +75,13 @@ class _QuietHighs(highspy.Highs):
 def search(model: linopy.Model, *, settings: SolverSettings, report: Report, start: FloatArray | None = None) -> Search:
     """Solves `model` and leaves the best solution on it.
 
-    `start` is a plan to begin from, a value for each variable in the model's order. Raises GigawattError when the
-    solver fails; that nothing was found in time is an ending.
+    `start` is a plan to begin from, a value for each variable in the model's order, NaN where the solver shall
+    complete it. Raises GigawattError when the solver fails; that nothing was found in time is an ending.
     """
     engine = _engine(model, settings=settings)
     if start is not None:
-        engine.setSolution(len(start), np.arange(len(start), dtype=np.int32), start)
+        known = np.flatnonzero(np.isfinite(start)).astype(np.int32)
+        engine.setSolution(len(known), known, start[known])
     _run(engine, report=report)
     outcome = _outcome(engine)
     if outcome.found:
@@ -178,6 +179,11 @@ def _by_label(values: list[float], labels: IntArray) -> FloatArray:
     return by_label
 
 
-def solution_vector(model: linopy.Model) -> FloatArray:
-    """The values that stand on `model`, in the order in which `search` takes them."""
-    return np.concatenate([variable.solution.values.ravel() for _, variable in model.variables.items()])
+def solution_vector(model: linopy.Model, *, only: str = "") -> FloatArray:
+    """The values that stand on `model` in the order in which `search` takes them; NaN for all but `only`, if given."""
+    return np.concatenate(
+        [
+            variable.solution.values.ravel() if only in {"", name} else np.full(variable.size, np.nan)
+            for name, variable in model.variables.items()
+        ]
+    )

@@ -2,11 +2,13 @@
 
 Two kinds of whole numbers make the programme hard: how many milestones are earned by when, which few numbers decide
 and much money hangs on, and how many blocks of racks arrive, which are many and round well. So the search goes in
-three steps that share one time limit:
+steps that share one time limit:
 
-1. milestones whole, racks fractional: a relaxation, so its bound holds for the plan;
-2. milestones fixed as found, racks whole: a plan, usually within a fraction of a percent of that bound;
-3. if the gap is still wider than asked for, everything whole, beginning from that plan.
+1. racks divisible, milestones whole: a relaxation, so its bound holds for the plan. It begins from milestones found by
+   climbing: those that are earned without their own money pay for more racks, which earn more milestones;
+2. milestones as found, whole blocks of racks next to the divisible ones, first very near, then a little further
+   (relaxation-enforced neighbourhood search, Berthold, 2014);
+3. if the gap to the bound of step 1 is still wider than asked for, everything whole, beginning from that plan.
 """
 
 from dataclasses import dataclass, replace
@@ -14,16 +16,21 @@ from time import perf_counter
 
 import linopy
 import numpy as np
+import xarray as xr
 
 from gigawatt.entities.stages import SolverSettings
 from gigawatt.errors import GigawattError
-from gigawatt.planning.formulation import Formulation
-from gigawatt.planning.search import Ending, Report, Search, gap_fraction, search, solution_vector
+from gigawatt.planning.formulation import Formulation, earned_count
+from gigawatt.planning.search import Ending, Report, Search, gap_fraction, search, silent, solution_vector
 from gigawatt.timeline import FloatArray
 
-_TIME_SHARES = (0.4, 0.3)
-_ROUNDING_GAP_SHARE = 0.5
-"""Rounding may take half of the allowed gap, so that the bound of step 1 can prove the rest."""
+_MILESTONE_TIME_SHARE = 0.4
+_ROUNDING_TIME_SHARES = {0: 0.1, 1: 0.2}
+"""Share of the time limit by how many blocks, and periods, a rounded plan may lie from the divisible one."""
+_BOUND_GAP_SHARE = 0.4
+"""Step 1 may leave this part of the allowed gap, so that rounding has the rest."""
+_MOST_CLIMBS = 8
+_WHOLE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,24 +57,21 @@ def maximized(
 ) -> Best | None:
     """The plan with the most of `objective`, left on the model; None where no plan is feasible.
 
-    Raises GigawattError when the time limit passes before any plan is found.
+    `start` is a plan known to be feasible. Raises GigawattError when the time limit passes before any plan is found.
     """
-    built.model.add_objective(objective, sense="max", overwrite=True)
     began = perf_counter()
-    if not bool((built.choose.tranches.upper > 0.0).any()):
-        only = search(built.model, settings=settings, report=report, start=start)
-        return _judged(built, only, bound=np.inf, settings=settings)
+    built.model.add_objective(objective, sense="max", overwrite=True)
     relaxed = _milestones_whole(built, settings=settings, report=report)
     if relaxed.ending is Ending.INFEASIBLE:
         return None
     bound = relaxed.bound if np.isfinite(relaxed.bound) else np.inf
-    rounded = _racks_whole(built, settings=settings, report=report) if relaxed.found else relaxed
-    if rounded.found and gap_fraction(rounded.objective, bound) <= settings.gap_fraction:
-        return Best(objective=rounded.objective, bound=bound, values=solution_vector(built.model))
+    rounded = _racks_whole(built, bound=bound, settings=settings, report=report) if relaxed.found else None
+    if rounded is not None and rounded.gap_fraction <= settings.gap_fraction:
+        return rounded
     left_s = max(1.0, settings.time_limit_s - (perf_counter() - began))
-    values = solution_vector(built.model) if rounded.found and relaxed.found else start
     report("everything at once, to close the gap")
-    final = search(built.model, settings=replace(settings, time_limit_s=left_s), report=report, start=values)
+    known = start if rounded is None else rounded.values
+    final = search(built.model, settings=replace(settings, time_limit_s=left_s), report=report, start=known)
     return _judged(built, final, bound=bound, settings=settings)
 
 
@@ -75,31 +79,77 @@ def _milestones_whole(built: Formulation, *, settings: SolverSettings, report: R
     """Step 1: when to earn which milestone, racks being divisible."""
     report("when to earn which milestone")
     built.choose.arrivals.relax()
+    climbed = _climbed(built, settings=settings)
     share = replace(
         settings,
-        gap_fraction=settings.gap_fraction * (1.0 - _ROUNDING_GAP_SHARE),
-        time_limit_s=settings.time_limit_s * _TIME_SHARES[0],
+        gap_fraction=settings.gap_fraction * _BOUND_GAP_SHARE,
+        time_limit_s=settings.time_limit_s * _MILESTONE_TIME_SHARE,
     )
-    found = search(built.model, settings=share, report=report)
+    found = search(built.model, settings=share, report=report, start=climbed)
     built.choose.arrivals.unrelax()
     return found
 
 
-def _racks_whole(built: Formulation, *, settings: SolverSettings, report: Report) -> Search:
-    """Step 2: whole blocks of racks that keep the milestones of step 1."""
-    report("whole blocks of racks for these milestones")
+def _climbed(built: Formulation, *, settings: SolverSettings) -> FloatArray | None:
+    """Whole milestones that support one another, to begin from; None where none are needed or none are found.
+
+    With no milestone at all, and then with those that the plan before has earned anyway, a linear programme says how
+    much can be built. It ends where nothing more is earned.
+    """
     tranches = built.choose.tranches
     lower, upper = tranches.lower.copy(), tranches.upper.copy()
-    kept = tranches.solution.round()
-    tranches.update(lower=kept, upper=kept)
-    share = replace(
-        settings,
-        gap_fraction=settings.gap_fraction * _ROUNDING_GAP_SHARE,
-        time_limit_s=settings.time_limit_s * _TIME_SHARES[1],
-    )
-    found = search(built.model, settings=share, report=report)
+    if not bool((upper > 0.0).any()):
+        return None
+    built.model.variables.relax()
+    earned, climbed = xr.zeros_like(upper), None
+    for _ in range(_MOST_CLIMBS):
+        tranches.update(lower=earned, upper=earned)
+        if not search(built.model, settings=settings, report=silent).found:
+            break
+        climbed = solution_vector(built.model, only="tranches")
+        counted = earned_count(terms=built.terms, choose=built.choose)
+        more = np.maximum(np.minimum(counted.values, upper.values), earned.values)
+        if np.array_equal(more, earned.values):
+            break
+        earned = upper.copy(data=more)
     tranches.update(lower=lower, upper=upper)
-    return found
+    built.model.variables.unrelax()
+    built.choose.arrivals.relax()
+    return climbed
+
+
+def _racks_whole(built: Formulation, *, bound: float, settings: SolverSettings, report: Report) -> Best | None:
+    """Step 2: whole blocks of racks that keep the milestones of step 1; None where none were found."""
+    report("whole blocks of racks for these milestones")
+    tranches, arrivals = built.choose.tranches, built.choose.arrivals
+    limits = tranches.lower.copy(), tranches.upper.copy(), arrivals.lower.copy(), arrivals.upper.copy()
+    kept, divisible = tranches.solution.round(), arrivals.solution
+    tranches.update(lower=kept, upper=kept)
+    best: Best | None = None
+    for reach, time_share in _ROUNDING_TIME_SHARES.items():
+        least, most = _near(divisible, reach=reach)
+        arrivals.update(lower=least, upper=most.where(most < limits[3], limits[3]))
+        share = replace(
+            settings,
+            gap_fraction=settings.gap_fraction * (1.0 - _BOUND_GAP_SHARE) / 2.0,
+            time_limit_s=settings.time_limit_s * time_share,
+        )
+        found = search(built.model, settings=share, report=report, start=None if best is None else best.values)
+        if found.found and (best is None or found.objective > best.objective):
+            best = Best(objective=found.objective, bound=bound, values=solution_vector(built.model))
+        if best is not None and best.gap_fraction <= settings.gap_fraction:
+            break
+    tranches.update(lower=limits[0], upper=limits[1])
+    arrivals.update(lower=limits[2], upper=limits[3])
+    return best
+
+
+def _near(divisible: xr.DataArray, *, reach: int) -> tuple[xr.DataArray, xr.DataArray]:
+    """Least and most whole blocks: next to the divisible ones, `reach` blocks further within `reach` periods of any."""
+    least, most = (divisible + _WHOLE) // 1.0, -((_WHOLE - divisible) // 1.0)
+    window = divisible.rolling(period=2 * reach + 1, center=True, min_periods=1).max()
+    room = reach * (window > _WHOLE)
+    return (least - room).clip(0.0), most + room
 
 
 def _judged(built: Formulation, found: Search, *, bound: float, settings: SolverSettings) -> Best | None:
@@ -110,5 +160,5 @@ def _judged(built: Formulation, found: Search, *, bound: float, settings: Solver
             f"solver.time_limit: no plan was found within {settings.time_limit_s:g} s. "
             "Allow more time, plan by quarter instead of by month, or order in larger blocks."
         )
-    tightest = min(bound, found.bound)
-    return Best(objective=found.objective, bound=tightest, values=solution_vector(built.model))
+    values = solution_vector(built.model)
+    return Best(objective=found.objective, bound=min(bound, found.bound), values=values)
