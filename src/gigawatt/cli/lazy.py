@@ -54,6 +54,11 @@ PLACES: dict[str, CommandPlace] = {
         attribute="perf_app",
         summary="Predict how fast a platform trains or serves a model, and where the time goes.",
     ),
+    "validate": CommandPlace(
+        module="gigawatt.cli.validate",
+        attribute="validate_app",
+        summary="Set predictions beside published measurements, with the misses.",
+    ),
     "calibrate": CommandPlace(
         module="gigawatt.cli.calibrate",
         attribute="calibrate_app",

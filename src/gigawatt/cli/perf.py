@@ -9,6 +9,7 @@ from rich.table import Table
 
 from gigawatt.catalog import Catalog, load, model, platform, quantity, ranged
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.search import search_app
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Precision
 from gigawatt.errors import InfeasibleError, InputError
@@ -34,6 +35,7 @@ perf_app = typer.Typer(
     help="Predict how fast a platform trains or serves a model, and where the time goes.",
     no_args_is_help=True,
 )
+perf_app.add_typer(search_app, name="search")
 
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")]
 PlatformId = Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")]

@@ -79,7 +79,7 @@ def _refusal(task: StepTask, where: Platform, gpus: int, found: Found) -> str:
     if not found.evaluated_count:
         return f"no layout of {task.model.id} uses {gpus} accelerators with {task.batch_sequences_count:.0f} sequences"
     need, have = found.least_memory_bytes / _BYTES_PER_GB, where.accelerator.memory_bytes / _BYTES_PER_GB
-    return f"memory: {task.model.id} needs at least {need:,.1f} GB per accelerator of {have:,.1f} GB on {gpus} accelerators"
+    return f"memory: {task.model.id} needs at least {need:,.1f} GB per accelerator of {have:,.1f} GB"
 
 
 def _layout(ranked: Ranked, index: int) -> dict[str, float]:

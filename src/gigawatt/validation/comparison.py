@@ -2,24 +2,21 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gigawatt.catalog import Catalog
-from gigawatt.entities.hardware import Platform
 from gigawatt.entities.workload import MixtureOfExperts
-from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.memory import StepMemory, step_memory
 from gigawatt.performance.step.step import step_total_s
-from gigawatt.performance.step.task import chosen
-from gigawatt.validation.expression import Expression, expression, step_assumptions
+from gigawatt.performance.step.task import StepAssumptions, chosen
+from gigawatt.validation.expression import Expression, assumption_ends, expression, step_assumptions
 from gigawatt.validation.metrics import MemoryBytes
+from gigawatt.validation.operators import BandOperators
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
-# At each quantile of performance: 0.1 is slow.
-BandOperators = Callable[[Platform, float], OperatorModel]
 _FULL = ("full", "full_recipe_from_HEAD", "full_mbs_unstated", "parallel_full_recompute_unstated")
 
 
@@ -78,7 +75,7 @@ class Comparison:
 
 def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: BandOperators) -> Comparison:
     """Every row predicted or refused."""
-    assumptions = step_assumptions(catalog)
+    assumptions, ends = step_assumptions(catalog), assumption_ends(catalog)
     compared: list[Compared] = []
     refused: list[Refused] = []
     for row in rows:
@@ -87,11 +84,14 @@ def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: BandOperators
         except Inexpressible as finding:
             refused.append(Refused(row=row, reason=finding.reason))
             continue
-        compared.append(predicted(expressed, operators))
+        compared.append(predicted(expressed, operators, ends))
     return Comparison(compared=tuple(compared), refused=tuple(refused))
 
 
-def predicted(expressed: Expression, operators: BandOperators) -> Compared:
+Ends = tuple[tuple[StepAssumptions, StepAssumptions], ...]
+
+
+def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Compared:
     """One row's prediction with its band; open choices are the fastest that fits, or the leanest if nothing does."""
     task, layouts = expressed.task, expressed.layouts
     memory = step_memory(task, layouts)
@@ -100,13 +100,11 @@ def predicted(expressed: Expression, operators: BandOperators) -> Compared:
     pick = int(np.argmin(np.where(fits, times, np.inf))) if np.any(fits) else int(np.argmin(memory.total_bytes))
     one = chosen(layouts, np.array([pick]))
     if isinstance(expressed.measured, MemoryBytes):
-        value = _memory_part(step_memory(task, one), expressed.measured.part)
+        value, quantity = _memory_part(step_memory(task, one), expressed.measured.part), "memory_bytes"
         band = (value, value)
-        quantity = "memory_bytes"
     else:
         value, quantity = float(times[pick]), "step_s"
-        fast, slow = (step_total_s(task, one, operators(expressed.platform, quantile)) for quantile in (0.9, 0.1))
-        band = (float(fast[0]), float(slow[0]))
+        band = band_s(replace(expressed, layouts=one), operators, ends, value=value)
     return Compared(
         row=expressed.row,
         quantity=quantity,
@@ -120,6 +118,23 @@ def predicted(expressed: Expression, operators: BandOperators) -> Compared:
         layout={name: float(getattr(one, name)[0]) for name in one.__dataclass_fields__},
         chosen=expressed.chosen,
     )
+
+
+def band_s(expressed: Expression, operators: BandOperators, ends: Ends, *, value: float) -> tuple[float, float]:
+    """P10 and P90 of the step time: the band of operators and links and the ranges of the assumptions.
+
+    Taken as independent, their logarithms combine as the root of the sum of squares.
+    """
+    task, layouts, platform = expressed.task, expressed.layouts, expressed.platform
+    middle = operators(platform, 0.5)
+    pairs = [tuple(float(step_total_s(task, layouts, operators(platform, q))[0]) for q in (0.9, 0.1))]
+    for low, high in ends:
+        both = (replace(task, assumptions=low), replace(task, assumptions=high))
+        pairs.append(tuple(float(step_total_s(one, layouts, middle)[0]) for one in both))
+    logs = np.log(np.array(pairs) / value)
+    down = float(np.sqrt(np.sum(np.minimum(logs[:, 0], 0.0) ** 2)))
+    up = float(np.sqrt(np.sum(np.maximum(logs[:, 1], 0.0) ** 2)))
+    return value * float(np.exp(-down)), value * float(np.exp(up))
 
 
 def _memory_part(memory: StepMemory, part: str) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gigawatt.catalog import Catalog, quantity
+from gigawatt.catalog import Catalog, quantity, ranged
 from gigawatt.catalog.dimensions import MEMORY
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.performance.step.task import Practice, Recompute, StepAssumptions, StepLayouts, StepTask
@@ -53,6 +53,22 @@ def step_assumptions(catalog: Catalog) -> StepAssumptions:
     )
 
 
+def assumption_ends(catalog: Catalog) -> tuple[tuple[StepAssumptions, StepAssumptions], ...]:
+    """The figures with one of them at the low and at the high end of its range, for each that time depends on."""
+    at, best = "assumptions/training-step", step_assumptions(catalog)
+    host = ranged(catalog.figure(f"{at}/host-issue"), DURATION_SECONDS)
+    contention = ranged(catalog.figure(f"{at}/contention"), FRACTION)
+    attention = ranged(catalog.figure(f"{at}/attention-backward"), RATIO)
+    return (
+        (replace(best, host_issue_s=host.low), replace(best, host_issue_s=host.high)),
+        (replace(best, contention_fraction=contention.low), replace(best, contention_fraction=contention.high)),
+        (
+            replace(best, attention_backward_factor=attention.low),
+            replace(best, attention_backward_factor=attention.high),
+        ),
+    )
+
+
 def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) -> Expression:
     """The configuration of a row; raises `Inexpressible` with the reason when there is none."""
     platform = system(row, catalog)
@@ -85,10 +101,12 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
 
 def _on_platform(source: SourcePractice, platform: Platform, catalog: Catalog) -> Practice:
     """The practice with its attention kernels' age: those written for Ampere lose on later devices, which have FP8."""
-    later = Precision.FP8 in platform.accelerator.peak_dense_flop_per_s
-    if not (source.attention_for_ampere and later):
-        return source.practice
-    factor = quantity(catalog.figure("assumptions/training-step/flash-attention-2-on-hopper"), RATIO)
+    at = "assumptions/training-step"
+    factor = 1.0
+    if source.attention == "triton":
+        factor *= quantity(catalog.figure(f"{at}/flash-attention-in-triton"), RATIO)
+    if source.attention != "current" and Precision.FP8 in platform.accelerator.peak_dense_flop_per_s:
+        factor *= quantity(catalog.figure(f"{at}/flash-attention-2-on-hopper"), RATIO)
     return replace(source.practice, attention_time_factor=factor)
 
 

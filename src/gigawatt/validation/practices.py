@@ -31,13 +31,14 @@ _MODULES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePractice:
     """A row's software: its practice, whether it shards norms and splits experts as layers, what it calls FP8,
-    and whether its attention kernels were written for Ampere."""
+    and which attention
+    kernels it has: "current", "ampere" (FlashAttention-2) or "triton" (the first FlashAttention)."""
 
     id: str
     practice: Practice
     sequence_parallel: bool
     expert_tp_follows: bool
-    attention_for_ampere: bool
+    attention: str
     fp8: NumberFormat
 
 
@@ -58,7 +59,7 @@ def source_practice(row: TruthRow) -> SourcePractice:
         practice=_as_noted(row, _practice(facts)),
         sequence_parallel=bool(facts["sequence-parallel"]),
         expert_tp_follows=facts["expert-tp"] == "tensor",
-        attention_for_ampere=bool(facts["attention-for-ampere"]),
+        attention=str(facts["attention"]),
         fp8=NumberFormat(str(facts["fp8"])),
     )
 
@@ -72,6 +73,7 @@ def _practice(facts: Mapping[str, object]) -> Practice:
         fused_elementwise=bool(facts["fused-elementwise"]),
         fused_loss=bool(facts["fused-loss"]),
         fused_dispatch=bool(facts["fused-dispatch"]),
+        fused_accumulation=bool(facts["fused-accumulation"]),
         deduplicated_dispatch=bool(facts["deduplicated-dispatch"]),
         dropout=bool(facts["dropout"]),
         graphed=False,
@@ -92,13 +94,14 @@ def _as_noted(row: TruthRow, practice: Practice) -> Practice:
     """What a row states about itself: graphs, dispatcher, overlap, reduction format, recomputed modules."""
     notes = row.notes
     hybrid = "hybridep" in notes.lower() or "deepep" in notes.lower()
+    plain = 'dispatcher="alltoall"' in notes
     pure = "MP mode PURE" in notes
     stated = [module for name, module in _MODULES.items() if name in row.recompute] if ":" in row.recompute else []
     return replace(
         practice,
         graphed="full_iteration" in notes or "_cg" in notes or 'cg="transformer_engine"' in notes,
-        deduplicated_dispatch=practice.deduplicated_dispatch or hybrid,
-        fused_dispatch=practice.fused_dispatch or hybrid,
+        deduplicated_dispatch=hybrid or (practice.deduplicated_dispatch and not plain),
+        fused_dispatch=hybrid or (practice.fused_dispatch and not plain),
         expert_overlap=practice.expert_overlap or "EP overlap" in notes,
         gradient_bytes=_HALF_BYTES if pure else practice.gradient_bytes,
         reduced_bytes=_HALF_BYTES if pure else practice.reduced_bytes,

@@ -123,10 +123,13 @@ def _grouped_products(
     if not backward:
         product = operators.grouped_gemm_s(rows, n, k, groups=groups, precision=precision)
         return linear.cast(operators, rows * k, task.number_format).plus(PassTimes(gemm_s=product, kernels_count=1.0))
-    products = operators.grouped_gemm_s(rows, k, n, groups=groups, precision=precision)
-    if not task.variant.frozen_weights:
-        products = products + operators.grouped_gemm_s(n * groups, k, rows / groups, groups=groups, precision=precision)
-    return linear.cast(operators, rows * n, task.number_format).plus(PassTimes(gemm_s=products, kernels_count=2.0))
+    inputs = operators.grouped_gemm_s(rows, k, n, groups=groups, precision=precision)
+    casts = linear.cast(operators, rows * n, task.number_format).plus(PassTimes(gemm_s=inputs, kernels_count=1.0))
+    if task.variant.frozen_weights:
+        return casts
+    weights = operators.grouped_gemm_s(n * groups, k, rows / groups, groups=groups, precision=precision)
+    summed = linear.accumulation(task, operators, groups * n * k)
+    return total(casts, PassTimes(gemm_s=weights, kernels_count=1.0), summed)
 
 
 def _router(task: StepTask, operators: OperatorModel, routed: _Routed, *, backward: bool) -> PassTimes:

@@ -52,11 +52,13 @@ def _head(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> tup
     sweeps = (_FUSED_FORWARD_BYTES, _FUSED_BACKWARD_BYTES) if fused else (_PLAIN_FORWARD_BYTES, _PLAIN_BACKWARD_BYTES)
     product = operators.gemm_s(tokens, n, k, precision=Precision.BF16)
     back = operators.gemm_s(tokens, k, n, precision=Precision.BF16)
+    summed = PassTimes()
     if not task.variant.frozen_weights:
         back = back + operators.gemm_s(n, k, tokens, precision=Precision.BF16)
+        summed = linear.accumulation(task, operators, n * k)
     return (
         linear.elementwise(operators, sweeps[0] * logits).plus(PassTimes(gemm_s=product, kernels_count=1.0)),
-        linear.elementwise(operators, sweeps[1] * logits).plus(PassTimes(gemm_s=back, kernels_count=2.0)),
+        total(linear.elementwise(operators, sweeps[1] * logits), PassTimes(gemm_s=back, kernels_count=2.0), summed),
     )
 
 

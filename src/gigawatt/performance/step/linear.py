@@ -10,7 +10,7 @@ from gigawatt.performance.architecture import Projection
 from gigawatt.performance.collectives import Reals
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.formats import NumberFormat
-from gigawatt.performance.step.task import StepTask
+from gigawatt.performance.step.task import StepTask, accumulation_bytes
 from gigawatt.performance.step.times import PassTimes, total
 from gigawatt.timeline import FloatArray
 
@@ -38,12 +38,20 @@ def backward(
     """Cast the gradient of the output, then the gradients of input and weight; a frozen weight has none."""
     n, k = matrix.local_output_dim(shards_count), matrix.local_input_dim(shards_count)
     precision = task.number_format.precision
-    products = operators.gemm_s(tokens_count, k, n, precision=precision)
-    count = 1.0
-    if not task.variant.frozen_weights:
-        products = products + operators.gemm_s(n, k, tokens_count, precision=precision)
-        count = 2.0
-    return cast(operators, tokens_count * n, task.number_format).plus(PassTimes(gemm_s=products, kernels_count=count))
+    inputs = PassTimes(gemm_s=operators.gemm_s(tokens_count, k, n, precision=precision), kernels_count=1.0)
+    casts = cast(operators, tokens_count * n, task.number_format)
+    if task.variant.frozen_weights:
+        return casts.plus(inputs)
+    weights = PassTimes(gemm_s=operators.gemm_s(n, k, tokens_count, precision=precision), kernels_count=1.0)
+    return total(casts, inputs, weights, accumulation(task, operators, n * k))
+
+
+def accumulation(task: StepTask, operators: OperatorModel, weights_count: Reals) -> PassTimes:
+    """Adding the gradient of `weights_count` weights to the step's, at the end of its product or after it."""
+    return PassTimes(
+        elementwise_s=operators.memory_s(weights_count * accumulation_bytes(task.practice)),
+        kernels_count=0.0 if task.practice.fused_accumulation else 1.0,
+    )
 
 
 def adapter(

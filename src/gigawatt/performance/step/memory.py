@@ -103,10 +103,12 @@ def kept_bytes_per_token(task: StepTask, *, dropped: frozenset[Module]) -> KeptB
 def _attention_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
     """Input of the norm and of the projections, queries, keys, values, the core's output, and masks.
 
+    The output projection shares the core's output, unless its own copy is narrower.
+
     An unfused core keeps its scores twice and a mask: 5 a s / h of table 2 in Korthikanti et al. (2022).
     """
     core, hidden = prefill_core(task.model), task.model.hidden_dim
-    normed = 0.0 if Module.NORM in dropped else hidden * _VALUE_BYTES
+    normed = 0.0 if Module.NORM in dropped else hidden * _input_bytes(task)
     mask = hidden * _MASK_BYTES if task.practice.dropout else 0.0
     heads = core.heads_count * (core.score_dim + core.value_dim) + core.cached_values_count
     latent = 0.0
@@ -118,6 +120,8 @@ def _attention_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
     if not task.practice.fused_attention and Module.CORE_ATTENTION not in dropped:
         masks = (_VALUE_BYTES + _MASK_BYTES) if task.practice.dropout else 0.0
         scores = (_VALUE_BYTES + masks) * core.heads_count * task.sequence_tokens_count
+    own_copy = _input_bytes(task) if _input_bytes(task) < _VALUE_BYTES else 0.0
+    scores += core.heads_count * core.value_dim * own_copy
     whole = hidden * _VALUE_BYTES + normed + mask + latent
     return KeptBytes(whole=whole, split=heads * _VALUE_BYTES + scores)
 
@@ -125,19 +129,28 @@ def _attention_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
 def _feed_forward_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
     """Inputs of norm, products and activation; a frozen product does not need its input."""
     model, hidden = task.model, task.model.hidden_dim
-    normed = 0.0 if Module.NORM in dropped else hidden * _VALUE_BYTES
+    normed = 0.0 if Module.NORM in dropped or task.variant.frozen_weights else hidden * _input_bytes(task)
     mask = hidden * _MASK_BYTES if task.practice.dropout else 0.0
-    widths = (2 if model.feed_forward.gated else 1) + (0 if Module.ACTIVATION in dropped else 1)
-    if task.variant.frozen_weights:
-        normed, widths = 0.0, widths - 1
-    if Module.FEED_FORWARD in dropped:
-        widths = 0
     dense_share = dense_layers_count(model) / model.layers_count
-    split = dense_share * widths * _dense_width(task) * _VALUE_BYTES
+    split = dense_share * _dense_width(task) * _width_bytes(task, dropped=dropped)
     expert_share = expert_layers_count(model) / model.layers_count
     if expert_share:
         split += expert_share * _expert_kept(task, dropped=dropped)
     return KeptBytes(whole=hidden * _VALUE_BYTES + normed + mask, split=split)
+
+
+def _input_bytes(task: StepTask) -> float:
+    """What the input of a product is kept in: the format of the products, at least one byte."""
+    return max(task.number_format.precision.value_bytes, Precision.FP8.value_bytes)
+
+
+def _width_bytes(task: StepTask, *, dropped: frozenset[Module]) -> float:
+    """Bytes per unit of feed-forward width: the activation's inputs, and its output as input of the next product."""
+    if Module.FEED_FORWARD in dropped:
+        return 0.0
+    inputs = (2 if task.model.feed_forward.gated else 1) * _VALUE_BYTES
+    output = 0.0 if Module.ACTIVATION in dropped or task.variant.frozen_weights else _input_bytes(task)
+    return inputs + output
 
 
 def _dense_width(task: StepTask) -> float:
@@ -150,12 +163,11 @@ def _expert_kept(task: StepTask, *, dropped: frozenset[Module]) -> float:
     model, experts = task.model, expert_layer(task.model)
     if experts is None:
         return 0.0
-    gates = 2 if model.feed_forward.gated else 1
-    kept = gates + (0 if Module.ACTIVATION in dropped else 1)
-    expert_width = experts.projections[1].input_dim
-    routed = experts.top_k_count * (2 * model.hidden_dim + kept * expert_width) * _VALUE_BYTES
+    width = _width_bytes(task, dropped=dropped)
+    ends = (_input_bytes(task) + _VALUE_BYTES) * model.hidden_dim
+    routed = experts.top_k_count * (ends + width * experts.projections[1].input_dim)
     shared = [matrix for matrix in expert_side_projections(model) if matrix.name.endswith("down")]
-    beside = sum(matrix.input_dim for matrix in shared) * (gates + 1) * _VALUE_BYTES
+    beside = sum(matrix.input_dim for matrix in shared) * width
     return routed + beside + 2.0 * _LOGIT_BYTES * experts.experts_count
 
 

@@ -10,6 +10,8 @@ from gigawatt.entities.workload import LatentAttention, Model
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.timeline import FloatArray
 
+_RESULT_BYTES = 2.0
+
 IndexArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 ChosenArray = IndexArray | BoolArray
@@ -84,6 +86,7 @@ class Practice:
     fused_elementwise: bool
     fused_loss: bool
     fused_dispatch: bool
+    fused_accumulation: bool
     deduplicated_dispatch: bool
     dropout: bool
     graphed: bool
@@ -107,6 +110,7 @@ def current_practice() -> Practice:
         fused_elementwise=True,
         fused_loss=True,
         fused_dispatch=True,
+        fused_accumulation=True,
         deduplicated_dispatch=True,
         dropout=False,
         graphed=True,
@@ -121,6 +125,16 @@ def current_practice() -> Practice:
         context_exchange=ContextExchange.RING,
         recomputed_modules=frozenset({Module.CORE_ATTENTION}),
     )
+
+
+def accumulation_bytes(practice: Practice) -> float:
+    """Bytes moved per weight and micro-batch to add its gradient, beyond the BF16 result of the product.
+
+    Summed by the product itself, the sum is read and written in place of the result; otherwise a kernel of its own
+    reads the result and the sum and writes the sum.
+    """
+    both = 2.0 * practice.gradient_bytes
+    return both - _RESULT_BYTES if practice.fused_accumulation else both + _RESULT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,88 @@
+"""Operators under load: what a kernel takes in a run that keeps the device at its power limit.
+
+Kernel timings are short. The fitted laws say how much longer kernels take once power limits have lowered the clock;
+in training, kernels follow each other without pause, so that state holds for all of them. What the short timings do
+not show at all enters as one assumed factor on everything bound by computation.
+"""
+
+from dataclasses import dataclass, replace
+
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.collectives import Reals
+from gigawatt.performance.kernels.attention import PrefillCoefficients
+from gigawatt.performance.kernels.gemm import GemmCoefficients
+from gigawatt.performance.kernels.library import Family, Fit, KernelLibrary
+from gigawatt.performance.operators import AttentionWork, OperatorModel
+from gigawatt.timeline import FloatArray
+
+
+def under_load(library: KernelLibrary) -> KernelLibrary:
+    """The library with clocks as power limits leave them from the first moment of each kernel."""
+    families = {key: _family_under_load(family) for key, family in library.families.items()}
+    return replace(library, families=families)
+
+
+def _family_under_load(family: Family) -> Family:
+    measured = {key: _fit_under_load(fit) for key, fit in family.measured.items()}
+    return replace(family, measured=measured, projected=_fit_under_load(family.projected))
+
+
+def _fit_under_load(fit: Fit) -> Fit:
+    kernel = fit.coefficients
+    if isinstance(kernel, GemmCoefficients):
+        return replace(fit, coefficients=replace(kernel, throttle_onset_s=0.0))
+    if isinstance(kernel, PrefillCoefficients):
+        return replace(fit, coefficients=replace(kernel, throttle_onset_s=0.0))
+    return fit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedOperators:
+    """Another operator model's times, those bound by computation `clock_factor` longer."""
+
+    operators: OperatorModel
+    clock_factor: float
+
+    def gemm_s(self, m: Reals, n: Reals, k: Reals, *, precision: Precision) -> FloatArray:
+        """Time of one matrix product."""
+        return self.clock_factor * self.operators.gemm_s(m, n, k, precision=precision)
+
+    def grouped_gemm_s(self, m: Reals, n: Reals, k: Reals, *, groups: Reals, precision: Precision) -> FloatArray:
+        """Time of `groups` products with weights of their own that share `m` rows in all."""
+        return self.clock_factor * self.operators.grouped_gemm_s(m, n, k, groups=groups, precision=precision)
+
+    def attention_prefill_s(self, work: AttentionWork) -> FloatArray:
+        """Time of attention of whole sequences over themselves."""
+        return self.clock_factor * self.operators.attention_prefill_s(work)
+
+    def attention_backward_s(self, work: AttentionWork) -> FloatArray:
+        """Time of the backward pass of `attention_prefill_s`."""
+        return self.clock_factor * self.operators.attention_backward_s(work)
+
+    def attention_decode_s(self, work: AttentionWork) -> FloatArray:
+        """Time of attention of new tokens over a cache: bound by memory, whose clock stays."""
+        return self.operators.attention_decode_s(work)
+
+    def memory_s(self, volume_bytes: Reals) -> FloatArray:
+        """Time of an element-wise operator."""
+        return self.operators.memory_s(volume_bytes)
+
+    def all_reduce_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time until every rank holds the sum."""
+        return self.operators.all_reduce_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+
+    def all_gather_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time until every rank holds every rank's share."""
+        return self.operators.all_gather_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+
+    def reduce_scatter_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time until each rank holds its share of the sum."""
+        return self.operators.reduce_scatter_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+
+    def all_to_all_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time in which each rank sends `volume_bytes` in equal parts to all."""
+        return self.operators.all_to_all_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+
+    def point_to_point_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time in which each rank of a chain sends to the next."""
+        return self.operators.point_to_point_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
