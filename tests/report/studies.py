@@ -32,9 +32,11 @@ from gigawatt.entities.stages import (
     Study,
 )
 from gigawatt.entities.workload import Service, TrainingRun
+from gigawatt.finance.flows import whole_cents
 from gigawatt.provenance import Evidence, Grade, Ledger, Source
 from gigawatt.store import content_sha256
 from gigawatt.timeline import Calendar
+from gigawatt.units import CENTS_PER_USD
 from tests.samples import PLATFORM, offer, run, service, small_inputs
 
 CALENDAR = Calendar(start=date(2026, 7, 1), month_count=96, months_per_period=3)
@@ -420,8 +422,9 @@ def appraisal(past: History) -> Appraisal:
     flows = _flows(past, milestones)
 
     def by_purpose(kind: str) -> dict[str, float]:
-        rows = flows.filter(pl.col("kind") == kind).group_by("purpose").agg(pl.col("amount_usd").sum()).sort("purpose")
-        return dict(zip(rows["purpose"].to_list(), rows["amount_usd"].to_list(), strict=True))
+        of_kind = flows.filter(pl.col("kind") == kind)
+        rows = of_kind.group_by("purpose").agg(whole_cents(pl.col("amount_usd")).sum()).sort("purpose")
+        return {purpose: cents / CENTS_PER_USD for purpose, cents in rows.iter_rows()}
 
     return Appraisal(
         flows=flows,

@@ -13,8 +13,9 @@ from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.site import Cloud, Leased, Site
 from gigawatt.entities.stages import Study
 from gigawatt.entities.workload import TrainingRun
+from gigawatt.finance.flows import whole_cents
 from gigawatt.timeline import FloatArray
-from gigawatt.units import MEGAWATTS_PER_GIGAWATT
+from gigawatt.units import CENTS_PER_USD, MEGAWATTS_PER_GIGAWATT
 
 Basis = Literal["facility", "it"]
 
@@ -137,9 +138,9 @@ def monthly_usd(study: Study, flows: pl.DataFrame) -> FloatArray:
     """Sum of the flows in each month of the calendar, `(month,)`."""
     index = {day: position for position, day in enumerate(study.inputs.calendar.months)}
     total = np.zeros(study.inputs.calendar.month_count)
-    sums = flows.group_by("month").agg(pl.col("amount_usd").sum()).sort("month")
-    for day, amount_usd in sums.select("month", "amount_usd").iter_rows():
-        total[index[day]] += amount_usd
+    sums = flows.group_by("month").agg(whole_cents(pl.col("amount_usd")).sum())
+    for day, cents in sums.iter_rows():
+        total[index[day]] = cents / CENTS_PER_USD
     return total
 
 
@@ -152,8 +153,9 @@ def programme_cash_usd(study: Study) -> FloatArray:
 
 def payments_usd(study: Study) -> dict[tuple[str, str], float]:
     """Total from each payer to each payee."""
-    rows = study.appraisal.flows.group_by("payer", "payee").agg(pl.col("amount_usd").sum()).sort("payer", "payee")
-    return {(payer, payee): float(total) for payer, payee, total in rows.iter_rows()}
+    cents = whole_cents(pl.col("amount_usd")).sum()
+    rows = study.appraisal.flows.group_by("payer", "payee").agg(cents).sort("payer", "payee")
+    return {(payer, payee): total / CENTS_PER_USD for payer, payee, total in rows.iter_rows()}
 
 
 def investors(study: Study) -> tuple[str, ...]:
