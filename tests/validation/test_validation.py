@@ -1,0 +1,188 @@
+"""From a line of a truth file to a configuration, a measured quantity and an error."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from gigawatt.catalog import load
+from gigawatt.cli.validate import validate_app
+from gigawatt.entities.workload import LatentAttention, MixtureOfExperts
+from gigawatt.errors import InputError
+from gigawatt.performance.step.formats import NumberFormat
+from gigawatt.performance.step.task import Module, Recompute
+from gigawatt.validation.comparison import compare, full_share, scale, summaries, summary
+from gigawatt.validation.expression import expression, step_assumptions
+from gigawatt.validation.metrics import MemoryBytes
+from gigawatt.validation.operators import band_operators
+from gigawatt.validation.refusal import Inexpressible
+from gigawatt.validation.rows import read_rows
+from tests.validation.rows import ROW, written
+
+
+@pytest.fixture(scope="module")
+def catalog():
+    return load()
+
+
+def expressed(folder, catalog, **change):
+    (row,) = read_rows(written(folder, change))
+    return expression(row, catalog, step_assumptions(catalog))
+
+
+def test_a_row_becomes_a_configuration(tmp_path, catalog):
+    found = expressed(tmp_path, catalog)
+    assert (found.platform.id, found.task.model.layers_count) == ("dgx-a100", 48)
+    assert found.layouts.candidates_count == 1
+    assert found.layouts.tp_count[0] == 8
+    assert found.layouts.recompute_level[0] == Recompute.FULL
+    assert found.layouts.sequence_parallel[0] == 0.0  # "no SP"
+    assert not found.task.practice.fused_attention
+    assert found.measured.value == 1.42
+    assert found.chosen == ()
+
+
+def test_what_a_row_leaves_open_becomes_candidates(tmp_path, catalog):
+    found = expressed(tmp_path, catalog, micro_batch="", recompute="", notes="")
+    assert found.chosen == ("micro_batch_count", "recompute_level")
+    assert sorted(set(found.layouts.micro_batch_count)) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("change", "seconds"),
+    [
+        # Narayanan et al. (2021), equation 3: F = 96 B s l h^2 (1 + s / 6h + V / 16 l h) over 8 x 137 TFLOP/s.
+        (
+            {"metric": "hw_tflops_per_gpu", "value": "137", "unit": "TFLOP/s/GPU"},
+            96 * 4 * 2048 * 48 * 6144**2 * (1 + 2048 / (6 * 6144) + 51200 / (16 * 48 * 6144)) / (8 * 137e12),
+        ),
+        # Korthikanti et al. (2022), equation 7: model FLOP 72 B l s h^2 (1 + s / 6h + v / 12 h l), at 41.5 % of 312.
+        (
+            {"metric": "mfu", "value": "41.5", "unit": "%"},
+            72 * 4 * 48 * 2048 * 6144**2 * (1 + 2048 / (6 * 6144) + 51200 / (12 * 6144 * 48)) / (8 * 0.415 * 312e12),
+        ),
+        # 4 x 2048 tokens at 1024 tokens/s on each of 8 accelerators take 1 s.
+        ({"metric": "tokens_per_s_per_gpu", "value": "1024", "unit": "tok/s/GPU"}, 1.0),
+        ({"metric": "throughput_logged", "value": "2", "unit": "samples/s"}, 2.0),
+        ({"metric": "throughput_logged", "value": "4096", "unit": "tokens/s"}, 2.0),
+        # 1e12 tokens take 180,000 GPU hours, so 8192 tokens on 8 take 8192e-12 x 180000 x 3600 / 8 s.
+        ({"metric": "gpu_hours_per_T_tokens", "value": "180000", "unit": "GPU-h"}, 8192e-12 * 180000 * 3600 / 8),
+    ],
+)
+def test_every_metric_becomes_seconds_per_step(tmp_path, catalog, change, seconds):
+    # The norms' weights, which the published formulas leave out, are 0.02 % of a layer.
+    assert expressed(tmp_path, catalog, **change).measured.value == pytest.approx(seconds, rel=1e-3)
+
+
+def test_memory_becomes_bytes(tmp_path, catalog):
+    found = expressed(tmp_path, catalog, metric="mem_activations", value="2", unit="GiB").measured
+    assert found == MemoryBytes(value=2.0 * 2**30, part="activations")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"metric": "mlperf_time_to_train_median"}, "number of steps"),
+        ({"model": "nemotron3-nano-30b-a3b"}, "state-space"),
+        ({"model": "something-new"}, "no architecture"),
+        ({"platform": "TPU v4"}, "no platform"),
+        ({"precision": ""}, "number format"),
+        ({"tp": ""}, "parallel layout"),
+        ({"tp": "3"}, "does not divide"),
+        ({"hidden": ""}, "leaves layers"),
+        ({"seq_len": ""}, "sequence length"),
+    ],
+)
+def test_what_cannot_be_expressed_says_why(tmp_path, catalog, change, reason):
+    with pytest.raises(Inexpressible, match=reason):
+        expressed(tmp_path, catalog, **change)
+
+
+def test_the_launchers_shortened_model_keeps_one_dense_layer(tmp_path, catalog):
+    change = {"model": "deepseek-v3 (4 layers)", "layers": "4", "experts": "256", "topk": "8", "tp": "1", "ep": "8"}
+    model = expressed(tmp_path, catalog, **change, source_url="https://github.com/x/SimuMax").task.model
+    assert isinstance(model.attention, LatentAttention)
+    assert isinstance(model.feed_forward, MixtureOfExperts)
+    assert (model.layers_count, model.feed_forward.first_dense_layers_count) == (4, 1)
+
+
+def test_notes_refine_the_practice(tmp_path, catalog):
+    change = {
+        "source_url": "https://github.com/NVIDIA-NeMo/Megatron-Bridge",
+        "platform": "GB200 NVL72",
+        "precision": "FP8",
+        "recompute": "selective:layernorm,moe_act",
+        "notes": 'recipe x_fp8cs_y: cg="none"/["full_iteration"] dispatcher="alltoall"/',
+    }
+    task = expressed(tmp_path, catalog, **change).task
+    assert task.practice.graphed
+    assert not task.practice.deduplicated_dispatch
+    assert task.practice.recomputed_modules == {Module.NORM, Module.ACTIVATION}
+    assert task.number_format is NumberFormat.FP8_TENSOR
+
+
+def test_stated_links_replace_the_catalogues(tmp_path, catalog):
+    found = expressed(tmp_path, catalog, platform="A100-80GB SXM (8x/node, 4x HDR200 = 800 Gb/s per node)")
+    assert found.platform.accelerator.scale_out_bandwidth_bytes_per_s == pytest.approx(12.5e9)
+
+
+def test_interleaving_is_completed_from_the_same_configuration(tmp_path):
+    rows = read_rows(written(tmp_path, {"vpp": "3"}, {"vpp": "", "metric": "mem_activations"}, {"vpp": "", "pp": "2"}))
+    assert [row.vpp for row in rows] == [3, 3, None]
+
+
+@pytest.mark.parametrize(
+    "change", [{"value": "fast"}, {"value": ""}, {"value": "nan"}, {"value": "-1"}, {"num_gpus": "0"}, {"tp": "inf"}]
+)
+def test_bad_cells_are_refused_with_their_line(tmp_path, change):
+    with pytest.raises(InputError, match="line 2"):
+        read_rows(written(tmp_path, change))
+
+
+def test_other_files_are_refused(tmp_path):
+    for name, content in (("empty.csv", b""), ("other.csv", b"a,b\n1,2\n"), ("binary.csv", b"\xff\xfe\x00")):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(InputError):
+            read_rows(path)
+    with pytest.raises(InputError):
+        read_rows(tmp_path / "absent.csv")
+
+
+def test_no_row_disappears(tmp_path, catalog):
+    changes = ({}, {"recompute": "selective(attn)+SP", "value": "1.10"}, {"model": "something-new"})
+    comparison = compare(read_rows(written(tmp_path, *changes)), catalog, band_operators(catalog))
+    assert (len(comparison.compared), len(comparison.refused)) == (2, 1)
+    assert full_share(comparison) == (2, 3)
+    # Predicted blind; Calculon, fitted to this system, reaches 10 % on its own sample.
+    assert all(abs(item.error_fraction) < 0.15 for item in comparison.compared)
+    assert all(item.low < item.predicted < item.high for item in comparison.compared)
+    errors = sorted(abs(item.error_fraction) for item in comparison.compared)
+    found = summary(comparison.times, group="all", name="time")
+    assert found.median_abs_error_fraction == pytest.approx(sum(errors) / 2)
+    assert {item.group for item in summaries(comparison.times)} >= {"platform", "scale", "model class"}
+
+
+def test_size_classes():
+    assert [scale(count) for count in (8, 9, 512, 2048, 2049)] == [
+        "1 to 8",
+        "9 to 64",
+        "65 to 512",
+        "513 to 2,048",
+        "more than 2,048",
+    ]
+
+
+def test_the_command_prints_one_object(tmp_path):
+    path = written(tmp_path, {}, {"model": "something-new"})
+    answer = CliRunner().invoke(validate_app, ["training", "--case", str(path), "--json"])
+    found = json.loads(answer.stdout)
+    assert (found["cases"], found["expressed"]) == (2, 1)
+    assert found["unexpressed"] == [{"line": 3, "reason": "no architecture is known for the model something-new"}]
+    assert set(found["groups"][0]) >= {"group", "name", "cases_count", "median_abs_error_fraction"}
+    assert found["rows"][0]["measured"] == float(ROW["value"])
+
+
+def test_the_command_says_where_measurements_are():
+    answer = CliRunner().invoke(validate_app, ["training"])
+    assert isinstance(answer.exception, InputError)
