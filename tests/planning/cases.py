@@ -1,4 +1,4 @@
-"""Made-up programmes: a large one that resembles a real build-out, with performance to go with it."""
+"""Made-up programmes: a large one that resembles a real build-out, and a napkin one whose sums are done by hand."""
 
 from dataclasses import replace
 from datetime import date
@@ -6,13 +6,14 @@ from datetime import date
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.capital import EquityRound, Instalment, MilestoneTranches, PowerBasis, Treasury
+from gigawatt.entities.assumptions import OperationAssumptions
+from gigawatt.entities.capital import CostBook, EquityRound, Instalment, MilestoneTranches, PowerBasis, Treasury
 from gigawatt.entities.hardware import Offer, SupplyStep
 from gigawatt.entities.site import Cloud, Leased, Owned, PowerStep, Site
 from gigawatt.entities.stages import Inputs, Performance, SolverSettings
 from gigawatt.entities.workload import Service, TrainingRun
 from gigawatt.timeline import Calendar
-from tests.samples import PLATFORM, run, service, small_inputs
+from tests.samples import PLATFORM, exactly, run, service, small_inputs
 
 START = date(2026, 1, 1)
 
@@ -152,5 +153,125 @@ def performance_of(inputs: Inputs, *, tokens_per_s: float = 500e3, flop_per_s: f
     return Performance(
         serving=xr.Dataset({"tokens_per_s_per_rack": serving}),
         training=xr.Dataset({"flop_per_s_per_rack": flop_per_s * pairs("run", [item.id for item in inputs.runs])}),
+        refusals={},
+    )
+
+
+HOURS_2026 = (744, 672, 744, 720, 744, 720, 744, 744, 720, 744, 720, 744)
+"""Hours of the napkin's months; 8760 in all."""
+
+NAPKIN_PLATFORM = replace(PLATFORM, id="box", name="Box", rack_power_w=1e6)
+
+
+def napkin_calendar(*, month_count: int = 12, months_per_period: int = 1) -> Calendar:
+    """The year 2026."""
+    return Calendar(start=START, month_count=month_count, months_per_period=months_per_period)
+
+
+def napkin_offer(**changes: object) -> Offer:
+    """Racks of 1 MW at 1 MUSD, as many as wanted, at once, one by one, for longer than the horizon."""
+    base = Offer(
+        platform=NAPKIN_PLATFORM,
+        vendor="nvidia",
+        price_usd_per_rack=1e6,
+        supply=(SupplyStep(start=START, racks_per_month=1000.0),),
+        lead_months=0,
+        life_months=60,
+        deposit_fraction=0.0,
+        block_racks_count=1,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def napkin_site(site_id: str = "alpha", **changes: object) -> Site:
+    """10 MW from the start at PUE 1, with free energy."""
+    base = Site(
+        id=site_id,
+        name=site_id.title(),
+        ownership=Owned(builder="builders"),
+        power_steps=(PowerStep(start=START, facility_mw=10.0),),
+        construction_months=0,
+        peak_pue=1.0,
+        annual_pue=1.0,
+        cooling="liquid",
+        energy_price_usd_per_mwh=0.0,
+        utility="utilities",
+        platforms=("box",),
+        latitude=32.0,
+        longitude=-99.0,
+        slip_median_months=0.0,
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def napkin_service(calendar: Calendar, *, racks: float = 1000.0, price_usd_per_mtoken: float = 1.0) -> Service:
+    """Demand that `racks` racks serve at full load."""
+    hours = dict(zip(calendar.months, calendar.month_hours, strict=True))
+    price = dict.fromkeys(calendar.months, price_usd_per_mtoken)
+    return replace(
+        service(),
+        demand_tokens_per_month={day: racks * 1e9 * hours[day] for day in calendar.months},
+        input_price_usd_per_mtoken=price,
+        output_price_usd_per_mtoken=price,
+    )
+
+
+FREE = CostBook(
+    building_usd_per_facility_mw=0.0,
+    cooling_usd_per_facility_mw=0.0,
+    power_usd_per_facility_mw=0.0,
+    grid_usd_per_facility_mw=0.0,
+    network_usd_per_facility_mw=0.0,
+    storage_usd_per_facility_mw=0.0,
+    facility_operation_fraction_per_year=0.0,
+    systems_operation_fraction_per_year=0.0,
+)
+
+
+def napkin_inputs(**changes: object) -> Inputs:
+    """One site, one platform, one service, one year by month, money plenty and undiscounted.
+
+    A rack serves 1e9 tokens an hour at 1 USD per million: it earns 1000 USD an hour, 8.76 MUSD in the year.
+    """
+    calendar = changes.get("calendar", napkin_calendar())
+    assert isinstance(calendar, Calendar)
+    base = small_inputs(
+        calendar=calendar,
+        discount_rate_fraction=0.0,
+        offers=(napkin_offer(),),
+        sites=(napkin_site(),),
+        services=(napkin_service(calendar),),
+        runs=(),
+        contracts=(),
+        targets=(),
+        treasury=Treasury(opening_cash_usd=1e9, minimum_cash_usd=0.0),
+        costs=FREE,
+        operation=OperationAssumptions(
+            availability=exactly(1.0),
+            training_ettr=exactly(1.0),
+            serving_load=exactly(1.0),
+            mean_power=exactly(1.0),
+            fabric_power=exactly(0.0),
+            memory_usable=exactly(0.9),
+            ramp_months=0,
+            slip_spread=exactly(0.5),
+        ),
+        solver=SolverSettings(gap_fraction=1e-6, time_limit_s=60.0),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+def napkin_performance(inputs: Inputs) -> Performance:
+    """1e9 tokens and 1e21 FLOP an hour of every rack."""
+    platforms = [offer.platform.id for offer in inputs.offers]
+
+    def same(rate_per_hour: float, dim: str, names: list[str]) -> xr.DataArray:
+        rates = np.full((len(platforms), len(names), 3), rate_per_hour / 3600.0)
+        coords = {"platform": platforms, dim: names, "quantile": [0.1, 0.5, 0.9]}
+        return xr.DataArray(rates, dims=("platform", dim, "quantile"), coords=coords)
+
+    return Performance(
+        serving=xr.Dataset({"tokens_per_s_per_rack": same(1e9, "service", [item.id for item in inputs.services])}),
+        training=xr.Dataset({"flop_per_s_per_rack": same(1e21, "run", [item.id for item in inputs.runs])}),
         refusals={},
     )
