@@ -24,9 +24,10 @@ def slow_inputs():
     return replace(base, operation=operation)
 
 
-def draws(inputs, count=2000):
-    rng = np.random.default_rng(7)
-    return [sampled_luck(inputs, small_performance(), rng=rng) for _ in range(count)]
+@pytest.fixture(scope="module")
+def draws():
+    inputs, performance, rng = slow_inputs(), small_performance(), np.random.default_rng(7)
+    return [sampled_luck(inputs, performance, rng=rng) for _ in range(1000)]
 
 
 def test_expected_luck_is_the_median():
@@ -42,18 +43,17 @@ def test_half_months_round_up():
 
 def test_spread_comes_from_the_band():
     # The sample's band is 0.8 to 1.2: ln(1.2/0.8) / (2 x 1.28155) = 0.405465 / 2.563103 = 0.158193.
-    assert performance_spread(small_performance(), platform=PLATFORM.id) == pytest.approx(0.158193, abs=1e-6)
+    assert performance_spread(small_inputs(), small_performance()) == {PLATFORM.id: pytest.approx(0.158193, abs=1e-6)}
 
 
 def test_spread_of_a_platform_that_cannot_run_is_zero():
     performance = small_performance()
     nothing = replace(performance, serving=performance.serving * np.nan, training=performance.training * np.nan)
-    assert performance_spread(nothing, platform=PLATFORM.id) == 0.0
+    assert performance_spread(small_inputs(), nothing) == {PLATFORM.id: 0.0}
 
 
-def test_sampled_slips_are_lognormal_and_common_to_a_site():
-    sample = draws(slow_inputs())
-    slips = np.array([luck.slip_months["alpha"] for luck in sample])
+def test_sampled_slips_are_lognormal_and_common_to_a_site(draws):
+    slips = np.array([luck.slip_months["alpha"] for luck in draws])
     assert (slips[:, 0] == slips[:, 1]).all()
     # P90 of a lognormal of median 10 and spread 0.5: 10 x exp(0.5 x 1.28155) = 18.98; P10: 5.27. Months are whole.
     assert np.median(slips[:, 0]) == pytest.approx(10.0, abs=0.5)
@@ -61,17 +61,16 @@ def test_sampled_slips_are_lognormal_and_common_to_a_site():
     assert np.quantile(slips[:, 0], 0.1) == pytest.approx(5.3, abs=0.8)
 
 
-def test_sampled_operation_has_its_quantiles():
-    sample = draws(slow_inputs())
-    availability = np.array([luck.availability_fraction for luck in sample])
+def test_sampled_operation_has_its_quantiles(draws):
+    availability = np.array([luck.availability_fraction for luck in draws])
     assert np.quantile(availability, [0.1, 0.5, 0.9]) == pytest.approx([0.90, 0.95, 0.97], abs=0.004)
-    ettr = np.array([luck.training_ettr_fraction for luck in sample])
+    ettr = np.array([luck.training_ettr_fraction for luck in draws])
     assert np.quantile(ettr, [0.1, 0.5, 0.9]) == pytest.approx([0.80, 0.90, 0.99], abs=0.008)
     assert ettr.max() <= 1.0
 
 
-def test_sampled_performance_repeats_the_band():
-    factors = np.array([luck.performance_factor[PLATFORM.id] for luck in draws(slow_inputs())])
+def test_sampled_performance_repeats_the_band(draws):
+    factors = np.array([luck.performance_factor[PLATFORM.id] for luck in draws])
     # Around 1 with spread 0.158193: P90 / P10 = 1.5, the band's own 1.2 / 0.8.
     low, middle, high = np.quantile(factors, [0.1, 0.5, 0.9])
     assert middle == pytest.approx(1.0, abs=0.02)

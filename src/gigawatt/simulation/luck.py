@@ -41,33 +41,35 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
             for site, score in zip(inputs.sites, slip_scores, strict=True)
         },
         performance_factor={
-            offer.platform.id: exp(performance_spread(performance, platform=offer.platform.id) * score)
-            for offer, score in zip(inputs.offers, performance_scores, strict=True)
+            platform: exp(sigma * score)
+            for (platform, sigma), score in zip(
+                performance_spread(inputs, performance).items(), performance_scores, strict=True
+            )
         },
         availability_fraction=_within(inputs.operation.availability, score=availability_score),
         training_ettr_fraction=_within(inputs.operation.training_ettr, score=ettr_score),
     )
 
 
-def performance_spread(performance: Performance, *, platform: str) -> float:
-    """Logarithmic standard deviation of a platform's rates, from the P10-P90 band of its services and runs.
+def performance_spread(inputs: Inputs, performance: Performance) -> dict[str, float]:
+    """Logarithmic standard deviation of each platform's rates, from the P10-P90 band of its services and runs.
 
     A lognormal's P90 over its P10 is exp(2 z sigma), z = 1.2816. The mean over the pairs that can run; 0 if none can.
     """
-    bands = [
-        performance.serving["tokens_per_s_per_rack"].sel(platform=platform),
-        performance.training["flop_per_s_per_rack"].sel(platform=platform),
-    ]
-    ratios = np.concatenate([_band_ratio(band) for band in bands])
-    known = ratios[np.isfinite(ratios) & (ratios > 0.0)]
-    if known.size == 0:
-        return 0.0
-    return float(np.mean(np.log(known))) / (2.0 * _P90_STANDARD_SCORE)
+    serving = _log_band(inputs, performance.serving["tokens_per_s_per_rack"], workload="service")
+    training = _log_band(inputs, performance.training["flop_per_s_per_rack"], workload="run")
+    bands = np.concatenate([serving, training], axis=1)
+    known = np.isfinite(bands)
+    mean = np.where(known, bands, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    spread = mean / (2.0 * _P90_STANDARD_SCORE)
+    return {offer.platform.id: float(sigma) for offer, sigma in zip(inputs.offers, spread, strict=True)}
 
 
-def _band_ratio(rates: xr.DataArray) -> FloatArray:
-    high, low = rates.sel(quantile=0.9), rates.sel(quantile=0.1)
-    return np.asarray((high / low).values, dtype=np.float64).ravel()
+def _log_band(inputs: Inputs, rates: xr.DataArray, *, workload: str) -> FloatArray:
+    """Logarithm of P90 over P10, `(platform, workload)`; NaN where a pair cannot run."""
+    platforms = [offer.platform.id for offer in inputs.offers]
+    outer = rates.sel(platform=platforms, quantile=[0.1, 0.9]).transpose("quantile", "platform", workload).values
+    return np.asarray(np.log(outer[1] / outer[0]), dtype=np.float64)
 
 
 def _slips(site: Site, slip_months: float) -> tuple[int, ...]:
