@@ -154,7 +154,7 @@ def test_no_row_disappears(tmp_path, catalog):
     comparison = compare(read_rows(written(tmp_path, *changes)), catalog, band_operators(catalog))
     assert (len(comparison.compared), len(comparison.refused)) == (2, 1)
     assert full_share(comparison) == (2, 3)
-    # Predicted blind; Calculon, fitted to this system, reaches 10 % on its own sample.
+    # Predicted blind; an error of 15 % would be twice the median of all A100 rows and more.
     assert all(abs(item.error_fraction) < 0.15 for item in comparison.compared)
     assert all(item.low < item.predicted < item.high for item in comparison.compared)
     errors = sorted(abs(item.error_fraction) for item in comparison.compared)

@@ -92,9 +92,12 @@ Ends = tuple[tuple[StepAssumptions, StepAssumptions], ...]
 
 
 def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Compared:
-    """One row's prediction with its band; open choices are the fastest that fits, or the leanest if nothing does."""
+    """One row's prediction with its band; open choices are the fastest that fits, or the leanest if nothing does.
+
+    Someone ran it, so a choice is excluded only if it cannot fit with the least allowances for context and fragments.
+    """
     task, layouts = expressed.task, expressed.layouts
-    memory = step_memory(task, layouts)
+    memory = step_memory(replace(task, assumptions=expressed.lean), layouts)
     times = step_total_s(task, layouts, operators(expressed.platform, 0.5))
     fits = memory.total_bytes <= expressed.platform.accelerator.memory_bytes
     pick = int(np.argmin(np.where(fits, times, np.inf))) if np.any(fits) else int(np.argmin(memory.total_bytes))
@@ -130,6 +133,13 @@ def band_s(expressed: Expression, operators: BandOperators, ends: Ends, *, value
     pairs = [tuple(float(step_total_s(task, layouts, operators(platform, q))[0]) for q in (0.9, 0.1))]
     for low, high in ends:
         both = (replace(task, assumptions=low), replace(task, assumptions=high))
+        pairs.append(tuple(float(step_total_s(one, layouts, middle)[0]) for one in both))
+    attention = expressed.attention_time
+    if attention.high > attention.low:
+        both = (
+            replace(task, practice=replace(task.practice, attention_time_factor=attention.low)),
+            replace(task, practice=replace(task.practice, attention_time_factor=attention.high)),
+        )
         pairs.append(tuple(float(step_total_s(one, layouts, middle)[0]) for one in both))
     logs = np.log(np.array(pairs) / value)
     down = float(np.sqrt(np.sum(np.minimum(logs[:, 0], 0.0) ** 2)))

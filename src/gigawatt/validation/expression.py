@@ -4,6 +4,7 @@ What a row leaves unstated (micro-batch, interleaving, recomputation) becomes se
 that fits is taken, as whoever ran it would have.
 """
 
+import math
 import re
 from dataclasses import dataclass, replace
 
@@ -11,8 +12,9 @@ import numpy as np
 
 from gigawatt.catalog import Catalog, quantity, ranged
 from gigawatt.catalog.dimensions import MEMORY
+from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform, Precision
-from gigawatt.performance.step.task import Practice, Recompute, StepAssumptions, StepLayouts, StepTask
+from gigawatt.performance.step.task import Recompute, StepAssumptions, StepLayouts, StepTask
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 from gigawatt.validation.architectures import architecture
 from gigawatt.validation.metrics import Measured, measured
@@ -30,7 +32,10 @@ _NONE = ("none", "none_in_recipe")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
-    """A row as a task, candidate layouts and what was measured; `chosen` names what the row left open."""
+    """A row as a task, candidate layouts and what was measured; `chosen` names what the row left open.
+
+    `attention_time` is the range of `Practice.attention_time_factor`; `lean` has the least allowances of memory.
+    """
 
     row: TruthRow
     platform: Platform
@@ -39,6 +44,8 @@ class Expression:
     measured: Measured
     practice: str
     chosen: tuple[str, ...]
+    attention_time: Ranged
+    lean: StepAssumptions
 
 
 def step_assumptions(catalog: Catalog) -> StepAssumptions:
@@ -50,6 +57,16 @@ def step_assumptions(catalog: Catalog) -> StepAssumptions:
         attention_backward_factor=quantity(catalog.figure(f"{at}/attention-backward"), RATIO),
         reserved_bytes=quantity(catalog.figure(f"{at}/reserved"), MEMORY),
         fragmentation_fraction=quantity(catalog.figure(f"{at}/fragmentation"), FRACTION),
+    )
+
+
+def lean_assumptions(catalog: Catalog) -> StepAssumptions:
+    """The figures with the least memory outside tensors."""
+    at = "assumptions/training-step"
+    return replace(
+        step_assumptions(catalog),
+        reserved_bytes=ranged(catalog.figure(f"{at}/reserved"), MEMORY).low,
+        fragmentation_fraction=ranged(catalog.figure(f"{at}/fragmentation"), FRACTION).low,
     )
 
 
@@ -75,12 +92,13 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
     built = architecture(row, catalog)
     found = measured(row, built.model, platform)
     source = source_practice(row)
+    attention = _attention_time(source, platform, catalog)
     if row.seq_len is None or row.global_batch_seqs is None:
         raise Inexpressible("the batch or the sequence length is not stated")
     task = StepTask(
         model=built.model,
         variant=built.variant,
-        practice=_on_platform(source, platform, catalog),
+        practice=replace(source.practice, attention_time_factor=attention.best),
         number_format=number_format(row, source),
         sequence_tokens_count=row.seq_len,
         batch_sequences_count=float(row.global_batch_seqs),
@@ -96,18 +114,24 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         measured=found,
         practice=source.id,
         chosen=chosen,
+        attention_time=attention,
+        lean=lean_assumptions(catalog),
     )
 
 
-def _on_platform(source: SourcePractice, platform: Platform, catalog: Catalog) -> Practice:
-    """The practice with its attention kernels' age: those written for Ampere lose on later devices, which have FP8."""
+def _attention_time(source: SourcePractice, platform: Platform, catalog: Catalog) -> Ranged:
+    """What attention kernels of another age take over today's; those written for Ampere lose on devices with FP8."""
     at = "assumptions/training-step"
-    factor = 1.0
+    factors = [Ranged(low=1.0, best=1.0, high=1.0)]
     if source.attention == "triton":
-        factor *= quantity(catalog.figure(f"{at}/flash-attention-in-triton"), RATIO)
+        factors.append(ranged(catalog.figure(f"{at}/flash-attention-in-triton"), RATIO))
     if source.attention != "current" and Precision.FP8 in platform.accelerator.peak_dense_flop_per_s:
-        factor *= quantity(catalog.figure(f"{at}/flash-attention-2-on-hopper"), RATIO)
-    return replace(source.practice, attention_time_factor=factor)
+        factors.append(ranged(catalog.figure(f"{at}/flash-attention-2-on-hopper"), RATIO))
+    return Ranged(
+        low=math.prod(factor.low for factor in factors),
+        best=math.prod(factor.best for factor in factors),
+        high=math.prod(factor.high for factor in factors),
+    )
 
 
 def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[StepLayouts, tuple[str, ...]]:

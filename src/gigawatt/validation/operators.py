@@ -11,6 +11,8 @@ from gigawatt.performance.operators import OperatorModel, at_quantile
 from gigawatt.performance.step.load import LoadedOperators, under_load
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
+_MEDIAN = 0.5
+
 BandOperators = Callable[[Platform, float], OperatorModel]
 """Gives a platform's operators at a quantile of performance: 0.1 is slow, 0.9 fast."""
 
@@ -29,12 +31,17 @@ def kernel_efficiency(catalog: Catalog) -> KernelEfficiency:
 
 
 def band_operators(catalog: Catalog) -> BandOperators:
-    """Calibrated operators under load, by platform and quantile."""
-    efficiency = kernel_efficiency(catalog)
-    factory = calibrated_operators(under_load(load_kernels()))
+    """Calibrated operators by platform and quantile.
+
+    The middle and the slow end run under load. How much of the throttling of long kernels holds for short ones between
+    attention and communication is not known, so the fast end has each kernel's own.
+    """
+    efficiency, library = kernel_efficiency(catalog), load_kernels()
+    loaded, unloaded = calibrated_operators(under_load(library)), calibrated_operators(library)
     clock = ranged(catalog.figure("assumptions/training-step/sustained-clock"), RATIO)
 
     def operators(platform: Platform, quantile: float) -> OperatorModel:
+        factory = unloaded if quantile > _MEDIAN else loaded
         kernels = factory(platform, efficiency, round(quantile, 1))
         return LoadedOperators(operators=kernels, clock_factor=at_quantile(clock, round(1.0 - quantile, 1)))
 
