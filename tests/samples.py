@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, Ranged
+from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw, Ranged
 from gigawatt.entities.capital import (
     CostBook,
     EquityRound,
@@ -202,6 +202,7 @@ def small_inputs(**changes: object) -> Inputs:
             facility_operation_fraction_per_year=0.03,
             systems_operation_fraction_per_year=0.02,
         ),
+        operator_law=OperatorLaw.ROOFLINE,
         efficiency=KernelEfficiency(
             gemm=Ranged(low=0.55, best=0.65, high=0.75),
             attention=Ranged(low=0.4, best=0.5, high=0.6),

@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 
 from gigawatt import __version__
+from gigawatt.catalog.kernels import load_kernels
+from gigawatt.entities.assumptions import OperatorLaw
 from gigawatt.entities.stages import (
     Appraisal,
     Bands,
@@ -24,6 +26,7 @@ from gigawatt.entities.stages import (
 )
 from gigawatt.finance import appraise
 from gigawatt.performance import evaluate
+from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.planning import plan
 from gigawatt.simulation import expected_luck, sampled_luck, simulate
 from gigawatt.store import content_sha256
@@ -39,11 +42,18 @@ class Progress(Protocol):
         """`fraction` runs from 0 to 1."""
 
 
+def _evaluated(inputs: Inputs) -> Performance:
+    """The performance stage under the operator law that the inputs name."""
+    if inputs.operator_law is OperatorLaw.ROOFLINE:
+        return evaluate(inputs)
+    return evaluate(inputs, operators=calibrated_operators(load_kernels()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stages:
     """The functions that a study is composed of; tests put their own in."""
 
-    evaluate: Callable[..., Performance] = evaluate
+    evaluate: Callable[[Inputs], Performance] = _evaluated
     plan: Callable[..., BuildPlan] = plan
     simulate: Callable[..., History] = simulate
     appraise: Callable[..., Appraisal] = appraise

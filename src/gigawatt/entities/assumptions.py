@@ -1,6 +1,14 @@
 """Ranged engineering assumptions that the stages need; each has its entry in the ledger."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class OperatorLaw(StrEnum):
+    """Where operator times come from: laws fitted to measured kernels, or the data sheet and achieved fractions."""
+
+    CALIBRATED = "calibrated"
+    ROOFLINE = "roofline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +22,7 @@ class Ranged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelEfficiency:
-    """Achieved over peak, per resource: the first cut of the operator model."""
+    """Achieved over peak, per resource; the calibrated law takes from it only what lies between domains."""
 
     gemm: Ranged
     attention: Ranged

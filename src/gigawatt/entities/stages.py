@@ -12,7 +12,7 @@ from enum import StrEnum
 import polars as pl
 import xarray as xr
 
-from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions
+from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw
 from gigawatt.entities.capital import Contract, CostBook, Party, PowerTarget, Treasury
 from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import Site
@@ -60,6 +60,7 @@ class Inputs:
     targets: tuple[PowerTarget, ...]
     treasury: Treasury
     costs: CostBook
+    operator_law: OperatorLaw
     efficiency: KernelEfficiency
     operation: OperationAssumptions
     solver: SolverSettings

@@ -1,13 +1,14 @@
 """From what a person wrote to what the stages need: nouns only, every figure with its evidence."""
 
 from gigawatt.catalog import Catalog
-from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions
+from gigawatt.entities.assumptions import OperationAssumptions
 from gigawatt.entities.capital import Treasury
 from gigawatt.entities.stages import Inputs, Objective, SolverSettings
 from gigawatt.provenance import Ledger
 from gigawatt.scenario.contracts import Setting, contracts, cost_book, targets
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.estate import sites
+from gigawatt.scenario.kernels import kernel_efficiency, law_evidence, operator_law
 from gigawatt.scenario.loading import Scenario
 from gigawatt.scenario.offers import offers
 from gigawatt.scenario.paths import months_between
@@ -37,6 +38,7 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
     customers = desk.party(programme.customers, "programme", "customers", default="Customers")
     setting = Setting(programme=principal, calendar=calendar, sites=estate, platforms=platforms)
     agreements = contracts(desk, setting)
+    law = operator_law(desk)
     return Inputs(
         name=scenario.name,
         title=scenario.title,
@@ -60,10 +62,11 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
         targets=targets(desk, setting),
         treasury=_treasury(desk, programme),
         costs=cost_book(desk),
-        efficiency=_efficiency(desk),
+        operator_law=law,
+        efficiency=kernel_efficiency(desk, law=law),
         operation=_operation(desk),
         solver=_solver(desk),
-        ledger=Ledger().merged(*desk.entries),
+        ledger=Ledger().merged(*desk.entries, *law_evidence(desk, offered, law=law)),
     )
 
 
@@ -137,33 +140,6 @@ def _treasury(desk: Desk, programme: ProgrammeTable) -> Treasury:
             fix="Lower the minimum or raise the opening cash.",
         )
     return Treasury(opening_cash_usd=opening_usd, minimum_cash_usd=minimum_usd)
-
-
-def _efficiency(desk: Desk) -> KernelEfficiency:
-    stated = desk.scenario.document.kernel_efficiency
-    at, known = "kernel_efficiency", "assumptions/kernel-efficiency"
-    return KernelEfficiency(
-        gemm=desk.range_or(stated.gemm, at, "gemm", default=f"{known}/gemm", dimension=FRACTION),
-        attention=desk.range_or(stated.attention, at, "attention", default=f"{known}/attention", dimension=FRACTION),
-        memory_bandwidth=desk.range_or(
-            stated.memory_bandwidth, at, "memory_bandwidth", default=f"{known}/memory-bandwidth", dimension=FRACTION
-        ),
-        scale_up_bandwidth=desk.range_or(
-            stated.scale_up_bandwidth,
-            at,
-            "scale_up_bandwidth",
-            default=f"{known}/scale-up-bandwidth",
-            dimension=FRACTION,
-        ),
-        scale_out_bandwidth=desk.range_or(
-            stated.scale_out_bandwidth,
-            at,
-            "scale_out_bandwidth",
-            default=f"{known}/scale-out-bandwidth",
-            dimension=FRACTION,
-        ),
-        launch_s=desk.range_or(stated.launch, at, "launch", default=f"{known}/launch", dimension=DURATION_SECONDS),
-    )
 
 
 def _operation(desk: Desk) -> OperationAssumptions:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from gigawatt.entities.assumptions import OperatorLaw
 from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.stages import Objective
@@ -349,8 +350,9 @@ class OperationTable(Table):
 
 
 class KernelEfficiencyTable(Table):
-    """Achieved over peak, where it differs from the catalogue's assumptions."""
+    """The law that gives operator times, and achieved over peak where it differs from the catalogue's assumptions."""
 
+    law: OperatorLaw | None = None
     gemm: Fractions | None = None
     attention: Fractions | None = None
     memory_bandwidth: Fractions | None = None
