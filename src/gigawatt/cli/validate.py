@@ -71,7 +71,7 @@ def _print(comparison: Comparison) -> None:
     times, memories = comparison.times, comparison.memories
     every = [summary(times, group="all", name="time")] if times else []
     every += [summary(memories, group="all", name="memory")] if memories else []
-    out.print(_table("Predicted against measured", [*every, *(summaries(times) if times else ())]))
+    out.print(error_table("Predicted against measured", [*every, *(summaries(times) if times else ())]))
     out.print(_worst(comparison))
     full, full_all = full_share(comparison)
     out.print(
@@ -82,7 +82,8 @@ def _print(comparison: Comparison) -> None:
         out.print(f"  {count:4d} not expressed: {reason}", highlight=False)
 
 
-def _table(title: str, items: list[ErrorSummary]) -> Table:
+def error_table(title: str, items: list[ErrorSummary]) -> Table:
+    """Errors of groups of rows."""
     table = Table(title=title, title_justify="left")
     for name in ("group", "name"):
         table.add_column(name)

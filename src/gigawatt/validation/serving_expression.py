@@ -9,7 +9,7 @@ from importlib import resources
 
 import numpy as np
 
-from gigawatt.catalog import Catalog, ranged
+from gigawatt.catalog import Catalog, quantity, ranged
 from gigawatt.catalog import model as catalogued_model
 from gigawatt.catalog import platform as catalogued_platform
 from gigawatt.entities.assumptions import Ranged
@@ -24,15 +24,18 @@ from gigawatt.performance.serve.task import (
     Formats,
     LinearAttention,
     ServeTask,
+    Speculation,
     WorkerLayouts,
     workers,
 )
-from gigawatt.units import DURATION_SECONDS, FRACTION
+from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.serving_rows import ServingRow
 
 _SYSTEMS = {"h100_sxm": "dgx-h100", "h200_sxm": "hgx-h200", "b200_sxm": "dgx-b200", "gb200": "gb200-nvl72"}
-_LARGEST_TENSOR_GROUP = 8
+# The assumption about maturity states the excess at this age.
+_MONTHS_TO_FIRST_SOFTWARE = 12.0
+_DATE = re.compile(r"(\d{4})-(\d{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,9 @@ class EngineFigures:
     request_s: Ranged
     token_s: Ranged
     expert_skew: Ranged
+    acceptance: Ranged
+    software_excess: Ranged
+    software_halving_months: float
     memory_usable: Ranged
 
 
@@ -69,6 +75,7 @@ class ServingExpression:
     model: Model
     pattern: AttentionPattern
     facts: Mapping[str, object]
+    months_after_announcement: float | None
     input_tokens_count: float
     output_tokens_count: float
 
@@ -79,10 +86,13 @@ def engine_figures(catalog: Catalog) -> EngineFigures:
     return EngineFigures(
         step_host_s=ranged(catalog.figure(f"{at}/step-host"), DURATION_SECONDS),
         synchronous_host_s=ranged(catalog.figure(f"{at}/step-host-synchronous"), DURATION_SECONDS),
-        issue_s=ranged(catalog.figure(f"{at}/issue"), DURATION_SECONDS),
+        issue_s=ranged(catalog.figure("assumptions/training-step/host-issue"), DURATION_SECONDS),
         request_s=ranged(catalog.figure(f"{at}/request"), DURATION_SECONDS),
         token_s=ranged(catalog.figure(f"{at}/tokenize"), DURATION_SECONDS),
         expert_skew=ranged(catalog.figure(f"{at}/expert-skew"), FRACTION),
+        acceptance=ranged(catalog.figure(f"{at}/multi-token-acceptance"), FRACTION),
+        software_excess=ranged(catalog.figure(f"{at}/software-excess"), FRACTION),
+        software_halving_months=quantity(catalog.figure(f"{at}/software-halving"), DURATION_MONTHS),
         memory_usable=ranged(catalog.figure("assumptions/operation/memory-usable"), FRACTION),
     )
 
@@ -97,7 +107,9 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
     known = _SYSTEMS.get(row.text("system"))
     if known is None:
         raise Inexpressible(f"the catalogue has no platform for {row.text('system')}")
-    family = next((f for f in _records("serving_models.toml", "family") if re.search(str(f["match"]), row.text("model"))), None)
+    family = next(
+        (f for f in _records("serving_models.toml", "family") if re.search(str(f["match"]), row.text("model"))), None
+    )
     if family is None:
         raise Inexpressible(f"no architecture is known for the model {row.text('model')}")
     model = _model(row, catalog, family)
@@ -119,6 +131,7 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
         model=model,
         pattern=_pattern(model, family),
         facts=facts,
+        months_after_announcement=_months(row, catalog, known),
         input_tokens_count=row.numbers["isl"] * mean,
         output_tokens_count=row.numbers["osl"] * mean,
     )
@@ -131,6 +144,7 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
     host = figures.synchronous_host_s if facts["synchronous"] else figures.step_host_s
     engine = Engine(
         mixed=bool(facts["mixed"]),
+        reserved=bool(facts["reserved"]),
         chunk_tokens_count=float(str(facts["chunk"])),
         admission_steps_count=float(str(facts["admission-busy"] if busy else facts["admission"])),
         step_host_s=at_quantile(host, slow),
@@ -138,7 +152,12 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
         request_s=at_quantile(figures.request_s, slow),
         token_s=at_quantile(figures.token_s, slow),
         expert_skew_fraction=at_quantile(figures.expert_skew, slow),
-        time_factor=1.0,
+        time_factor=_time_factor(expressed, figures, at_quantile(figures.software_excess, slow)),
+        speculation=Speculation(
+            draft_tokens_count=float(str(facts["guesses"])),
+            acceptance_fraction=at_quantile(figures.acceptance, quantile),
+            draft_layers_count=1.0,
+        ),
     )
     return ServeTask(
         model=expressed.model,
@@ -148,6 +167,24 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
         input_tokens_count=expressed.input_tokens_count,
         output_tokens_count=expressed.output_tokens_count,
     )
+
+
+def _time_factor(expressed: ServingExpression, figures: EngineFigures, excess: float) -> float:
+    """Maturity of the platform's software on the day of the measurement; what is undated counts as mature."""
+    if expressed.months_after_announcement is None:
+        return 1.0
+    age = max(expressed.months_after_announcement - _MONTHS_TO_FIRST_SOFTWARE, 0.0)
+    return float(1.0 + excess * 2.0 ** (-age / figures.software_halving_months))
+
+
+def _months(row: ServingRow, catalog: Catalog, platform_id: str) -> float | None:
+    """Months from the platform's announcement to the measurement; `None` where one of both is not dated."""
+    details = catalog.record("platforms", platform_id).details
+    dates = [_DATE.match(text) for text in (str(getattr(details, "announced", "")), row.text("measured_date"))]
+    if dates[0] is None or dates[1] is None:
+        return None
+    begun, measured = (int(found[1]) * 12 + int(found[2]) for found in dates if found)
+    return float(measured - begun)
 
 
 def _records(file: str, kind: str) -> tuple[Mapping[str, object], ...]:
@@ -161,14 +198,15 @@ def _practice(row: ServingRow) -> Mapping[str, object]:
     record = next((r for r in _records("serving_practices.toml", "practice") if _applies(r, row)), None)
     if record is None or not isinstance(defaults, dict) or not isinstance(protocols, dict):
         raise Inexpressible(f"nothing is known of the engine {row.text('engine')}")
-    protocol = next((p for p in protocols.values() if re.search(p["match-date"], row.text("measured_date"))), {})
+    fitting = [p for p in protocols.values() if re.search(p["match-date"], row.text("measured_date"))]
+    protocol: Mapping[str, object] = fitting[0] if fitting else {}
     chosen = {name: value for name, value in protocol.items() if name in ("spread", "waves")}
     return {**defaults, **record, **chosen}
 
 
 def _applies(record: Mapping[str, object], row: ServingRow) -> bool:
-    names = ("engine", "system", "model", "precision")
-    return all(re.search(str(record[name]), row.text(name)) for name in names if name in record)
+    columns = {name: name for name in ("engine", "system", "model", "precision")} | {"version": "engine_version"}
+    return all(re.search(str(record[name]), row.text(at)) for name, at in columns.items() if name in record)
 
 
 def _concurrency(row: ServingRow) -> float:

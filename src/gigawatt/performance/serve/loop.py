@@ -1,0 +1,168 @@
+"""Latencies and throughput of aggregated workers under a closed loop of clients.
+
+In the steady state every step of b requests ends b/O of them, and as many prompts arrive. An engine that mixes runs
+them inside a decode pass, one that does not stops decoding for them; either way each request sees the prompts of all
+others of its copy once in its life:
+
+    TPOT = t_decode + passes per step (t_with prompts - t_decode)        requests/s = N / (TTFT + (O - 1) TPOT)
+
+Prompts that arrive between two looks at the queue share passes; the first requests of all clients come at once and
+queue for each other. What does not fit memory waits for a place: the rest by Little's law.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.serve.clients import Clients
+from gigawatt.performance.serve.memory import requests_that_fit, transfer_bytes
+from gigawatt.performance.serve.passes import kernels_count, pass_times
+from gigawatt.performance.serve.task import (
+    Batch,
+    ServeTask,
+    WorkerLayouts,
+    both,
+    decode_batch,
+    prompt_batch,
+    repeated,
+    stacked,
+)
+from gigawatt.timeline import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latencies:
+    """What clients see, `(candidate,)`: means over all requests; rates are of all workers together."""
+
+    ttft_s: FloatArray
+    tpot_s: FloatArray
+    requests_per_s: FloatArray
+    requests_per_copy_count: FloatArray
+    fits: NDArray[np.bool_]
+
+    def request_s(self, output_tokens_count: float) -> FloatArray:
+        """Time from sending a request to its last token."""
+        return np.asarray(self.ttft_s + (output_tokens_count - 1.0) * self.tpot_s, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """Prompts of one copy that are prefilled together: how many, in how many passes of how many tokens."""
+
+    prompts_count: FloatArray
+    passes_count: FloatArray
+    pass_tokens_count: FloatArray
+
+
+def prompt_passes(task: ServeTask, layouts: WorkerLayouts, prompts: FloatArray) -> Arrivals:
+    """Passes over some prompts of a copy, no larger than the engine's chunk, which the copies of a worker share."""
+    tokens = prompts * task.new_tokens_count
+    most = chunk_tokens(task, layouts)
+    passes = np.maximum(np.ceil(tokens / most), 1.0)
+    return Arrivals(prompts_count=prompts, passes_count=passes, pass_tokens_count=tokens / passes)
+
+
+def chunk_tokens(task: ServeTask, layouts: WorkerLayouts) -> FloatArray:
+    """Most prompt tokens of a pass and copy."""
+    return np.maximum(task.engine.chunk_tokens_count + 0.0 * layouts.copies_count, 1.0)
+
+
+def arrival_steps(task: ServeTask, clients: Clients, steps: float, first: Arrivals) -> FloatArray:
+    """Decode steps over which the next requests of all clients arrive: as lengths spread, and as the start did.
+
+    Where prompts and decoding share passes, requests that were prefilled one pass after another end one step after
+    another; where decoding stops for prompts, all of the start decode in step.
+    """
+    staggered = first.passes_count if task.engine.mixed else 1.0
+    return np.minimum(np.maximum(steps * clients.window_fraction, staggered), steps)
+
+
+def arriving_together(rate_per_look: FloatArray) -> FloatArray:
+    """Mean number of prompts found at a look that finds any, for Poisson arrivals: a / (1 - exp(-a))."""
+    rate = np.maximum(rate_per_look, 1e-9)
+    return np.asarray(rate / -np.expm1(-rate), dtype=np.float64)
+
+
+def aggregated(
+    task: ServeTask,
+    layouts: WorkerLayouts,
+    clients: Clients,
+    operators: OperatorModel,
+    *,
+    workers_count: FloatArray,
+    usable_bytes: float,
+) -> Latencies:
+    """Workers that prefill and decode, the clients spread evenly over them."""
+    share = clients.concurrency_count / (workers_count * layouts.copies_count)
+    room = requests_that_fit(task, layouts, usable_bytes=usable_bytes)
+    running = np.minimum(share, np.maximum(room, 1.0))
+    steps = task.output_tokens_count / task.engine.speculation.tokens_per_step
+    first = prompt_passes(task, layouts, np.maximum(running, 1.0))
+    window = arrival_steps(task, clients, steps, first)
+    together = arriving_together(running / window * np.minimum(task.engine.admission_steps_count, window))
+    steady = prompt_passes(task, layouts, np.minimum(together, np.maximum(running, 1.0)))
+    decoding = decode_batch(running / layouts.pp_count, task.input_tokens_count + task.output_tokens_count / 2.0)
+    alone, steady_s, first_s = _three_passes_s(task, layouts, (decoding, steady, first), operators)
+    tpot, ttft = _latencies(
+        task, clients, running, steps, steady=(steady, steady_s), first=(first, first_s), step_s=alone
+    )
+    rate = running * layouts.copies_count * workers_count / (ttft + (task.output_tokens_count - 1.0) * tpot)
+    waiting = np.maximum(share - running, 0.0) * layouts.copies_count * workers_count
+    return Latencies(
+        ttft_s=ttft + waiting / rate,
+        tpot_s=tpot,
+        requests_per_s=rate,
+        requests_per_copy_count=running,
+        fits=room >= 1.0,
+    )
+
+
+def _three_passes_s(
+    task: ServeTask, layouts: WorkerLayouts, passes: tuple[Batch, Arrivals, Arrivals], operators: OperatorModel
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """A decode step, a pass with the prompts that arrive together, and one with those of the start."""
+    decoding, steady, first = passes
+    prompts = [prompt_batch(task, one.pass_tokens_count) for one in (steady, first)]
+    batches = [both(one, decoding) if task.engine.mixed else one for one in prompts]
+    times = pass_times(task, repeated(layouts, 3), stacked(decoding, *batches), operators).device_s
+    step, with_steady, with_first = np.split(times, 3)
+    eager = task.engine.issue_s * kernels_count(task)
+    host = task.engine.step_host_s
+    return step + host, np.maximum(with_steady, eager) + host, np.maximum(with_first, eager) + host
+
+
+def _latencies(
+    task: ServeTask,
+    clients: Clients,
+    running: FloatArray,
+    steps: FloatArray | float,
+    *,
+    steady: tuple[Arrivals, FloatArray],
+    first: tuple[Arrivals, FloatArray],
+    step_s: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    engine = task.engine
+    (arrivals, pass_s), (start, start_s) = steady, first
+    per_step = running / steps * arrivals.passes_count / arrivals.prompts_count
+    if engine.mixed:
+        share = np.minimum(per_step, 1.0)
+        step = step_s + share * (pass_s - step_s) + (per_step - share) * pass_s
+    else:
+        step = step_s + per_step * pass_s
+    tpot = step / engine.speculation.tokens_per_step
+    look = engine.admission_steps_count / 2.0 * step
+    front = engine.request_s + engine.token_s * task.input_tokens_count + _reload_s(task)
+    look = look + step_s
+    usual = look + (arrivals.passes_count + 1.0) / 2.0 * pass_s
+    alone = np.maximum(task.new_tokens_count / arrivals.pass_tokens_count, 1.0)
+    usual = np.maximum(usual, look + alone * pass_s)
+    queued = step_s + (start.passes_count + 1.0) / 2.0 * start_s
+    begun = clients.first_fraction
+    return tpot, front + (1.0 - begun) * usual + begun * queued
+
+
+def _reload_s(task: ServeTask) -> float:
+    """Bringing a cached prefix back from host memory or storage."""
+    return task.hit_fraction * transfer_bytes(task) / task.reload_bytes_per_s
