@@ -16,10 +16,13 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs, SolverSettings
 from gigawatt.errors import GigawattError
+from gigawatt.planning.fleet import most_blocks
 from gigawatt.planning.formulation import Formulation, formulation
-from gigawatt.planning.search import search, silent
+from gigawatt.planning.search import search, silent, values_of
 from gigawatt.planning.solve import maximized
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
+from gigawatt.planning.variables import most_tranches
+from gigawatt.timeline import FloatArray
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
 
 _LEAST_SHORTFALL = 1e-6
@@ -40,25 +43,25 @@ class Elastic:
 
 def conflicts(inputs: Inputs, *, terms: Terms) -> tuple[str, ...]:
     """The statements that cannot all hold, each with the smallest relaxation found and what stands in its way."""
-    shortfalls = _alone(inputs, terms=terms) or _together(inputs, terms=terms)
+    elastic = _elastic(inputs, terms=terms)
+    shortfalls = _alone(elastic, inputs=inputs) or _together(elastic, inputs=inputs)
     if not shortfalls:
         return (_UNNAMED,)
-    remedies = _remedies(inputs, shortfalls, terms=terms)
+    remedies = _remedies(elastic, inputs, shortfalls=shortfalls)
     return tuple(
         _words(inputs, statement, short, remedy=remedies.get(statement, "")) for statement, short in shortfalls.items()
     )
 
 
-def _alone(inputs: Inputs, *, terms: Terms) -> Mapping[str, float]:
+def _alone(elastic: Elastic, *, inputs: Inputs) -> Mapping[str, float]:
     """Statements each of whose relaxation alone lets all others hold, with the least shortfall found that does."""
-    elastic = _elastic(inputs, terms=terms)
     found = {name: _least_whole_shortfall(elastic, (name,), inputs=inputs) for name in _statements(inputs)}
     return {name: short[name] for name, short in found.items() if short and short[name] > _LEAST_SHORTFALL}
 
 
-def _together(inputs: Inputs, *, terms: Terms) -> Mapping[str, float]:
+def _together(elastic: Elastic, *, inputs: Inputs) -> Mapping[str, float]:
     """The statements that fall short where the sum of all shortfalls is least."""
-    short = _least_whole_shortfall(_elastic(inputs, terms=terms), _statements(inputs), inputs=inputs)
+    short = _least_whole_shortfall(elastic, _statements(inputs), inputs=inputs)
     return {name: value for name, value in short.items() if value > _LEAST_SHORTFALL}
 
 
@@ -105,7 +108,7 @@ def _purse_usd(inputs: Inputs) -> float:
 
 
 def _least_whole_shortfall(elastic: Elastic, allowed: tuple[str, ...], *, inputs: Inputs) -> Mapping[str, float]:
-    """Least sum of shortfalls with whole blocks and milestones, or, where none is found in time, with divisible ones."""
+    """Least sum of shortfalls with whole blocks and milestones; with divisible ones where time does not suffice."""
     divisible = _least_shortfall(elastic, allowed, inputs=inputs)
     if not divisible:
         return {}
@@ -115,7 +118,7 @@ def _least_whole_shortfall(elastic: Elastic, allowed: tuple[str, ...], *, inputs
         best = maximized(elastic.built, -1.0 * elastic.short.sum(), settings=settings, report=silent)
     except GigawattError:
         return divisible
-    return {} if best is None else _shortfalls(elastic, allowed)
+    return {} if best is None else _shortfalls(elastic, allowed, values=best.values)
 
 
 def _least_shortfall(
@@ -131,13 +134,14 @@ def _least_shortfall(
     weight = xr.DataArray(np.isin(names, weighed or names) * 1.0, dims="statement", coords={"statement": names})
     model.add_objective((weight * elastic.short).sum(), sense="min", overwrite=True)
     model.variables.relax()
-    found = search(model, settings=inputs.solver, report=silent).found
+    found = search(model, settings=inputs.solver, report=silent)
     model.variables.unrelax()
-    return _shortfalls(elastic, allowed) if found else {}
+    return _shortfalls(elastic, allowed, values=found.values) if found.found else {}
 
 
-def _shortfalls(elastic: Elastic, allowed: tuple[str, ...]) -> Mapping[str, float]:
-    return {name: float(elastic.short.solution.sel(statement=name)) for name in allowed}
+def _shortfalls(elastic: Elastic, allowed: tuple[str, ...], *, values: FloatArray) -> Mapping[str, float]:
+    short = values_of(elastic.short, values)
+    return {name: float(short.sel(statement=name)) for name in allowed}
 
 
 def _upper(elastic: Elastic, allowed: tuple[str, ...]) -> xr.DataArray:
@@ -146,33 +150,42 @@ def _upper(elastic: Elastic, allowed: tuple[str, ...]) -> xr.DataArray:
     return xr.DataArray(np.where(np.isin(names, allowed), most, 0.0), dims="statement", coords={"statement": names})
 
 
-def _remedies(inputs: Inputs, shortfalls: Mapping[str, float], *, terms: Terms) -> Mapping[str, str]:
+def _remedies(elastic: Elastic, inputs: Inputs, *, shortfalls: Mapping[str, float]) -> Mapping[str, str]:
     """For each statement the limits that would let it hold were they wide enough: one by one, else two together."""
     missing = set(shortfalls) - {_CASH}
     remedies: dict[str, str] = {}
     for count, joined in ((1, " or "), (2, ", or ")):
         found: dict[str, list[str]] = {}
         for names in combinations(_LIFTS, count) if missing else ():
-            for statement in _helped(inputs, names, tuple(shortfalls), terms=terms) & missing:
+            for statement in _helped(elastic, inputs, limits=names, relaxed=tuple(shortfalls)) & missing:
                 found.setdefault(statement, []).append(" and ".join(_REMEDY_WORDS[name] for name in names))
         remedies |= {statement: joined.join(ways) for statement, ways in found.items()}
         missing -= set(found)
     return remedies
 
 
-def _helped(inputs: Inputs, limits: tuple[str, ...], relaxed: tuple[str, ...], *, terms: Terms) -> set[str]:
+def _helped(elastic: Elastic, inputs: Inputs, *, limits: tuple[str, ...], relaxed: tuple[str, ...]) -> set[str]:
     """The relaxed statements that would hold, racks divisible, if the named limits were wide enough."""
-    lifted = terms
+    lifted = elastic.built.terms
     for name in limits:
         lifted = _LIFTS[name](lifted, inputs)
-    elastic = _elastic(inputs, terms=lifted)
+    _set_limits(elastic.built, terms=lifted)
     helped = set()
     for statement in set(relaxed) - {_CASH}:
         allowed = {*(relaxed if len(relaxed) > 1 else (statement,)), *({_CASH} & set(limits))}
         short = _least_shortfall(elastic, tuple(allowed), inputs=inputs, weighed=(statement,))
         if short and short[statement] <= _LEAST_SHORTFALL:
             helped.add(statement)
+    _set_limits(elastic.built, terms=elastic.built.terms)
     return helped
+
+
+def _set_limits(built: Formulation, *, terms: Terms) -> None:
+    """Puts the power, supply and lead times of `terms` into the model."""
+    built.model.constraints["energized"].update(rhs=terms.fleet.energized_facility_mw)
+    built.model.constraints["supply"].update(rhs=terms.fleet.supply_blocks)
+    built.choose.arrivals.update(upper=most_blocks(terms.fleet))
+    built.choose.tranches.update(upper=most_tranches(terms))
 
 
 def _with(terms: Terms, **changes: xr.DataArray) -> Terms:

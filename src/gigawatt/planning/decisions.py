@@ -43,7 +43,7 @@ def settle(*, terms: Terms, built: Formulation) -> None:
     choose.served.solution = served.where(served < wanted, wanted)
     choose.serving.solution = choose.serving.solution.clip(0.0)
     choose.training.solution = choose.training.solution.clip(0.0)
-    choose.tranches.solution = earned_count(terms=terms, choose=choose)
+    choose.tranches.solution = earned_count(in_service, terms=terms)
 
 
 def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset:

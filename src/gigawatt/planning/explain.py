@@ -13,7 +13,7 @@ import xarray as xr
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import can_arrive
 from gigawatt.planning.formulation import Formulation
-from gigawatt.planning.search import search, silent
+from gigawatt.planning.search import duals_of, search, silent
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.timeline import IntArray
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, TOKENS_PER_MILLION, USD_PER_MILLION
@@ -52,8 +52,7 @@ def binding(inputs: Inputs, *, terms: Terms, built: Formulation) -> tuple[str, .
 def marginal_values(inputs: Inputs, *, terms: Terms, built: Formulation) -> MarginalValues | None:
     """Dual values of the plan's limits, its milestones fixed; None where the linear programme is not solved in time.
 
-    Bounds that repeat power and supply are lifted, so that each limit's value stands in one place. The plan that stood
-    on the model is replaced by that of the linear programme.
+    Bounds that repeat power and supply are lifted, so that each limit's value stands in one place.
     """
     model, tranches, arrivals = built.model, built.choose.tranches, built.choose.arrivals
     tranches.update(lower=tranches.solution, upper=tranches.solution)
@@ -66,8 +65,7 @@ def marginal_values(inputs: Inputs, *, terms: Terms, built: Formulation) -> Marg
         return None
 
     def dual(name: str) -> xr.DataArray:
-        value: xr.DataArray = abs(model.constraints[name].dual)
-        return value
+        return duals_of(model.constraints[name], found.duals)
 
     return MarginalValues(
         power_usd_per_mw=(dual("energized") * MONEY_UNIT_USD).where(possible.any("platform"), 0.0),

@@ -82,12 +82,12 @@ def milestones_count(racks: xr.DataArray, *, terms: Terms) -> xr.DataArray:
     return units.where(units < promise.most_count, promise.most_count)
 
 
-def earned_count(*, terms: Terms, choose: Variables) -> xr.DataArray:
-    """Tranches that the racks standing on the model have earned by milestones, `(contract, period)`."""
+def earned_count(in_service: xr.DataArray, *, terms: Terms) -> xr.DataArray:
+    """Tranches that so many blocks in service have earned by milestones, `(contract, period)`."""
     promise = terms.financing
-    counts = milestones_count(choose.in_service.solution * terms.fleet.block_racks, terms=terms)
+    counts = milestones_count(in_service * terms.fleet.block_racks, terms=terms)
     earned = (counts - promise.signature_count).clip(0.0) * promise.open * (promise.amount_usd != 0.0)
-    return earned.transpose(*choose.tranches.dims)
+    return earned.transpose("contract", "period")
 
 
 def insist(built: Formulation) -> None:

@@ -13,6 +13,7 @@ from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.search import Report, search, silent
 from gigawatt.planning.solve import maximized
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT
+from gigawatt.timeline import FloatArray
 
 _FIRST_GOAL_TIME_SHARE = 0.5
 _GOAL_KEPT_FRACTION = 1.0 - 1e-7
@@ -22,19 +23,20 @@ _EARLIEST = "earliest_target"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounded:
-    """The best bound on the objective in its own unit: USD, tokens or periods."""
+    """A plan's values, and the best bound on the objective in its own unit: USD, tokens or periods."""
 
+    values: FloatArray
     bound: float
 
 
 def pursue(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
-    """Leaves the best plan on the model and returns its bound; None where no plan is feasible."""
+    """The best plan and its bound; None where no plan is feasible."""
     if inputs.objective is Objective.SERVED_TOKENS:
         return _most_tokens(inputs, built=built, report=report)
     if inputs.objective is Objective.EARLIEST_TARGET:
         return _earliest_target(inputs, built=built, report=report)
     best = maximized(built, built.npv, settings=inputs.solver, report=report)
-    return None if best is None else Bounded(bound=best.bound * MONEY_UNIT_USD)
+    return None if best is None else Bounded(values=best.values, bound=best.bound * MONEY_UNIT_USD)
 
 
 def _most_tokens(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
@@ -45,8 +47,8 @@ def _most_tokens(inputs: Inputs, *, built: Formulation, report: Report) -> Bound
         return None
     report("the most valuable plan that serves them")
     built.model.add_constraints(built.tokens >= first.objective * _GOAL_KEPT_FRACTION, name="tokens_kept")
-    maximized(built, built.npv, settings=half, report=report, start=first.values)
-    return Bounded(bound=first.bound * TOKEN_UNIT)
+    second = maximized(built, built.npv, settings=half, report=report, start=first.values)
+    return Bounded(values=(second or first).values, bound=first.bound * TOKEN_UNIT)
 
 
 def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
@@ -62,8 +64,9 @@ def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> B
     for period in range(earliest, period_count + 1):
         _insist_on_target(inputs, built=built, period=period)
         report(f"the most valuable plan with the target from period {period + 1} of {period_count} on")
-        if maximized(built, built.npv, settings=inputs.solver, report=report) is not None:
-            return Bounded(bound=float(earliest))
+        best = maximized(built, built.npv, settings=inputs.solver, report=report)
+        if best is not None:
+            return Bounded(values=best.values, bound=float(earliest))
     return None
 
 

@@ -9,7 +9,7 @@ from gigawatt.planning.decisions import decisions, settle
 from gigawatt.planning.explain import binding
 from gigawatt.planning.formulation import formulation, insist
 from gigawatt.planning.goals import achieved, pursue
-from gigawatt.planning.search import Report, gap_fraction, silent
+from gigawatt.planning.search import Report, adopt, gap_fraction, silent
 from gigawatt.planning.terms import terms
 
 _ROUNDING = 1e-9
@@ -36,6 +36,7 @@ def _plan(inputs: Inputs, performance: Performance, *, report: Report) -> BuildP
     if proved is None:
         report("no plan satisfies every statement; looking for those that conflict")
         raise InfeasibleError(conflicts(inputs, terms=known))
+    adopt(built.model, proved.values)
     settle(terms=known, built=built)
     value = achieved(inputs, built=built)
     least = inputs.objective is Objective.EARLIEST_TARGET

@@ -8,7 +8,9 @@ from threading import Event, Thread
 import highspy
 import linopy
 import numpy as np
+import xarray as xr
 from linopy.constants import Result, Solution, Status, TerminationCondition
+from linopy.matrices import MatrixAccessor
 
 from gigawatt.entities.stages import SolverSettings
 from gigawatt.errors import GigawattError
@@ -35,11 +37,16 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What the solver returned: the incumbent's objective and the bound proved, in the model's own units."""
+    """What the solver returned: the incumbent's objective and the bound proved, in the model's own units.
+
+    `values` of the variables and `duals` of the rows stand at their labels, NaN where there is none.
+    """
 
     ending: Ending
     objective: float
     bound: float
+    values: FloatArray
+    duals: FloatArray
 
     @property
     def found(self) -> bool:
@@ -73,28 +80,27 @@ class _QuietHighs(highspy.Highs):
 
 
 def search(model: linopy.Model, *, settings: SolverSettings, report: Report, start: FloatArray | None = None) -> Search:
-    """Solves `model` and leaves the best solution on it.
+    """The best solution of `model` that is found within the settings.
 
-    `start` is a plan to begin from, a value for each variable in the model's order, NaN where the solver shall
-    complete it. Raises GigawattError when the solver fails; that nothing was found in time is an ending.
+    `start` is a plan to begin from, the values of an earlier search, NaN where the solver shall complete it. Raises
+    GigawattError when the solver fails; that nothing was found in time is an ending.
     """
-    engine = _engine(model, settings=settings)
+    matrices = model.matrices
+    engine = _engine(matrices, settings=settings)
+    if model.sense == "max":
+        engine.changeObjectiveSense(highspy.ObjSense.kMaximize)
     if start is not None:
-        known = np.flatnonzero(np.isfinite(start)).astype(np.int32)
-        engine.setSolution(len(known), known, start[known])
+        known = np.flatnonzero(np.isfinite(start[matrices.vlabels])).astype(np.int32)
+        engine.setSolution(len(known), known, start[matrices.vlabels][known])
     _run(engine, report=report)
-    outcome = _outcome(engine)
-    if outcome.found:
-        _assign(model, engine, objective=outcome.objective)
-    return outcome
+    return _outcome(engine, matrices)
 
 
-def _engine(model: linopy.Model, *, settings: SolverSettings) -> highspy.Highs:
-    """The solver, loaded with the matrices of `model`."""
+def _engine(matrices: MatrixAccessor, *, settings: SolverSettings) -> highspy.Highs:
+    """The solver, loaded with the matrices of a model."""
     engine = _QuietHighs()  # type: ignore[no-untyped-call]  # the solver's own signature has no types
     for name, value in _options(settings).items():
         engine.setOptionValue(name, value)
-    matrices = model.matrices
     count = len(matrices.vlabels)
     positions = np.arange(count, dtype=np.int32)
     engine.addVars(count, matrices.lb, matrices.ub)
@@ -106,8 +112,6 @@ def _engine(model: linopy.Model, *, settings: SolverSettings) -> highspy.Highs:
         lower = np.where(matrices.sense == "<", -np.inf, matrices.b)
         upper = np.where(matrices.sense == ">", np.inf, matrices.b)
         engine.addRows(rows.shape[0], lower, upper, rows.nnz, rows.indptr, rows.indices, rows.data)
-    if model.sense == "max":
-        engine.changeObjectiveSense(highspy.ObjSense.kMaximize)
     return engine
 
 
@@ -147,43 +151,53 @@ def _improvement(event: highspy.HighsCallbackEvent) -> str:
     return f"better plan after {found.running_time:.0f} s, at most {found.mip_gap:.1%} from the best"
 
 
-def _outcome(engine: highspy.Highs) -> Search:
+def _outcome(engine: highspy.Highs, matrices: MatrixAccessor) -> Search:
     status, numbers = engine.getModelStatus(), engine.getInfo()
-    nothing = float("nan")
-    if status in {highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible}:
-        return Search(ending=Ending.INFEASIBLE, objective=nothing, bound=nothing)
+    ending = _ENDINGS.get(status)
+    if ending is None:
+        raise GigawattError(f"the solver stopped without an answer: {engine.modelStatusToString(status)}")
     feasible = numbers.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    discrete = any(kind == highspy.HighsVarType.kInteger for kind in engine.getLp().integrality_)
+    if ending is Ending.TIME_LIMIT and not feasible:
+        ending = Ending.NOTHING
+    discrete = bool((matrices.vtypes != "C").any())
     objective = float(numbers.objective_function_value)
-    bound = float(numbers.mip_dual_bound) if discrete else objective
-    if status in {highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty}:
-        return Search(ending=Ending.OPTIMAL, objective=objective, bound=bound)
-    if status == highspy.HighsModelStatus.kTimeLimit:
-        ending = Ending.TIME_LIMIT if feasible else Ending.NOTHING
-        return Search(ending=ending, objective=objective if feasible else nothing, bound=bound)
-    raise GigawattError(f"the solver stopped without an answer: {engine.modelStatusToString(status)}")
+    solution = engine.getSolution()
+    return Search(
+        ending=ending,
+        objective=objective,
+        bound=float(numbers.mip_dual_bound) if discrete else objective,
+        values=_by_label(solution.col_value, matrices.vlabels),
+        duals=_by_label(solution.row_dual if solution.dual_valid else [], matrices.clabels),
+    )
 
 
-def _assign(model: linopy.Model, engine: highspy.Highs, *, objective: float) -> None:
-    """Writes values and, of a continuous model, marginal values back onto the arrays of `model`."""
-    solution, matrices = engine.getSolution(), model.matrices
-    primal = _by_label(solution.col_value, matrices.vlabels)
-    dual = _by_label(solution.row_dual, matrices.clabels) if solution.dual_valid else np.array([])
-    status = Status.from_termination_condition(TerminationCondition.optimal)
-    model.assign_result(Result(status, Solution(primal, dual, objective)))
+_ENDINGS = {
+    highspy.HighsModelStatus.kOptimal: Ending.OPTIMAL,
+    highspy.HighsModelStatus.kModelEmpty: Ending.OPTIMAL,
+    highspy.HighsModelStatus.kTimeLimit: Ending.TIME_LIMIT,
+    highspy.HighsModelStatus.kInfeasible: Ending.INFEASIBLE,
+    highspy.HighsModelStatus.kUnboundedOrInfeasible: Ending.INFEASIBLE,
+}
 
 
 def _by_label(values: list[float], labels: IntArray) -> FloatArray:
     by_label = np.full(int(labels.max(initial=-1)) + 1, np.nan)
-    by_label[labels] = np.asarray(values, dtype=np.float64)
+    if len(values) == len(labels):
+        by_label[labels] = np.asarray(values, dtype=np.float64)
     return by_label
 
 
-def solution_vector(model: linopy.Model, *, only: str = "") -> FloatArray:
-    """The values that stand on `model` in the order in which `search` takes them; NaN for all but `only`, if given."""
-    return np.concatenate(
-        [
-            variable.solution.values.ravel() if only in {"", name} else np.full(variable.size, np.nan)
-            for name, variable in model.variables.items()
-        ]
-    )
+def values_of(variable: linopy.Variable, values: FloatArray) -> xr.DataArray:
+    """The variable's values out of those of a search, with its own labels."""
+    return variable.labels.copy(data=values[variable.labels.values]).astype(np.float64)
+
+
+def duals_of(constraint: linopy.constraints.ConstraintBase, duals: FloatArray) -> xr.DataArray:
+    """Marginal value of each row of a constraint, without sign."""
+    return constraint.labels.copy(data=np.abs(duals[constraint.labels.values]))
+
+
+def adopt(model: linopy.Model, values: FloatArray) -> None:
+    """Puts the values of a search on the variables of `model`, so that its expressions can be evaluated."""
+    status = Status.from_termination_condition(TerminationCondition.optimal)
+    model.assign_result(Result(status, Solution(values, np.array([]), float("nan"))))

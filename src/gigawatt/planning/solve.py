@@ -21,7 +21,7 @@ import xarray as xr
 from gigawatt.entities.stages import SolverSettings
 from gigawatt.errors import GigawattError
 from gigawatt.planning.formulation import Formulation, earned_count
-from gigawatt.planning.search import Ending, Report, Search, gap_fraction, search, silent, solution_vector
+from gigawatt.planning.search import Ending, Report, Search, gap_fraction, search, silent, values_of
 from gigawatt.timeline import FloatArray
 
 _MILESTONE_TIME_SHARE = 0.4
@@ -35,7 +35,7 @@ _WHOLE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The best plan found, with its bound, in the solver's units; `values` in the order of the model's variables."""
+    """The best plan found, with its bound, in the solver's units, and its `values` as a search gives them."""
 
     objective: float
     bound: float
@@ -55,7 +55,7 @@ def maximized(
     report: Report,
     start: FloatArray | None = None,
 ) -> Best | None:
-    """The plan with the most of `objective`, left on the model; None where no plan is feasible.
+    """The plan with the most of `objective`; None where no plan is feasible.
 
     `start` is a plan known to be feasible. Raises GigawattError when the time limit passes before any plan is found.
     """
@@ -65,14 +65,14 @@ def maximized(
     if relaxed.ending is Ending.INFEASIBLE:
         return None
     bound = relaxed.bound if np.isfinite(relaxed.bound) else np.inf
-    rounded = _racks_whole(built, bound=bound, settings=settings, report=report) if relaxed.found else None
+    rounded = _racks_whole(built, relaxed, bound=bound, settings=settings, report=report) if relaxed.found else None
     if rounded is not None and rounded.gap_fraction <= settings.gap_fraction:
         return rounded
     left_s = max(1.0, settings.time_limit_s - (perf_counter() - began))
     report("everything at once, to close the gap")
     known = start if rounded is None else rounded.values
     final = search(built.model, settings=replace(settings, time_limit_s=left_s), report=report, start=known)
-    return _judged(built, final, bound=bound, settings=settings)
+    return judged(final, bound=bound, settings=settings)
 
 
 def _milestones_whole(built: Formulation, *, settings: SolverSettings, report: Report) -> Search:
@@ -104,10 +104,12 @@ def _climbed(built: Formulation, *, settings: SolverSettings) -> FloatArray | No
     earned, climbed = xr.zeros_like(upper), None
     for _ in range(_MOST_CLIMBS):
         tranches.update(lower=earned, upper=earned)
-        if not search(built.model, settings=settings, report=silent).found:
+        found = search(built.model, settings=settings, report=silent)
+        if not found.found:
             break
-        climbed = solution_vector(built.model, only="tranches")
-        counted = earned_count(terms=built.terms, choose=built.choose)
+        climbed = np.full(len(found.values), np.nan)
+        climbed[tranches.labels.values] = earned.values
+        counted = earned_count(values_of(built.choose.in_service, found.values), terms=built.terms)
         more = np.maximum(np.minimum(counted.values, upper.values), earned.values)
         if np.array_equal(more, earned.values):
             break
@@ -118,12 +120,14 @@ def _climbed(built: Formulation, *, settings: SolverSettings) -> FloatArray | No
     return climbed
 
 
-def _racks_whole(built: Formulation, *, bound: float, settings: SolverSettings, report: Report) -> Best | None:
+def _racks_whole(
+    built: Formulation, relaxed: Search, *, bound: float, settings: SolverSettings, report: Report
+) -> Best | None:
     """Step 2: whole blocks of racks that keep the milestones of step 1; None where none were found."""
     report("whole blocks of racks for these milestones")
     tranches, arrivals = built.choose.tranches, built.choose.arrivals
     limits = tranches.lower.copy(), tranches.upper.copy(), arrivals.lower.copy(), arrivals.upper.copy()
-    kept, divisible = tranches.solution.round(), arrivals.solution
+    kept, divisible = values_of(tranches, relaxed.values).round(), values_of(arrivals, relaxed.values)
     tranches.update(lower=kept, upper=kept)
     best: Best | None = None
     for reach, time_share in _ROUNDING_TIME_SHARES.items():
@@ -136,7 +140,7 @@ def _racks_whole(built: Formulation, *, bound: float, settings: SolverSettings, 
         )
         found = search(built.model, settings=share, report=report, start=None if best is None else best.values)
         if found.found and (best is None or found.objective > best.objective):
-            best = Best(objective=found.objective, bound=bound, values=solution_vector(built.model))
+            best = Best(objective=found.objective, bound=bound, values=found.values)
         if best is not None and best.gap_fraction <= settings.gap_fraction:
             break
     tranches.update(lower=limits[0], upper=limits[1])
@@ -152,7 +156,8 @@ def _near(divisible: xr.DataArray, *, reach: int) -> tuple[xr.DataArray, xr.Data
     return (least - room).clip(0.0), most + room
 
 
-def _judged(built: Formulation, found: Search, *, bound: float, settings: SolverSettings) -> Best | None:
+def judged(found: Search, *, bound: float, settings: SolverSettings) -> Best | None:
+    """The found plan with the tighter of two bounds; None if there can be none, an error if none came in time."""
     if found.ending is Ending.INFEASIBLE:
         return None
     if not found.found:
@@ -160,5 +165,4 @@ def _judged(built: Formulation, found: Search, *, bound: float, settings: Solver
             f"solver.time_limit: no plan was found within {settings.time_limit_s:g} s. "
             "Allow more time, plan by quarter instead of by month, or order in larger blocks."
         )
-    values = solution_vector(built.model)
-    return Best(objective=found.objective, bound=min(bound, found.bound), values=values)
+    return Best(objective=found.objective, bound=min(bound, found.bound), values=found.values)
