@@ -9,7 +9,7 @@ from rich.table import Table
 
 from gigawatt.catalog import Catalog, load, model, platform, quantity, ranged
 from gigawatt.cli.console import out, print_json
-from gigawatt.cli.search import search_app
+from gigawatt.cli.search_serve import search_app
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Precision
 from gigawatt.errors import InfeasibleError, InputError

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -28,11 +28,12 @@ from gigawatt.performance.serve.task import (
     WorkerLayouts,
     workers,
 )
-from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION
+from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION, RATIO
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.serving_rows import ServingRow
 
 _SYSTEMS = {"h100_sxm": "dgx-h100", "h200_sxm": "hgx-h200", "b200_sxm": "dgx-b200", "gb200": "gb200-nvl72"}
+_USUAL_CHUNK = 8192.0
 # The assumption about maturity states the excess at this age.
 _MONTHS_TO_FIRST_SOFTWARE = 12.0
 _DATE = re.compile(r"(\d{4})-(\d{2})")
@@ -49,6 +50,7 @@ class EngineFigures:
     token_s: Ranged
     expert_skew: Ranged
     acceptance: Ranged
+    engine_kernels: Ranged
     software_excess: Ranged
     software_halving_months: float
     memory_usable: Ranged
@@ -91,6 +93,7 @@ def engine_figures(catalog: Catalog) -> EngineFigures:
         token_s=ranged(catalog.figure(f"{at}/tokenize"), DURATION_SECONDS),
         expert_skew=ranged(catalog.figure(f"{at}/expert-skew"), FRACTION),
         acceptance=ranged(catalog.figure(f"{at}/multi-token-acceptance"), FRACTION),
+        engine_kernels=ranged(catalog.figure(f"{at}/engine-kernels"), RATIO),
         software_excess=ranged(catalog.figure(f"{at}/software-excess"), FRACTION),
         software_halving_months=quantity(catalog.figure(f"{at}/software-halving"), DURATION_MONTHS),
         memory_usable=ranged(catalog.figure("assumptions/operation/memory-usable"), FRACTION),
@@ -112,7 +115,7 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
     )
     if family is None:
         raise Inexpressible(f"no architecture is known for the model {row.text('model')}")
-    model = _model(row, catalog, family)
+    model = _model(row.text("model"), catalog, family)
     facts = _practice(row)
     pools = _pools(row, model)
     spread = float(str(facts["spread"]))
@@ -137,22 +140,38 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
     )
 
 
+def standard_engine(figures: EngineFigures, *, quantile: float) -> Engine:
+    """A current engine at a quantile of performance: 0.1 has slow hosts, skewed experts and slow kernels."""
+    slow = round(1.0 - quantile, 1)
+    return Engine(
+        mixed=True,
+        reserved=False,
+        chunk_tokens_count=_USUAL_CHUNK,
+        admission_steps_count=1.0,
+        step_host_s=at_quantile(figures.step_host_s, slow),
+        issue_s=at_quantile(figures.issue_s, slow),
+        request_s=at_quantile(figures.request_s, slow),
+        token_s=at_quantile(figures.token_s, slow),
+        expert_skew_fraction=at_quantile(figures.expert_skew, slow),
+        time_factor=at_quantile(figures.engine_kernels, slow),
+    )
+
+
 def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile: float) -> ServeTask:
-    """The task at a quantile of performance: 0.1 has slow hosts, skewed experts and immature software."""
+    """The task of a row at a quantile of performance, with its engine's practice and the software of its day."""
     facts, slow = expressed.facts, round(1.0 - quantile, 1)
     busy = _concurrency(expressed.row) >= float(str(facts.get("admission-from", "inf")))
     host = figures.synchronous_host_s if facts["synchronous"] else figures.step_host_s
-    engine = Engine(
+    standard = standard_engine(figures, quantile=quantile)
+    maturity = _time_factor(expressed, figures, at_quantile(figures.software_excess, slow))
+    engine = replace(
+        standard,
         mixed=bool(facts["mixed"]),
         reserved=bool(facts["reserved"]),
         chunk_tokens_count=float(str(facts["chunk"])),
         admission_steps_count=float(str(facts["admission-busy"] if busy else facts["admission"])),
         step_host_s=at_quantile(host, slow),
-        issue_s=at_quantile(figures.issue_s, slow),
-        request_s=at_quantile(figures.request_s, slow),
-        token_s=at_quantile(figures.token_s, slow),
-        expert_skew_fraction=at_quantile(figures.expert_skew, slow),
-        time_factor=_time_factor(expressed, figures, at_quantile(figures.software_excess, slow)),
+        time_factor=standard.time_factor * maturity,
         speculation=Speculation(
             draft_tokens_count=float(str(facts["guesses"])),
             acceptance_fraction=at_quantile(figures.acceptance, quantile),
@@ -167,6 +186,16 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
         input_tokens_count=expressed.input_tokens_count,
         output_tokens_count=expressed.output_tokens_count,
     )
+
+
+def published_model(catalog: Catalog, model_id: str) -> tuple[Model, AttentionPattern]:
+    """A model of the catalogue with what its configuration says about windows and linear layers."""
+    family = next((f for f in _records("serving_models.toml", "family") if re.search(str(f["match"]), model_id)), None)
+    if family is None:
+        return catalogued_model(catalog, model_id).item, AttentionPattern()
+    catalog.record("models", model_id)
+    model = _model(model_id, catalog, family)
+    return model, _pattern(model, family)
 
 
 def _time_factor(expressed: ServingExpression, figures: EngineFigures, excess: float) -> float:
@@ -221,11 +250,11 @@ def _whole(fact: object) -> int:
     return int(str(fact))
 
 
-def _model(row: ServingRow, catalog: Catalog, family: Mapping[str, object]) -> Model:
+def _model(name: str, catalog: Catalog, family: Mapping[str, object]) -> Model:
     if "catalogue" in family:
         return catalogued_model(catalog, str(family["catalogue"])).item
     draft = Model(
-        id=row.text("model"),
+        id=name,
         layers_count=_whole(family["layers"]),
         hidden_dim=_whole(family["hidden"]),
         vocabulary_count=_whole(family["vocabulary"]),

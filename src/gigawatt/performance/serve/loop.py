@@ -69,14 +69,20 @@ def chunk_tokens(task: ServeTask, layouts: WorkerLayouts) -> FloatArray:
     return np.maximum(task.engine.chunk_tokens_count + 0.0 * layouts.copies_count, 1.0)
 
 
-def arrival_steps(task: ServeTask, clients: Clients, steps: float, first: Arrivals) -> FloatArray:
-    """Decode steps over which the next requests of all clients arrive: as lengths spread, and as the start did.
+def prompts_per_look(
+    task: ServeTask, clients: Clients, running: FloatArray, steps: float, first: Arrivals
+) -> FloatArray:
+    """Mean number of prompts that a look at the queue finds when it finds any, `(candidate,)`.
 
-    Where prompts and decoding share passes, requests that were prefilled one pass after another end one step after
-    another; where decoding stops for prompts, all of the start decode in step.
+    The next requests of all clients arrive over as many decode steps as their lengths spread, at random, or as their
+    starts did, in turn, whichever is more: where prompts and decoding share passes, requests that were prefilled one
+    pass after another end one step after another; where decoding stops for prompts, all of the start decode in step.
     """
-    staggered = first.passes_count if task.engine.mixed else 1.0
-    return np.minimum(np.maximum(steps * clients.window_fraction, staggered), steps)
+    started = first.passes_count if task.engine.mixed else np.ones_like(running)
+    spread = np.maximum(steps * clients.window_fraction, 1.0)
+    window = np.minimum(np.maximum(spread, started), max(steps, 1.0))
+    rate = running / window * np.minimum(task.engine.admission_steps_count, window)
+    return np.where(started >= spread, np.maximum(rate, 1.0), arriving_together(rate))
 
 
 def arriving_together(rate_per_look: FloatArray) -> FloatArray:
@@ -100,8 +106,7 @@ def aggregated(
     running = np.minimum(share, np.maximum(room, 1.0))
     steps = task.output_tokens_count / task.engine.speculation.tokens_per_step
     first = prompt_passes(task, layouts, np.maximum(running, 1.0))
-    window = arrival_steps(task, clients, steps, first)
-    together = arriving_together(running / window * np.minimum(task.engine.admission_steps_count, window))
+    together = prompts_per_look(task, clients, running, steps, first)
     steady = prompt_passes(task, layouts, np.minimum(together, np.maximum(running, 1.0)))
     decoding = decode_batch(running / layouts.pp_count, task.input_tokens_count + task.output_tokens_count / 2.0)
     alone, steady_s, first_s = _three_passes_s(task, layouts, (decoding, steady, first), operators)

@@ -289,6 +289,8 @@ def _exchanges_s(
         return tensor, np.zeros_like(tensor)
     alone = layouts.copies_count <= 1.0
     tensor = tensor + task.expert_layers_count * np.where(alone & (layouts.tp_count > 1.0), reduce, 0.0)
+    if np.all(alone):
+        return tensor, np.zeros_like(tensor)
     return tensor, task.expert_layers_count * np.where(alone, 0.0, _journey_s(task, layouts, tokens, operators))
 
 
