@@ -55,7 +55,7 @@ PLACES: dict[str, CommandPlace] = {
         summary="Predict how fast a platform trains or serves a model, and where the time goes.",
     ),
     "validate": CommandPlace(
-        module="gigawatt.cli.validate_serving",
+        module="gigawatt.cli.forecasts",
         attribute="validate_app",
         summary="Set predictions beside published measurements, with the misses.",
     ),

@@ -59,6 +59,11 @@ class TruthRow:
 
 def read_rows(path: Path) -> tuple[TruthRow, ...]:
     """All rows of a truth file; raises `InputError` when it cannot be read as one."""
+    return completed(tuple(row for row, _ in read_cells(path)))
+
+
+def read_cells(path: Path, *, unmeasured: bool = False) -> tuple[tuple[TruthRow, dict[str, str]], ...]:
+    """Each row of a truth file as it stands there, with its cells; `unmeasured` rows may lack a value, then NaN."""
     table = csv.DictReader(io.StringIO(_text(path)))
     missing = [name for name in _NEEDED if name not in (table.fieldnames or ())]
     if missing:
@@ -68,7 +73,7 @@ def read_rows(path: Path) -> tuple[TruthRow, ...]:
             expected="a table of measured training points",
             fix="Name the columns as in docs/validation-training.md.",
         )
-    return completed(tuple(_row(line, number, path) for number, line in enumerate(table, start=2)))
+    return tuple((_row(line, number, path, unmeasured), line) for number, line in enumerate(table, start=2))
 
 
 def completed(rows: tuple[TruthRow, ...]) -> tuple[TruthRow, ...]:
@@ -106,12 +111,14 @@ def _unreadable(path: Path, found: str) -> InputError:
     )
 
 
-def _row(line: dict[str, str], number: int, path: Path) -> TruthRow:
+def _row(line: dict[str, str], number: int, path: Path, unmeasured: bool) -> TruthRow:
     cells = {name: (text or "").strip() for name, text in line.items() if name is not None}
     reals = {name: _number(cells.get(name, ""), name, number, path) for name in _NUMBERS}
     wholes = {name: None if value is None else round(value) for name, value in reals.items()}
     value, count = reals["value"], wholes["num_gpus"]
-    if value is None or count is None or count < 1 or not 0.0 < value < float("inf"):
+    if unmeasured and not cells.get("value"):
+        value = math.nan
+    if value is None or count is None or count < 1 or not (math.isnan(value) or 0.0 < value < float("inf")):
         raise InputError(
             where=f"{path}, line {number}",
             found="no positive value or no number of accelerators",

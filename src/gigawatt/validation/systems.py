@@ -13,6 +13,7 @@ from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
 _PLATFORMS = (
+    (r"VR200", "vr-nvl72"),
     (r"GB300", "gb300-nvl72"),
     (r"GB200", "gb200-nvl72"),
     (r"B300", "dgx-b300"),
