@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from gigawatt.catalog import load
+from gigawatt.catalog import load, platform
 from gigawatt.cli.search_serve import search_app
 from gigawatt.cli.validate_serving import validate_app
 from gigawatt.entities.hardware import Precision
 from gigawatt.errors import InfeasibleError, InputError
-from gigawatt.validation.operators import band_operators
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.serving import Judged, compare_serving, overall, serving_summary, workers_stated_share
 from gigawatt.validation.serving_expression import (
@@ -19,6 +18,7 @@ from gigawatt.validation.serving_expression import (
     serve_task,
     serving_expression,
 )
+from gigawatt.validation.serving_operators import serving_operators
 from gigawatt.validation.serving_rows import read_serving_rows
 
 HEADER = (
@@ -134,10 +134,7 @@ def test_files_that_are_not_text_are_refused(tmp_path):
 
 
 def test_comparison_counts_and_covers(tmp_path):
-    catalog = load()
-    found = compare_serving(
-        rows(tmp_path, DENSE, COPIED, POOLS, SUMMED, FLAGGED, UNKNOWN), catalog, band_operators(catalog)
-    )
+    found = compare_serving(rows(tmp_path, DENSE, COPIED, POOLS, SUMMED, FLAGGED, UNKNOWN), load())
     assert (len(found.compared), len(found.refused)) == (3, 3)
     # Flagged rows and unknown worker counts stand outside the share.
     assert workers_stated_share(found) == (3, 4)
@@ -163,6 +160,19 @@ def test_models_bring_their_windows():
     assert (pattern.windowed_layers_count, pattern.window_tokens_count) == (model.layers_count // 2, 128.0)
     hybrid, pattern = published_model(load(), "qwen3.5-397b-a17b")
     assert hybrid.layers_count - pattern.linear_layers_count == 15
+
+
+def test_block_scaled_models_use_the_laws_of_blocks(tmp_path):
+    assert expressed(tmp_path, TWICE).block_scaled
+    assert not expressed(tmp_path, DENSE).block_scaled
+    where = platform(load(), "hgx-h200").item
+    by_tensor, by_block = (
+        serving_operators(load(), blocks=blocks)(where, 0.5).grouped_gemm_s(
+            512.0, 512.0, 7168.0, groups=256.0, precision=Precision.FP8
+        )
+        for blocks in (False, True)
+    )
+    assert by_block != by_tensor
 
 
 def test_validate_command(tmp_path):

@@ -28,8 +28,8 @@ from gigawatt.units import (
     WATTS_PER_MEGAWATT,
     parse,
 )
-from gigawatt.validation.operators import band_operators
-from gigawatt.validation.serving_expression import engine_figures, published_model, standard_engine
+from gigawatt.validation.serving_expression import engine_figures, is_block_scaled, published_model, standard_engine
+from gigawatt.validation.serving_operators import serving_operators
 
 __all__ = ["search_app"]
 
@@ -82,7 +82,7 @@ def serve_command(
         usable_bytes=_usable_bytes(catalog, where),
         usd_per_hour=parse(gpu_hour, MONEY_PER_ACCELERATOR_HOUR, where="--gpu-hour") if gpu_hour else None,
     )
-    operators = band_operators(catalog)
+    operators = serving_operators(catalog, blocks=is_block_scaled(model_id))
     began = time.process_time()
     task = set_up.tasks[_QUANTILES.index(0.5)]
     median = operators(where, 0.5)

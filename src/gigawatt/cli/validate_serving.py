@@ -11,7 +11,6 @@ from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.validate import error_table, validate_app
 from gigawatt.errors import InputError
-from gigawatt.validation.operators import band_operators
 from gigawatt.validation.serving import (
     ServingComparison,
     compare_serving,
@@ -44,8 +43,7 @@ def serving_command(
             fix="The package ships none; docs/validation-serving.md says where they are published and names the "
             "columns to write them down in.",
         )
-    catalog = load()
-    comparison = compare_serving(read_serving_rows(case), catalog, band_operators(catalog))
+    comparison = compare_serving(read_serving_rows(case), load())
     if as_json:
         print_json(_object(comparison))
     else:

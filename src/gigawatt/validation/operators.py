@@ -7,6 +7,7 @@ from gigawatt.catalog.kernels import load_kernels
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Platform
 from gigawatt.performance.kernels.calibrated import calibrated_operators
+from gigawatt.performance.kernels.library import KernelLibrary
 from gigawatt.performance.operators import OperatorModel, at_quantile
 from gigawatt.performance.step.load import LoadedOperators, under_load
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
@@ -30,14 +31,14 @@ def kernel_efficiency(catalog: Catalog) -> KernelEfficiency:
     )
 
 
-def band_operators(catalog: Catalog) -> BandOperators:
-    """Calibrated operators by platform and quantile.
+def band_operators(catalog: Catalog, *, library: KernelLibrary | None = None) -> BandOperators:
+    """Calibrated operators by platform and quantile; from the shipped laws unless a library is given.
 
     The middle and the slow end run under load. How much of the throttling of long kernels holds for short ones between
     attention and communication is not known, so the fast end has each kernel's own.
     """
-    efficiency, library = kernel_efficiency(catalog), load_kernels()
-    loaded, unloaded = calibrated_operators(under_load(library)), calibrated_operators(library)
+    efficiency, laws = kernel_efficiency(catalog), library or load_kernels()
+    loaded, unloaded = calibrated_operators(under_load(laws)), calibrated_operators(laws)
     clock = ranged(catalog.figure("assumptions/training-step/sustained-clock"), RATIO)
 
     def operators(platform: Platform, quantile: float) -> OperatorModel:

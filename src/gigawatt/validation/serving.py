@@ -16,7 +16,6 @@ from gigawatt.performance.operators import QUANTILES, OperatorModel
 from gigawatt.performance.serve.loop import Latencies, aggregated
 from gigawatt.performance.serve.pools import pooled
 from gigawatt.validation.comparison import ErrorSummary
-from gigawatt.validation.operators import BandOperators
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.serving_expression import (
     EngineFigures,
@@ -25,6 +24,7 @@ from gigawatt.validation.serving_expression import (
     serve_task,
     serving_expression,
 )
+from gigawatt.validation.serving_operators import serving_operators
 from gigawatt.validation.serving_rows import ServingRow
 
 QUANTITIES = ("request_s", "tpot_s", "ttft_s")
@@ -77,10 +77,11 @@ class ServingComparison:
     refused: tuple[RefusedServing, ...]
 
 
-def compare_serving(rows: Iterable[ServingRow], catalog: Catalog, operators: BandOperators) -> ServingComparison:
+def compare_serving(rows: Iterable[ServingRow], catalog: Catalog) -> ServingComparison:
     """Every row predicted or refused."""
     figures = engine_figures(catalog)
-    known: dict[tuple[str, float], OperatorModel] = {}
+    kinds = {blocks: serving_operators(catalog, blocks=blocks) for blocks in (False, True)}
+    known: dict[tuple[bool, str], list[OperatorModel]] = {}
     compared: list[ComparedServing] = []
     refused: list[RefusedServing] = []
     for row in rows:
@@ -89,11 +90,10 @@ def compare_serving(rows: Iterable[ServingRow], catalog: Catalog, operators: Ban
         except Inexpressible as finding:
             refused.append(RefusedServing(row=row, reason=finding.reason))
             continue
-        for quantile in QUANTILES:
-            key = (expressed.platform.id, quantile)
-            known[key] = known.get(key) or operators(expressed.platform, quantile)
-        by_quantile = [known[expressed.platform.id, quantile] for quantile in QUANTILES]
-        compared.append(predicted_serving(expressed, figures, by_quantile))
+        key = (expressed.block_scaled, expressed.platform.id)
+        if key not in known:
+            known[key] = [kinds[expressed.block_scaled](expressed.platform, quantile) for quantile in QUANTILES]
+        compared.append(predicted_serving(expressed, figures, known[key]))
     return ServingComparison(compared=tuple(compared), refused=tuple(refused))
 
 

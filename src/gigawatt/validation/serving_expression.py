@@ -76,6 +76,7 @@ class ServingExpression:
     formats: Formats
     model: Model
     pattern: AttentionPattern
+    block_scaled: bool
     facts: Mapping[str, object]
     months_after_announcement: float | None
     input_tokens_count: float
@@ -133,6 +134,7 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
         formats=_formats(row, family, facts),
         model=model,
         pattern=_pattern(model, family),
+        block_scaled=bool(family.get("block-scaled", False)),
         facts=facts,
         months_after_announcement=_months(row, catalog, known),
         input_tokens_count=row.numbers["isl"] * mean,
@@ -186,6 +188,12 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
         input_tokens_count=expressed.input_tokens_count,
         output_tokens_count=expressed.output_tokens_count,
     )
+
+
+def is_block_scaled(model_id: str) -> bool:
+    """Whether the published FP8 weights of a model have a scale per block."""
+    family = next((f for f in _records("serving_models.toml", "family") if re.search(str(f["match"]), model_id)), {})
+    return bool(family.get("block-scaled", False))
 
 
 def published_model(catalog: Catalog, model_id: str) -> tuple[Model, AttentionPattern]:
