@@ -190,7 +190,7 @@ def small_inputs(**changes: object) -> Inputs:
         runs=(run(),),
         parties=parties(),
         contracts=(TRANCHES, ROUND),
-        targets=(PowerTarget(facility_mw=200.0, deadline=date(2029, 6, 1)),),
+        targets=(PowerTarget(facility_mw=200.0, deadline=date(2029, 6, 1), platforms=(PLATFORM.id,)),),
         treasury=Treasury(opening_cash_usd=3e9, minimum_cash_usd=0.0),
         costs=CostBook(
             building_usd_per_facility_mw=6.5e6,

@@ -11,7 +11,7 @@ from gigawatt.entities.site import PowerStep
 from gigawatt.entities.stages import Inputs
 from gigawatt.errors import InfeasibleError
 from gigawatt.planning import plan
-from tests.planning.cases import START, napkin_inputs, napkin_offer, napkin_performance, napkin_site
+from tests.planning.cases import NAPKIN_PLATFORM, START, napkin_inputs, napkin_offer, napkin_performance, napkin_site
 from tests.samples import run
 
 
@@ -23,7 +23,7 @@ def conflicts_of(inputs: Inputs) -> tuple[str, ...]:
 
 def test_target_above_the_power_steps() -> None:
     # 10 MW are energized, 12 are asked for: short by 2 MW
-    asked = PowerTarget(facility_mw=12.0, deadline=date(2026, 6, 1))
+    asked = PowerTarget(facility_mw=12.0, deadline=date(2026, 6, 1), platforms=(NAPKIN_PLATFORM.id,))
     (message,) = conflicts_of(napkin_inputs(targets=(asked,)))
     assert message == (
         "target[0] (0.012 GW facility by 2026-06): short by 0.002 GW; "
@@ -37,7 +37,10 @@ def test_target_above_the_power_steps() -> None:
 def test_target_above_the_supply() -> None:
     # 1 rack a month makes 3 MW by March
     slow = napkin_offer(supply=(SupplyStep(start=START, racks_per_month=1.0),))
-    inputs = napkin_inputs(offers=(slow,), targets=(PowerTarget(facility_mw=4.0, deadline=date(2026, 3, 1)),))
+    inputs = napkin_inputs(
+        offers=(slow,),
+        targets=(PowerTarget(facility_mw=4.0, deadline=date(2026, 3, 1), platforms=(NAPKIN_PLATFORM.id,)),),
+    )
     (message,) = conflicts_of(inputs)
     assert "short by 0.001 GW; the most that can be energized by then is 0.003 GW" in message
     assert message.endswith("it would hold with a larger or earlier supply of racks")
@@ -45,7 +48,8 @@ def test_target_above_the_supply() -> None:
 
 def test_target_before_the_lead_time() -> None:
     inputs = napkin_inputs(
-        offers=(napkin_offer(lead_months=6),), targets=(PowerTarget(facility_mw=1.0, deadline=date(2026, 3, 1)),)
+        offers=(napkin_offer(lead_months=6),),
+        targets=(PowerTarget(facility_mw=1.0, deadline=date(2026, 3, 1), platforms=(NAPKIN_PLATFORM.id,)),),
     )
     (message,) = conflicts_of(inputs)
     assert message.endswith("it would hold with shorter lead times")
@@ -56,7 +60,7 @@ def test_target_without_the_money() -> None:
     prepaid = napkin_offer(lead_months=1, deposit_fraction=1.0)
     inputs = napkin_inputs(
         offers=(prepaid,),
-        targets=(PowerTarget(facility_mw=5.0, deadline=date(2026, 3, 1)),),
+        targets=(PowerTarget(facility_mw=5.0, deadline=date(2026, 3, 1), platforms=(NAPKIN_PLATFORM.id,)),),
         treasury=Treasury(opening_cash_usd=2e6, minimum_cash_usd=0.0),
     )
     target, cash = conflicts_of(inputs)
@@ -86,6 +90,6 @@ def test_cash_that_was_never_there() -> None:
 def test_two_demands_that_fail_for_themselves() -> None:
     # No single relaxation helps; both are named
     asked = replace(run(), compute_flop=1e25, earliest=START, deadline=START)
-    target = PowerTarget(facility_mw=12.0, deadline=date(2026, 6, 1))
+    target = PowerTarget(facility_mw=12.0, deadline=date(2026, 6, 1), platforms=(NAPKIN_PLATFORM.id,))
     messages = conflicts_of(napkin_inputs(runs=(asked,), targets=(target,)))
     assert [message.split(" ")[0] for message in messages] == ["target[0]", "training[0]"]

@@ -417,7 +417,7 @@ def test_earliest_target() -> None:
             offers=(slow,),
             sites=(napkin_site(power_steps=steps),),
             services=(napkin_service(CALENDAR, price_usd_per_mtoken=0.0),),
-            targets=(PowerTarget(facility_mw=6.0, deadline=date(2026, 12, 1)),),
+            targets=(PowerTarget(facility_mw=6.0, deadline=date(2026, 12, 1), platforms=(NAPKIN_PLATFORM.id,)),),
         )
     )
     assert (chosen.objective_value, chosen.bound) == (5.0, 5.0)
@@ -440,5 +440,22 @@ def test_target_forces_a_loss() -> None:
     # Racks at 9 lose 0.24 in the year and would not be bought; 3 MW by May are: the less they serve the worse, so they
     # come in January: 3 x (8.76 - 9) = -0.72
     dear = napkin_offer(price_usd_per_rack=9e6)
-    chosen = best(napkin_inputs(offers=(dear,), targets=(PowerTarget(facility_mw=3.0, deadline=date(2026, 5, 1)),)))
+    chosen = best(
+        napkin_inputs(
+            offers=(dear,),
+            targets=(PowerTarget(facility_mw=3.0, deadline=date(2026, 5, 1), platforms=(NAPKIN_PLATFORM.id,)),),
+        )
+    )
     assert value(chosen) == pytest.approx(-0.72)
+
+
+def test_a_target_counts_only_its_platforms() -> None:
+    # A second, cheaper platform of the same power; the target asks for 3 MW of the first: 3 racks of 1 MW each stand by
+    # the deadline although the second would cost less.
+    cheap = napkin_offer(platform=replace(NAPKIN_PLATFORM, id="cheap"), price_usd_per_rack=1e6)
+    dear = napkin_offer(price_usd_per_rack=9e6)
+    target = PowerTarget(facility_mw=3.0, deadline=date(2026, 5, 1), platforms=(NAPKIN_PLATFORM.id,))
+    site = napkin_site(platforms=(NAPKIN_PLATFORM.id, "cheap"))
+    chosen = best(napkin_inputs(offers=(cheap, dear), sites=(site,), targets=(target,)))
+    standing = chosen.decisions.installed_racks.sel(platform=NAPKIN_PLATFORM.id).isel(period=-1).sum()
+    assert float(standing) == 3.0

@@ -1,6 +1,8 @@
 """The plan as the later stages see it: its dataset, its money against an independent sum, its endings and its words."""
 
 import math
+import signal
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -140,12 +142,27 @@ def test_no_plan_in_time_is_an_error_with_advice() -> None:
         judged(nothing, bound=math.inf, settings=SolverSettings(gap_fraction=0.01, time_limit_s=9.0))
 
 
-def test_an_interrupt_goes_through() -> None:
-    def interrupt(message: str) -> None:
-        raise KeyboardInterrupt(message)
+def test_an_interrupt_stops_the_search() -> None:
+    # the alarm rings in the middle of a search that would last a minute; the next plan is as good as ever
+    def ring(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        plan(napkin_inputs(), napkin_performance(napkin_inputs()), report=interrupt)
+    def set_alarm(message: str) -> None:
+        if message.startswith("everything at once"):
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
+
+    inputs = large_inputs(price_factor=1.0)
+    endless = replace(inputs, solver=replace(inputs.solver, gap_fraction=0.0, time_limit_s=60.0))
+    before = signal.signal(signal.SIGALRM, ring)
+    began = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            plan(endless, performance_of(endless), report=set_alarm)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - began < 55.0
+    assert plan(napkin_inputs(), napkin_performance(napkin_inputs())).objective_value == pytest.approx(77.6e6)
 
 
 def test_earliest_target_needs_a_target() -> None:

@@ -134,7 +134,8 @@ class Treasury:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerTarget:
-    """At least `facility_mw` of racks energized by the month of `deadline`."""
+    """At least `facility_mw` of racks of `platforms` energized by the month of `deadline`."""
 
     facility_mw: float
     deadline: date
+    platforms: tuple[str, ...]

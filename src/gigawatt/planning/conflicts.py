@@ -76,10 +76,10 @@ def _elastic(inputs: Inputs, *, terms: Terms) -> Elastic:
     built = formulation(inputs, terms=terms)
     model, demands, names = built.model, built.demands, _statements(inputs)
     short = model.add_variables(lower=0.0, coords={"statement": list(names)}, name="short")
-    if inputs.targets:
+    if demands.counted_mw is not None:
         by_target = _part(short, names, kind="target", dim="target", labels=demands.target_mw.target.values)
         asked = demands.target_mw
-        model.add_constraints(demands.energized_mw + asked * by_target >= asked, name="targets", mask=asked > 0.0)
+        model.add_constraints(demands.counted_mw + asked * by_target >= asked, name="targets", mask=asked > 0.0)
     if inputs.runs:
         by_run = _part(short, names, kind="training", dim="run", labels=terms.work.compute_flop.run.values)
         model.add_constraints(demands.progress + by_run >= 1.0, name="runs")

@@ -147,6 +147,18 @@ def energized_mw(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:
     return (block_mw * choose.in_service).sum(["site", "platform"])
 
 
+def counted_mw(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Facility power of the racks in service that each target counts, `(target, period)`."""
+    platforms = [offer.platform.id for offer in inputs.offers]
+    counts = xr.DataArray(
+        np.array([[float(name in target.platforms) for name in platforms] for target in inputs.targets]),
+        dims=("target", "platform"),
+        coords={"target": np.arange(len(inputs.targets)), "platform": platforms},
+    )
+    block_mw = terms.fleet.rack_facility_mw * terms.fleet.block_racks
+    return (counts * block_mw * choose.in_service).sum(["site", "platform"])
+
+
 def target_mw(inputs: Inputs) -> xr.DataArray:
     """Facility power that each target asks for, from the period of its deadline on, else 0, `(target, period)`.
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
+from gigawatt.planning.constraints import energized_mw
 from gigawatt.planning.fleet import can_arrive
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.search import duals_of, search, silent
@@ -38,7 +39,7 @@ class MarginalValues:
 
 def binding(inputs: Inputs, *, terms: Terms, built: Formulation) -> tuple[str, ...]:
     """One sentence per calendar year: which of power, chip supply, cash, demand and lead time binds."""
-    used = built.demands.energized_mw.solution
+    used = energized_mw(terms=terms, choose=built.choose).solution
     worth = marginal_values(inputs, terms=terms, built=built)
     if worth is None:
         return ()
@@ -79,10 +80,10 @@ def _sentence(
     year: int, periods: IntArray, *, worth: MarginalValues, used: xr.DataArray, terms: Terms, inputs: Inputs
 ) -> str:
     last = int(periods[-1])
-    energized_mw = float(terms.fleet.energized_facility_mw.isel(period=last).sum())
+    open_mw = float(terms.fleet.energized_facility_mw.isel(period=last).sum())
     state = (
         f"{float(used.isel(period=last)) / MEGAWATTS_PER_GIGAWATT:.2f} of "
-        f"{energized_mw / MEGAWATTS_PER_GIGAWATT:.2f} GW energized carry racks"
+        f"{open_mw / MEGAWATTS_PER_GIGAWATT:.2f} GW energized carry racks"
     )
     reasons = [*_power(periods, worth), *_supply(periods, worth), *_cash(periods, worth)]
     reasons += [*_demand(periods, worth, inputs=inputs), *_lead(periods, terms)]

@@ -17,11 +17,11 @@ from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, variables
 class Demands:
     """What the user insists on, each as *left side >= level*: the only statements that can contradict the limits.
 
-    `energized_mw` `(period,)` against `target_mw` `(target, period)`; `progress` of each run `(run,)` against 1;
-    `cash` `(period,)` against `minimum_cash`, in the solver's money.
+    `counted_mw` against `target_mw` `(target, period)`, None without targets; `progress` of each run `(run,)`
+    against 1; `cash` `(period,)` against `minimum_cash`, in the solver's money.
     """
 
-    energized_mw: linopy.LinearExpression
+    counted_mw: linopy.LinearExpression | None
     target_mw: xr.DataArray
     progress: linopy.LinearExpression
     cash: linopy.LinearExpression
@@ -65,7 +65,7 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
 
 def _demands(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> Demands:
     return Demands(
-        energized_mw=constraints.energized_mw(terms=terms, choose=choose),
+        counted_mw=constraints.counted_mw(inputs, terms=terms, choose=choose) if inputs.targets else None,
         target_mw=constraints.target_mw(inputs),
         progress=constraints.training_progress(terms=terms, choose=choose),
         cash=constraints.cash(model, inputs, terms=terms, choose=choose),
@@ -93,9 +93,9 @@ def earned_count(in_service: xr.DataArray, *, terms: Terms) -> xr.DataArray:
 def insist(built: Formulation) -> None:
     """Adds every demand as a hard constraint."""
     demands, model = built.demands, built.model
-    asked = demands.target_mw.max("target") if demands.target_mw.sizes["target"] else None
-    if asked is not None and bool((asked > 0.0).any()):
-        model.add_constraints(demands.energized_mw >= asked, name="targets", mask=asked > 0.0)
+    asked = demands.target_mw
+    if demands.counted_mw is not None and bool((asked > 0.0).any()):
+        model.add_constraints(demands.counted_mw >= asked, name="targets", mask=asked > 0.0)
     if built.choose.training.sizes["run"]:
         model.add_constraints(demands.progress >= 1.0, name="runs")
     model.add_constraints(demands.cash >= demands.minimum_cash, name="minimum_cash")

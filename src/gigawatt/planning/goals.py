@@ -6,8 +6,11 @@ objective; among the plans that reach them the most valuable one is taken, so th
 
 from dataclasses import dataclass, replace
 
+import linopy
+
 from gigawatt.entities.stages import Inputs, Objective
 from gigawatt.errors import ScenarioError
+from gigawatt.planning.constraints import counted_mw
 from gigawatt.planning.fleet import period_axis
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.search import Report, search, silent
@@ -88,12 +91,19 @@ def _earliest_divisible(inputs: Inputs, *, built: Formulation) -> int | None:
 
 def _insist_on_target(inputs: Inputs, *, built: Formulation, period: int) -> None:
     """The largest target stands from `period` on; nothing is asked where that lies after the horizon."""
-    model, energized = built.model, built.demands.energized_mw
+    model, energized = built.model, _counted_mw(inputs, built=built)
     if _EARLIEST in model.constraints:
         model.remove_constraints(_EARLIEST)
     goal_mw = largest_target_mw(inputs) * (period_axis(inputs.calendar) >= period)
     if period < inputs.calendar.period_count:
         model.add_constraints(energized >= goal_mw, name=_EARLIEST, mask=goal_mw > 0.0)
+
+
+def _counted_mw(inputs: Inputs, *, built: Formulation) -> linopy.LinearExpression:
+    """Facility power that the largest target counts, `(period,)`."""
+    largest_mw = largest_target_mw(inputs)
+    index = [target.facility_mw for target in inputs.targets].index(largest_mw)
+    return counted_mw(inputs, terms=built.terms, choose=built.choose).sel(target=index, drop=True)
 
 
 def largest_target_mw(inputs: Inputs) -> float:
@@ -114,6 +124,6 @@ def achieved(inputs: Inputs, *, built: Formulation) -> float:
         return float(built.choose.served.solution.sum()) * TOKEN_UNIT
     if inputs.objective is Objective.EARLIEST_TARGET:
         goal_mw = largest_target_mw(inputs)
-        short = built.demands.energized_mw.solution < goal_mw * _GOAL_KEPT_FRACTION
+        short = _counted_mw(inputs, built=built).solution < goal_mw * _GOAL_KEPT_FRACTION
         return float(short.values.nonzero()[0].max(initial=-1) + 1)
     return float(built.npv.solution) * MONEY_UNIT_USD

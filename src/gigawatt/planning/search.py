@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from queue import SimpleQueue
 from threading import Event, Thread
 
 import highspy
@@ -126,8 +127,8 @@ def _options(settings: SolverSettings) -> dict[str, str | int | float | bool]:
 
 
 def _run(engine: highspy.Highs, *, report: Report) -> None:
-    """Runs the solver beside the main thread, so that an interrupt reaches us, stops it and goes on its way."""
-    stop = Event()
+    """Runs the solver beside the calling thread, so that an interrupt reaches us, stops it and goes on its way."""
+    stop, news = Event(), SimpleQueue[str]()
 
     def may_stop(event: highspy.HighsCallbackEvent) -> None:
         if stop.is_set():
@@ -135,12 +136,14 @@ def _run(engine: highspy.Highs, *, report: Report) -> None:
 
     engine.cbMipInterrupt.subscribe(may_stop)
     engine.cbSimplexInterrupt.subscribe(may_stop)
-    engine.cbMipImprovingSolution.subscribe(lambda event: report(_improvement(event)))
+    engine.cbMipImprovingSolution.subscribe(lambda event: news.put(_improvement(event)))
     worker = Thread(target=engine.run, name="solver", daemon=True)
     worker.start()
     try:
         while worker.is_alive():
             worker.join(_POLL_S)
+            while not news.empty():
+                report(news.get())
     finally:
         stop.set()
         worker.join()

@@ -54,6 +54,9 @@ def targets(desk: Desk, setting: Setting) -> tuple[PowerTarget, ...]:
         PowerTarget(
             facility_mw=desk.number(table.facility, "target", index, "facility"),
             deadline=within_calendar(desk.scenario, table.by, "target", index, "by", calendar=setting.calendar),
+            platforms=_some(
+                desk, table.platforms, "target", index, "platforms", known=setting.platforms, noun="platform"
+            ),
         )
         for index, table in enumerate(desk.scenario.document.targets)
     )

@@ -292,6 +292,7 @@ class TargetTable(Table):
 
     facility: q.FacilityPower
     by: Annotated[q.Month, Shown('"2031-12"')]
+    platforms: tuple[str, ...] | None = None
 
 
 class CostsTable(Table):
