@@ -221,7 +221,7 @@ def _print(set_up: _Setting, front: Configurations, band: Banded, effort: str) -
     title = "The first is the cheapest that keeps the limits; the others buy interactivity (output tokens/s)"
     table = Table(title=title, title_justify="left")
     table.add_column("workers", no_wrap=True)
-    headings = ("/user", "/GPU", "P10", "P90", "/MW IT", "TTFT s", "GPUs")
+    headings = ("/user", "/GPU", "P10", "P90", "M/MW IT", "TTFT s", "GPUs")
     for name in (*headings, *(("USD/Mtoken",) if set_up.usd_per_hour else ())):
         table.add_column(name, justify="right")
     shown = np.unique(np.linspace(0, front.tpot_s.size - 1, min(front.tpot_s.size, _SHOWN)).astype(np.intp))
@@ -235,7 +235,7 @@ def _print(set_up: _Setting, front: Configurations, band: Banded, effort: str) -
             f"{rate:,.0f}",
             f"{low_high[0, index]:,.0f}",
             f"{low_high[2, index]:,.0f}",
-            f"{_per_mw(set_up, rate):,.0f}",
+            f"{_per_mw(set_up, rate) / TOKENS_PER_MILLION:.3f}",
             f"{some.ttft_s[index]:.2f}",
             f"{some.accelerators_count[index]:.0f}",
         ]
