@@ -115,6 +115,13 @@ def test_decoding_in_a_pool_of_its_own_is_undisturbed():
     assert found.ttft_s[0] == pytest.approx(2.0 * PASS_S + 100 * 128.0 / 1e9, rel=0.02)
 
 
+def test_pools_reload_prefixes_too():
+    hit = task(isl=2000.0, hit_fraction=0.9)
+    slow = replace(hit, reload_bytes_per_s=1e6)
+    extra = in_pools(slow, clients(1.0)).ttft_s[0] - in_pools(hit, clients(1.0)).ttft_s[0]
+    assert extra == pytest.approx(0.9 * 2000.0 * 128.0 / 1e6, rel=1e-3)
+
+
 def test_a_full_prefill_pool_sets_the_rate():
     # Passes carry ten prompts each: 10 / 8 ms = 1,250 requests per second at most.
     found = in_pools(task(), clients(5000.0))

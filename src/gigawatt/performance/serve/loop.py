@@ -56,6 +56,13 @@ class Arrivals:
     pass_tokens_count: FloatArray
 
 
+def front_s(task: ServeTask) -> float:
+    """Before a prompt can be computed: its handling, its tokens, and its prefix back from host memory or storage."""
+    engine = task.engine
+    reload_s = task.hit_fraction * transfer_bytes(task) / task.reload_bytes_per_s
+    return engine.request_s + engine.token_s * task.input_tokens_count + reload_s
+
+
 def prompt_passes(task: ServeTask, layouts: WorkerLayouts, prompts: FloatArray) -> Arrivals:
     """Passes over some prompts of a copy, no larger than the engine's chunk, which the copies of a worker share."""
     tokens = prompts * task.new_tokens_count
@@ -158,7 +165,7 @@ def _latencies(
         step = step_s + per_step * pass_s
     tpot = step / engine.speculation.tokens_per_step
     look = engine.admission_steps_count / 2.0 * step
-    front = engine.request_s + engine.token_s * task.input_tokens_count + _reload_s(task)
+    front = front_s(task)
     look = look + step_s
     usual = look + (arrivals.passes_count + 1.0) / 2.0 * pass_s
     alone = np.maximum(task.new_tokens_count / arrivals.pass_tokens_count, 1.0)
@@ -166,8 +173,3 @@ def _latencies(
     queued = step_s + (start.passes_count + 1.0) / 2.0 * start_s
     begun = clients.first_fraction
     return tpot, front + (1.0 - begun) * usual + begun * queued
-
-
-def _reload_s(task: ServeTask) -> float:
-    """Bringing a cached prefix back from host memory or storage."""
-    return task.hit_fraction * transfer_bytes(task) / task.reload_bytes_per_s

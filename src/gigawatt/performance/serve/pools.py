@@ -9,7 +9,7 @@ import numpy as np
 
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.serve.clients import Clients
-from gigawatt.performance.serve.loop import Latencies, prompt_passes
+from gigawatt.performance.serve.loop import Latencies, front_s, prompt_passes
 from gigawatt.performance.serve.memory import requests_that_fit, transfer_bytes
 from gigawatt.performance.serve.passes import kernels_count, pass_times
 from gigawatt.performance.serve.task import (
@@ -75,7 +75,7 @@ def pooled(
     lanes = prefill_workers * prefill.copies_count
     capacity = lanes * gang / gang_s
     moving = transfer_s(task, prefill, decode, bytes_per_s=link_bytes_per_s)
-    front = task.engine.request_s + task.engine.token_s * task.input_tokens_count
+    front = front_s(task)
     running, tpot, ttft = most, steps[0], front + alone_s + moving
     for _ in range(_ROUNDS):
         tpot = _step_at(running, fillings, steps) / task.engine.speculation.tokens_per_step

@@ -11,7 +11,7 @@ import numpy as np
 from gigawatt.entities.hardware import Platform
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.serve.clients import Clients
-from gigawatt.performance.serve.loop import aggregated
+from gigawatt.performance.serve.loop import aggregated, front_s
 from gigawatt.performance.serve.memory import requests_that_fit, transfer_bytes
 from gigawatt.performance.serve.pools import decode_step_s, prefill_pass_s
 from gigawatt.performance.serve.space import BATCHES, CHUNKS, crossed, worker_layouts
@@ -159,7 +159,7 @@ def _matched(
     links = np.minimum((prefill.tp_count * prefill.pp_count)[:, None], decode.tp_count * decode.pp_count)[:, :, None]
     moving = transfer_bytes(task) / (platform.accelerator.scale_out_bandwidth_bytes_per_s * links)
     wait = load / (2.0 * (1.0 - load)) / (pools * each)
-    front = task.engine.request_s + task.engine.token_s * task.input_tokens_count
+    front = front_s(task)
     ttft = front + alone_s[:, None, None] + wait + moving + tpot[None, :, None]
     size = pools * prefill.accelerators_count[:, None, None]
     size = size + DECODE_WORKERS * decode.accelerators_count[None, :, None]
