@@ -5,7 +5,8 @@
     │   ├── QuantityError       a quantity that does not parse or has the wrong dimension or basis
     │   ├── ScenarioError       a scenario file or an override
     │   ├── CatalogError        a catalogue record, or a figure nobody has published
-    │   └── StudyFolderError    a folder that is not a readable study
+    │   ├── StudyFolderError    a folder that is not a readable study
+    │   └── TraceError          a request trace
     └── InfeasibleError     no plan satisfies the scenario; names what conflicts (exit code 3)
 
 An input error always has four parts: where, what was found, what was expected, how to fix it.
@@ -41,6 +42,10 @@ class CatalogError(InputError):
 
 class StudyFolderError(InputError):
     """A folder is not a readable study."""
+
+
+class TraceError(InputError):
+    """A trace of requests cannot be used."""
 
 
 class InfeasibleError(GigawattError):

@@ -1,0 +1,1 @@
+"""The compiled engine: events over slots (requests in flight) and replicas, advanced by many steps at once."""
