@@ -178,12 +178,13 @@ class Reference:
     def step_s(self, server: Server) -> float:
         costs, batch = server.costs, len(server.decoding)
         chunks = [(job.chunk, job.kv) for job in server.filling if job.chunk]
-        total = costs.pass_s[batch + sum(new for new, _ in chunks)] + costs.head_s[batch]
+        total = costs.pass_s[batch + sum(new for new, _ in chunks)] + costs.decode_extra_s[batch]
         if batch:
             context = sum(job.kv + 1 for job in server.decoding) / batch
             total += _line(costs.decode_context_tokens_count, costs.decode_attention_s[batch], context)
         if chunks:
             total += costs.fill_floor_s + sum(_plane(costs, new, cached) for new, cached in chunks)
+            total = max(total, costs.fill_least_s)
         return float(total)
 
     def finish(self, server: Server, now_s: float) -> None:

@@ -16,11 +16,12 @@ def costs(*, batch=32, tokens=512, scale=1.0):
     new, cached = np.array([0.0, 90.0, 300.0, 1000.0]), np.array([0.0, 500.0, 3000.0, 50000.0])
     return StepCosts(
         pass_s=scale * (0.00713 + np.maximum(count * 2.3e-5 - 0.0011, 0.0)),
-        head_s=scale * requests * 1.7e-6,
+        decode_extra_s=scale * requests * 1.7e-6,
         decode_attention_s=scale * (1.3e-4 + requests[:, None] * context * 3.1e-8 * (1.0 + context / 9e4)),
         decode_context_tokens_count=context,
         fill_attention_s=scale * new[:, None] * (cached + new[:, None] / 2.0) * 1.1e-9,
         fill_floor_s=scale * 1.9e-4,
+        fill_least_s=scale * 0.0091,
         fill_new_tokens_count=new,
         fill_cached_tokens_count=cached,
     )
@@ -30,11 +31,12 @@ def flat_costs(*, batch=4, tokens=64, pass_s=1.0):
     """Every step takes `pass_s`."""
     return StepCosts(
         pass_s=np.full(tokens + 1, pass_s),
-        head_s=np.zeros(batch + 1),
+        decode_extra_s=np.zeros(batch + 1),
         decode_attention_s=np.zeros((batch + 1, 2)),
         decode_context_tokens_count=np.array([0.0, 1000.0]),
         fill_attention_s=np.zeros((2, 2)),
         fill_floor_s=0.0,
+        fill_least_s=0.0,
         fill_new_tokens_count=np.array([0.0, 1000.0]),
         fill_cached_tokens_count=np.array([0.0, 1000.0]),
     )

@@ -54,6 +54,11 @@ PLACES: dict[str, CommandPlace] = {
         attribute="perf_app",
         summary="Predict how fast a platform trains or serves a model, and where the time goes.",
     ),
+    "simulate": CommandPlace(
+        module="gigawatt.cli.simulate",
+        attribute="simulate_app",
+        summary="Play a trace of requests on a fleet of replicas, one by one.",
+    ),
     "validate": CommandPlace(
         module="gigawatt.cli.forecasts",
         attribute="validate_app",

@@ -6,14 +6,29 @@ from gigawatt.requests.costs import StepCosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What a request takes before a replica can see it: its handling, and its tokens."""
+
+    request_s: float
+    token_s: float
+
+
+NO_HOST = Host(request_s=0.0, token_s=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replica:
-    """One copy of a model, ready to serve: step times, memory for key-value cache, and IT power busy and idle."""
+    """One copy of a model, ready to serve: step times, memory for key-value cache, and IT power busy and idle.
+
+    Traces say when requests reach replicas; `host` time lies before that and adds to what clients see.
+    """
 
     costs: StepCosts
     kv_tokens_count: int
     accelerators_count: int
     busy_power_w: float
     idle_power_w: float
+    host: Host = NO_HOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gigawatt.requests.engine.records import Ending, Records
-from gigawatt.requests.fleet import Fleet, ServiceLevel
+from gigawatt.requests.fleet import NO_HOST, Fleet, Host, ServiceLevel
 from gigawatt.requests.simulation import Course, PoolUse
 from gigawatt.timeline import FloatArray, IntArray
 
@@ -89,8 +89,8 @@ class Summary:
 class Tally:
     """Gathers outcomes as `simulate` hands them out."""
 
-    def __init__(self, level: ServiceLevel) -> None:
-        self._level = level
+    def __init__(self, level: ServiceLevel, host: Host = NO_HOST) -> None:
+        self._level, self._host = level, host
         self._ttft, self._tpot, self._whole = Histogram(), Histogram(), Histogram()
         self._endings: IntArray = np.zeros(len(Ending), dtype=np.int64)
         self._good = 0
@@ -101,12 +101,13 @@ class Tally:
         self._endings += np.bincount(rows.ending, minlength=len(Ending))
         done = rows[rows.ending == Ending.COMPLETED]
         lost = rows[rows.ending != Ending.COMPLETED]
-        ttft_s = done.first_token_s - done.arrival_s
+        before_s = self._host.request_s + self._host.token_s * done.input
+        ttft_s = before_s + done.first_token_s - done.arrival_s
         several = done.output > 1
         tpot_s = (done.end_s - done.first_token_s) / np.maximum(done.output - 1, 1)
         self._ttft.add(ttft_s)
         self._tpot.add(tpot_s[several])
-        self._whole.add(done.end_s - done.arrival_s)
+        self._whole.add(before_s + done.end_s - done.arrival_s)
         kept = (ttft_s <= self._level.ttft_limit_s) & (~several | (tpot_s <= self._level.tpot_limit_s))
         self._good += int(kept.sum())
         self._tokens += [

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,21 +102,34 @@ def _json_frame(path: Path, columns: Columns, *, text: bytes, first_line: int) -
     try:
         return pl.read_ndjson(io.BytesIO(text), schema=schema)
     except pl.exceptions.PolarsError as error:
-        line, said = _bad_json(text, first_line)
+        line, said = _bad_json(text, schema, first_line)
         raise _bad_line(path, line, said or str(error)) from error
 
 
-def _bad_json(text: bytes, first_line: int) -> tuple[int, str]:
-    """The first line that is no JSON object, and what is wrong with it."""
+def _bad_json(text: bytes, schema: Mapping[str, pl.DataType], first_line: int) -> tuple[int, str]:
+    """The first line that is no JSON object with the right kinds of values, and what is wrong with it."""
     for at, line in enumerate(text.split(b"\n")):
         if not line.strip():
             continue
         try:
-            if not isinstance(json.loads(line, parse_constant=_no_number), dict):
-                return first_line + at, "no JSON object"
+            row = json.loads(line, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             return first_line + at, str(error)
+        if not isinstance(row, dict):
+            return first_line + at, "no JSON object"
+        wrong = [name for name, kind in schema.items() if not _is_kind(row.get(name), kind)]
+        if wrong:
+            return first_line + at, f'"{row[wrong[0]]}" in "{wrong[0]}"'[:100]
     return first_line, ""
+
+
+def _is_kind(value: object, kind: pl.DataType) -> bool:
+    """Whether a value of a JSON line is of a column's kind; one that is missing is refused later, by name."""
+    if value is None:
+        return True
+    if isinstance(kind, pl.List):
+        return isinstance(value, list) and all(type(each) is int for each in value)
+    return isinstance(value, str if isinstance(kind, pl.String) else int | float) and not isinstance(value, bool)
 
 
 def _no_number(name: str) -> float:

@@ -29,11 +29,15 @@ MOST_TOKENS = float(1 << 40)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceOptions:
-    """What the caller says about a trace: names of columns by role, the unit of times, the size of prefix blocks."""
+    """What the caller says about a trace: names of columns by role, the unit of times, the size of prefix blocks.
+
+    `speed` 2 plays it in half its time.
+    """
 
     names: tuple[tuple[str, str], ...] = ()
     time_unit: TimeUnit | None = None
     hash_tokens_count: int | None = None
+    speed: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ def read_trace(path: Path, options: TraceOptions | None = None) -> Trace:
     form = format_of(head)
     columns = columns_of(path, form, head=head, second=second, names=asked.names, time_unit=asked.time_unit)
     hash_tokens = _hash_tokens(path, columns, asked)
-    return Trace(name=path.name, pieces=_pieces(path, form, columns, head), hash_tokens_count=hash_tokens)
+    return Trace(name=path.name, pieces=_pieces(path, form, columns, head, asked.speed), hash_tokens_count=hash_tokens)
 
 
 def _hash_tokens(path: Path, columns: Columns, asked: TraceOptions) -> int:
@@ -125,7 +129,7 @@ def _read(path: Path, stream: BinaryIO) -> bytes:
         ) from error
 
 
-def _pieces(path: Path, form: Format, columns: Columns, head: bytes) -> Iterator[Requests]:
+def _pieces(path: Path, form: Format, columns: Columns, head: bytes, speed: float) -> Iterator[Requests]:
     header = head if form is Format.CSV else b""
     start_s, last_s, any_found = 0.0, -np.inf, False
     for block in _blocks(path, skip=1 if header else 0):
@@ -137,7 +141,7 @@ def _pieces(path: Path, form: Format, columns: Columns, head: bytes) -> Iterator
             start_s, any_found = float(rows.arrival_s[0]), True
         last_s = float(rows.arrival_s[-1])
         yield Requests(
-            arrival_s=rows.arrival_s - start_s,
+            arrival_s=(rows.arrival_s - start_s) / speed,
             input_tokens_count=rows.input_tokens.astype(np.int64),
             output_tokens_count=rows.output_tokens.astype(np.int64),
             priority=rows.priority.astype(np.int64),

@@ -47,11 +47,15 @@ class PoolUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """What a simulation leaves beside its outcomes: requests seen, the time of the last end, use of each pool."""
+    """What a simulation leaves beside its outcomes: requests seen, the time of the last end, use of each pool.
+
+    `in_flight_s` is the integral of the number of requests in flight over time.
+    """
 
     requests_count: int
     end_s: float
     events_count: int
+    in_flight_s: float
     pools: tuple[PoolUse, ...]
 
 
@@ -131,6 +135,7 @@ def _course(fleet: Fleet, state: State, seen: int) -> Course:
         requests_count=seen,
         end_s=end_s,
         events_count=int(state.counters[0].events),
+        in_flight_s=float(state.counters[0].live_s),
         pools=tuple(_pool_use(state.replicas[state.replicas.pool == at], end_s) for at in range(len(fleet.pools))),
     )
 

@@ -190,10 +190,10 @@ def _mixed_step_s(state: State, costs: Costs, r: int) -> float:
         if slot.chunk > 0:
             new += slot.chunk
             work_s += fill_attention_s(costs, pool, slot.chunk, slot.kv)
-    total = costs.pass_s[pool, batch + new] + costs.head_s[pool, batch] + costs.fill_floor_s[pool] + work_s
+    total = costs.pass_s[pool, batch + new] + costs.extra_s[pool, batch] + costs.fill_floor_s[pool] + work_s
     if batch > 0:
         total += decode_attention_s(costs, pool, batch, replica.context)
-    return float(total)
+    return float(max(total, costs.fill_least_s[pool]))
 
 
 @inner

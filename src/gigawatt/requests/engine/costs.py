@@ -29,7 +29,7 @@ def decode_span_s(costs: Costs, pool: int, batch: int, context: float, steps: in
     Attention is linear within a cell of the table, so its steps sum to count x (first + last) / 2.
     """
     knots = costs.decode_context[pool]
-    fixed = costs.pass_s[pool, batch] + costs.head_s[pool, batch]
+    fixed = costs.pass_s[pool, batch] + costs.extra_s[pool, batch]
     total, done = steps * fixed, 0
     while done < steps:
         first = context + done

@@ -88,11 +88,12 @@ class Costs(NamedTuple):
     """Step times as tables; the first axis is the pool (0 entry, 1 decode)."""
 
     pass_s: Floats
-    head_s: Floats
+    extra_s: Floats
     decode_s: Floats
     decode_context: Floats
     fill_s: Floats
     fill_floor_s: Floats
+    fill_least_s: Floats
     fill_new: Floats
     fill_cached: Floats
 
