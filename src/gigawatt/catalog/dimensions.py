@@ -49,6 +49,7 @@ SHARES = Dimension(name="shares", canonical="share", example='"160 million share
 DIES = Dimension(name="dies", canonical="die", example='"2 die"')
 DECODE_ACCELERATORS = Dimension(name="decode accelerators", canonical="LPU", example='"256 LPU"')
 EVENTS = Dimension(name="events", canonical="event", example='"419 event"')
+REQUESTS = Dimension(name="requests", canonical="request", example='"256 request"', exclusive=True)
 TRANCHES = Dimension(name="tranches", canonical="tranche", example='"10 tranche"')
 
 DIMENSIONS = (
@@ -95,5 +96,6 @@ DIMENSIONS = (
     DIES,
     DECODE_ACCELERATORS,
     EVENTS,
+    REQUESTS,
     TRANCHES,
 )

@@ -11,12 +11,14 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from gigawatt.catalog import Catalog, load, platform, quantity
+from gigawatt.catalog.dimensions import REQUESTS
 from gigawatt.cli.console import err, out, print_json
 from gigawatt.cli.simulated import answer_json, answer_table, layout_words
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.errors import InfeasibleError, InputError
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.serve.search import replace_chunk
+from gigawatt.performance.serve.space import worker_layouts
 from gigawatt.performance.serve.task import Formats, ServeTask, WorkerLayouts, workers
 from gigawatt.requests.columns import TimeUnit
 from gigawatt.requests.fleet import (
@@ -31,11 +33,12 @@ from gigawatt.requests.fleet import (
     ServiceLevel,
     fixed_pool,
 )
-from gigawatt.requests.outcomes import Tally
+from gigawatt.requests.outcomes import Summary, Tally
 from gigawatt.requests.policies import ORDERS, ROUTER_NAMES, Order, Scaler, requests_per_replica, router
 from gigawatt.requests.pricing import PowerShares, StepLimits, best_layout, move_s_per_token, replica_of
 from gigawatt.requests.reading import TraceOptions, read_trace
 from gigawatt.requests.simulation import Policies, simulate
+from gigawatt.requests.traces import Trace
 from gigawatt.units import DURATION_SECONDS, FRACTION, TOKEN_COUNT, Dimension, parse
 from gigawatt.validation.serving_expression import engine_figures, is_block_scaled, published_model, standard_engine
 from gigawatt.validation.serving_operators import serving_operators
@@ -46,7 +49,6 @@ simulate_app = typer.Typer(
     no_args_is_help=True,
 )
 
-REQUEST_COUNT = Dimension(name="requests", canonical="request", example='"256 request"', exclusive=True)
 _MOST = 10**6
 _MEDIAN = 0.5
 _QUANTILES = {"p10": 0.1, "p50": _MEDIAN, "p90": 0.9}
@@ -113,63 +115,59 @@ def requests_command(
     level = ServiceLevel(ttft_limit_s=_limit_s(catalog, ttft, "ttft"), tpot_limit_s=_limit_s(catalog, tpot, "tpot"))
     options = TraceOptions(names=_names(columns), time_unit=time_unit, hash_tokens_count=prefix_block, speed=speed)
     read = read_trace(trace, options)
-    limits = StepLimits(
-        batch_count=batch or round(_assumed(catalog, "batch", REQUEST_COUNT)),
-        tokens_count=step_tokens or round(_assumed(catalog, "step-tokens", TOKEN_COUNT)),
-    )
     asked = _Asked(
         platform_id=platform_id,
         model_id=model_id,
         formats=(weights, cache),
         lengths=(isl, osl),
         quantile=_quantile(quantile),
-        limits=limits,
+        limits=StepLimits(
+            batch_count=batch or round(_assumed(catalog, "batch", REQUESTS)),
+            tokens_count=step_tokens or round(_assumed(catalog, "step-tokens", TOKEN_COUNT)),
+        ),
         layout=layout,
     )
     machine = _machine(catalog, asked, level)
     least_most = None if autoscale is None else _pair(autoscale, "--autoscale", "LEAST:MOST")
     scaling, scaler = _scaling(catalog, least_most, target)
+    batching = Batching(
+        block_tokens_count=block or round(_assumed(catalog, "block", TOKEN_COUNT)),
+        reserve_fraction=_assumed(catalog, "reserve", FRACTION),
+        queue_limit_count=queue_limit,
+        prefix_reuse=prefix_reuse,
+    )
     fleet = Fleet(
         serving=_serving(catalog, machine, replicas, disaggregate, least_most),
-        batching=Batching(
-            block_tokens_count=block or round(_assumed(catalog, "block", TOKEN_COUNT)),
-            reserve_fraction=_assumed(catalog, "reserve", FRACTION),
-            queue_limit_count=queue_limit,
-            prefix_reuse=prefix_reuse,
-        ),
+        batching=batching,
         failures=_failures(mtbf, repair),
         scaling=scaling,
     )
     policies = Policies(router=router(policy), order=_order(order), scaler=scaler)
-    tally = Tally(level, machine.replica.host)
     began = time.perf_counter()
+    summary = _played(fleet, read, policies, Tally(level, machine.replica.host), seed=seed)
+    about = {"trace": read.name, "model": model_id, "platform": platform_id, "quantile": quantile, "policy": policy}
+    words = layout_words(machine.layout, machine.replica)
+    if as_json:
+        print_json({**about, "replica": words, **answer_json(summary, fleet, level)})
+        return
+    out.print(answer_table(summary, fleet, level, title=f"{read.name}: {model_id} on {platform_id}, {quantile}"))
+    out.print(words)
+    out.print(f"{summary.requests_count:,} requests in {time.perf_counter() - began:.1f} s", highlight=False)
+
+
+def _played(fleet: Fleet, trace: Trace, policies: Policies, tally: Tally, *, seed: int) -> Summary:
+    """The trace served, with a count of requests on a terminal."""
     with _bar() as bar:
-        shown = bar.add_task(f"Serving {trace.name}", total=None)
+        shown = bar.add_task(f"Serving {trace.name} (the engine is compiled when it first runs)", total=None)
         course = simulate(
             fleet,
-            read,
+            trace,
             policies,
             sink=tally,
             rng=np.random.default_rng(seed),
             progress=lambda seen: bar.update(shown, completed=seen, description=f"Served {seen:,} requests"),
         )
-    summary = tally.summary(fleet, course)
-    if as_json:
-        print_json(
-            {
-                "trace": read.name,
-                "model": model_id,
-                "platform": platform_id,
-                "quantile": quantile,
-                "policy": policy,
-                "replica": layout_words(machine.layout, machine.replica),
-                **answer_json(summary, fleet, level),
-            }
-        )
-        return
-    out.print(answer_table(summary, fleet, level, title=f"{read.name}: {model_id} on {platform_id}, {quantile}"))
-    out.print(layout_words(machine.layout, machine.replica))
-    out.print(f"{summary.requests_count:,} requests in {time.perf_counter() - began:.1f} s", highlight=False)
+    return tally.summary(fleet, course)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +198,7 @@ def _machine(catalog: Catalog, asked: _Asked, level: ServiceLevel) -> _Machine:
     operators = serving_operators(catalog, blocks=is_block_scaled(asked.model_id))(where, asked.quantile)
     task = replace_chunk(_task(catalog, asked), float(limits.tokens_count))
     usable = quantity(catalog.figure("assumptions/operation/memory-usable"), FRACTION) * where.accelerator.memory_bytes
-    chosen = _chosen(asked.layout) if asked.layout else _best(where, task, operators, usable, level)
+    chosen = _chosen(asked.layout, where, task) if asked.layout else _best(where, task, operators, usable, level)
     replica = replica_of(
         where,
         task,
@@ -256,7 +254,7 @@ def _best(
     return found
 
 
-def _chosen(text: str) -> WorkerLayouts:
+def _chosen(text: str, where: Platform, task: ServeTask) -> WorkerLayouts:
     found = {}
     for part in text.split(","):
         match = _LAYOUT.match(part.strip())
@@ -264,10 +262,17 @@ def _chosen(text: str) -> WorkerLayouts:
             raise _malformed("--layout", part, "tp=T, copies=C, ep=E or expert-tp=X", "Write it like tp=8.")
         found[match[1]] = float(match[2])
     tp, copies, ep = found.get("tp", 1.0), found.get("copies", 1.0), found.get("ep", 1.0)
-    expert_tp = found.get("expert-tp", tp * copies / ep)
-    if expert_tp * ep != tp * copies:
-        raise _malformed("--layout", text, "tp x copies = expert-tp x ep", "Choose ep and expert-tp to match.")
-    return workers(tp=tp, copies=copies, expert_tp=expert_tp, ep=ep)
+    wanted = workers(tp=tp, copies=copies, expert_tp=found.get("expert-tp", tp * copies / ep), ep=ep)
+    possible = worker_layouts(task.model, where, accelerators_limit=int(tp * copies))
+    same = [getattr(possible, name) == getattr(wanted, name)[0] for name in WorkerLayouts.__dataclass_fields__]
+    if not np.logical_and.reduce(same).any():
+        raise _malformed(
+            "--layout",
+            text,
+            f"powers of two that {task.model.id} and a domain of {where.id} allow, tp x copies = expert-tp x ep",
+            "Start from the layout that is shown without --layout.",
+        )
+    return wanted
 
 
 def _serving(

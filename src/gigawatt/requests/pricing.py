@@ -43,7 +43,7 @@ class PowerShares:
 
 def step_costs(task: ServeTask, layouts: WorkerLayouts, operators: OperatorModel, *, limits: StepLimits) -> StepCosts:
     """The step times of one layout (`layouts` has one entry)."""
-    _check_one(task, layouts)
+    _check_one(task, layouts, limits)
     copies = float(layouts.copies_count[0])
     host_s = task.engine.step_host_s
     pass_s = _pass_s(task, layouts, operators, most=limits.tokens_count)
@@ -71,7 +71,14 @@ def step_costs(task: ServeTask, layouts: WorkerLayouts, operators: OperatorModel
     )
 
 
-def _check_one(task: ServeTask, layouts: WorkerLayouts) -> None:
+def _check_one(task: ServeTask, layouts: WorkerLayouts, limits: StepLimits) -> None:
+    if limits.batch_count >= limits.tokens_count:
+        raise InputError(
+            where="replica",
+            found=f"steps of {limits.tokens_count} tokens for {limits.batch_count} requests",
+            expected="more tokens than requests in a step",
+            fix="Raise --step-tokens or lower --batch.",
+        )
     if layouts.pp_count[0] > 1.0 or task.engine.speculation.tokens_per_step > 1.0:
         guesses = task.engine.speculation.draft_tokens_count
         raise InputError(

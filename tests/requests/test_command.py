@@ -1,0 +1,95 @@
+"""`gigawatt simulate requests` answers in a table and in JSON, and refuses in words."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gigawatt.cli.simulate import simulate_app
+from gigawatt.errors import CatalogError, GigawattError, InfeasibleError, InputError, QuantityError, TraceError
+
+RUN = CliRunner()
+DATA = Path(__file__).parent / "data"
+AZURE, MOONCAKE = str(DATA / "azure-conversation.csv"), str(DATA / "mooncake-conversation.jsonl")
+SMALL = ["--model", "llama-3.1-8b", "--platform", "dgx-h100"]
+
+
+def run(*arguments):
+    return RUN.invoke(simulate_app, ["requests", *arguments])
+
+
+def answer(*arguments):
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, result.exception
+    return json.loads(result.stdout)
+
+
+def test_json_adds_up_and_repeats():
+    said = answer(AZURE, *SMALL, "--replicas", "2")
+    assert said["requests_completed"] + said["requests_dropped"] == said["requests_count"] == 300
+    assert 0.0 <= said["goodput_fraction"] <= 1.0
+    for name in ("ttft_s", "tpot_s", "end_to_end_s"):
+        assert 0.0 < said[name]["p50"] <= said[name]["p90"] <= said[name]["p99"]
+    assert said["pools"]["aggregated"]["replicas"] == 2
+    assert 0.0 < said["pools"]["aggregated"]["utilization_fraction"] <= 1.0
+    assert said["energy_mwh"] > 0.0
+    assert said == answer(AZURE, *SMALL, "--replicas", "2")
+
+
+def test_slow_hardware_is_slower_and_a_hurried_trace_waits_longer():
+    usual = answer(AZURE, *SMALL)
+    slow = answer(AZURE, *SMALL, "--quantile", "p10")
+    hurried = answer(AZURE, *SMALL, "--speed", "20")
+    assert slow["tpot_s"]["mean"] > usual["tpot_s"]["mean"]
+    assert hurried["ttft_s"]["p99"] > usual["ttft_s"]["p99"]
+
+
+def test_prefixes_pools_scaling_and_failures():
+    reused = answer(MOONCAKE, *SMALL, "--policy", "prefix-affinity", "--replicas", "2")
+    assert reused["reused_input_fraction"] > answer(MOONCAKE, *SMALL, "--no-prefix-reuse")["reused_input_fraction"] == 0
+    pools = answer(AZURE, *SMALL, "--disaggregate", "1:2")["pools"]
+    assert (pools["prefill"]["replicas"], pools["decode"]["replicas"]) == (1, 2)
+    scaled = answer(AZURE, *SMALL, "--autoscale", "1:4", "--target", "2")
+    assert 1.0 <= scaled["pools"]["aggregated"]["mean_replicas_on"] <= 4.0
+    failing = answer(AZURE, *SMALL, "--replicas", "2", "--mtbf", "20 s", "--repair", "5 s")
+    assert failing["restarts"] > 0
+    assert failing["requests_completed"] == 300
+
+
+def test_the_table_shows_what_was_asked_for():
+    result = run(AZURE, *SMALL, "--layout", "tp=2")
+    assert result.exit_code == 0
+    for words in ("TTFT", "goodput", "2 accelerators: TP 2", "300 requests"):
+        assert words in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        ([AZURE, "--model", "no-such-model", "--platform", "dgx-h100"], CatalogError),
+        ([AZURE, "--model", "llama-3.1-8b", "--platform", "nowhere"], CatalogError),
+        ([str(DATA / "none.csv"), *SMALL], TraceError),
+        ([AZURE, *SMALL, "--ttft", "2"], QuantityError),
+        ([AZURE, *SMALL, "--tpot", "1 us"], InfeasibleError),
+        ([AZURE, "--model", "deepseek-v3", "--platform", "dgx-h100"], InfeasibleError),
+        ([AZURE, "--model", "deepseek-v3", "--platform", "dgx-h100", "--layout", "tp=8"], InputError),
+        ([AZURE, *SMALL, "--policy", "best"], InputError),
+        ([AZURE, *SMALL, "--order", "best"], InputError),
+        ([AZURE, *SMALL, "--quantile", "p20"], InputError),
+        ([AZURE, *SMALL, "--disaggregate", "2"], InputError),
+        ([AZURE, *SMALL, "--disaggregate", "0:2"], InputError),
+        ([AZURE, *SMALL, "--disaggregate", "1:2", "--autoscale", "1:2"], InputError),
+        ([AZURE, *SMALL, "--autoscale", "3:2"], InputError),
+        ([AZURE, *SMALL, "--mtbf", "30 h"], InputError),
+        ([AZURE, *SMALL, "--layout", "tp=x"], InputError),
+        ([AZURE, *SMALL, "--layout", "tp=2,ep=3"], InputError),
+        ([AZURE, *SMALL, "--columns", "arrival"], InputError),
+        ([AZURE, *SMALL, "--batch", "512", "--step-tokens", "256"], InputError),
+        ([MOONCAKE, *SMALL, "--block", "100"], InputError),
+    ],
+)
+def test_bad_questions_end_in_our_own_errors(arguments, kind):
+    result = run(*arguments)
+    assert isinstance(result.exception, GigawattError), result.output
+    assert isinstance(result.exception, kind)
