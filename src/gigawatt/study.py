@@ -24,7 +24,7 @@ from gigawatt.entities.stages import (
     Performance,
     Study,
 )
-from gigawatt.finance import appraise
+from gigawatt.finance import appraise, operating_cost_usd
 from gigawatt.performance import evaluate
 from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.planning import plan
@@ -154,7 +154,7 @@ def _draw(inputs: Inputs, history: History, appraisal: Appraisal, *, reached_cou
         "irr_fraction": appraisal.irr_fraction,
         "peak_funding_usd": appraisal.peak_funding_usd,
         "capex_usd": sum(appraisal.capex_usd.values()),
-        "opex_usd": sum(appraisal.opex_usd.values()),
+        "opex_usd": operating_cost_usd(appraisal.opex_usd),
         "revenue_usd": appraisal.revenue_usd,
         "served_tokens": float(served.sum()),
         "energized_facility_mw": float(energized.max()),

@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from gigawatt.finance import FlowKind, Purpose, cash_by_party
+from gigawatt.finance import FlowKind, Purpose, cash_by_party, operating_cost_usd
 from gigawatt.finance.flows import Stream, flow_table, monthly_usd
 from gigawatt.timeline import Calendar
 from tests.finance.programmes import eight_racks
@@ -61,3 +61,9 @@ def test_cash_by_party_of_nothing_is_empty():
 
 def test_every_purpose_has_its_kind():
     assert {purpose.kind for purpose in Purpose} == set(FlowKind)
+
+
+def test_operating_cost_counts_what_pays_for_it_only_once():
+    # the provider spends 7 + 2 on running the site and asks 30 for it, a landlord asks 5 for another: 7 + 2
+    opex = {Purpose.ENERGY.value: 7.0, Purpose.SYSTEMS_OPERATION.value: 2.0, "cloud": 30.0, "rent": 5.0}
+    assert operating_cost_usd(opex) == 9.0

@@ -391,7 +391,7 @@ def _site_opex(past: History, key: str, partner: str, kind: str) -> list[dict[st
         if it_mw == 0:
             continue
         if kind == "cloud":
-            rows.append(_flow(month, "openai", partner, "capacity", "opex", it_mw * PUE * 1.1e6, site=key))
+            rows.append(_flow(month, "openai", partner, "cloud", "opex", it_mw * PUE * 1.1e6, site=key))
         else:
             rows.append(
                 _flow(month, "openai", "utilities", "energy", "opex", float(here.energy_mwh[index]) * 55, site=key)

@@ -98,6 +98,15 @@ def test_capital_per_gigawatt_on_both_bases(study: Study) -> None:
     assert facility_gw / it_gw == pytest.approx(1.25)
 
 
+def test_rent_and_cloud_are_no_operating_cost_of_all_parties(study: Study) -> None:
+    """They pay for what lessors and providers spend: added to it, the same dollar would count twice."""
+    written = summary(study)
+    assert set(written["opex_usd"]["by_kind"]) == {"energy"}
+    assert written["opex_usd"]["total"] == written["opex_usd"]["by_kind"]["energy"]
+    assert set(written["transfers_usd"]["by_kind"]) == {"cloud", "rent"}
+    assert written["transfers_usd"]["total"] == sum(written["transfers_usd"]["by_kind"].values())
+
+
 def test_training_on_time_and_late(study: Study) -> None:
     early, late = summary(study)["training"]
     # 5e26 FLOP in nine equal months from November 2026: done in July 2027, before September 2027

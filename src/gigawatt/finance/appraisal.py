@@ -16,7 +16,7 @@ def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
     """The money of a history, for the programme and for everybody it deals with.
 
     Capex and opex are by purpose over all parties. Rent and cloud are prices between parties that pay for others' capex
-    and opex: the entries are not to be added up. Raises ScenarioError when somebody pays or is paid who is no party.
+    and opex: `operating_cost_usd` leaves them out. Raises ScenarioError when somebody pays or is paid who is no party.
     """
     check_parties(inputs)
     calendar = inputs.calendar

@@ -4,7 +4,7 @@ A stream is one purpose between two parties over all months; the flow table list
 party and reaches another in the same row, so cash between parties sums to zero by construction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,6 +70,11 @@ _KINDS = {
 
 TRANSFERS = (Purpose.RENT, Purpose.CLOUD)
 """What the programme pays for others' capacity: a price between parties, not a cost of its own kind."""
+
+
+def operating_cost_usd(opex_usd: Mapping[str, float]) -> float:
+    """What all parties together spend on operation: transfers stay out, for they pay for costs that are in already."""
+    return sum(amount_usd for purpose, amount_usd in opex_usd.items() if purpose not in TRANSFERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

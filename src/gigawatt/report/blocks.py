@@ -109,11 +109,11 @@ def tiles(study: Study) -> tuple[Tile, ...]:
         ),
         Tile(
             name="Internal rate of return",
-            value=percent(appraisal.irr_fraction, decimals=1),
+            value=percent(appraisal.irr_fraction, decimals=1) if np.isfinite(appraisal.irr_fraction) else "none",
             band=_band(study, "irr_fraction", lambda value: percent(value, decimals=1)),
             basis="a year, nominal, before financing"
             if np.isfinite(appraisal.irr_fraction)
-            else "the flows have no single rate of return",
+            else "no single yearly rate makes the cash flows worth zero",
         ),
         Tile(
             name="Peak funding need",

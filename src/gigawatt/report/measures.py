@@ -13,7 +13,7 @@ from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.site import Cloud, Leased, Site
 from gigawatt.entities.stages import Study
 from gigawatt.entities.workload import TrainingRun
-from gigawatt.finance.flows import whole_cents
+from gigawatt.finance.flows import TRANSFERS, operating_cost_usd, whole_cents
 from gigawatt.timeline import FloatArray
 from gigawatt.units import CENTS_PER_USD, MEGAWATTS_PER_GIGAWATT
 
@@ -84,8 +84,13 @@ def capex_total_usd(study: Study) -> float:
 
 
 def opex_total_usd(study: Study) -> float:
-    """Operating expenditure of all kinds."""
-    return float(sum(study.appraisal.opex_usd.values()))
+    """Operating expenditure of all parties; rent and the price of cloud capacity pay for it and are not added to it."""
+    return operating_cost_usd(study.appraisal.opex_usd)
+
+
+def transfers_usd(study: Study) -> dict[str, float]:
+    """What the programme pays others for their capacity, by purpose."""
+    return {purpose: usd for purpose, usd in study.appraisal.opex_usd.items() if purpose in TRANSFERS}
 
 
 def milestones_total_usd(study: Study) -> float:

@@ -134,7 +134,10 @@ def _money() -> Schema:
             "Capital expenditure per GW facility at the greatest power in service, USD."
         ),
         "capex_usd_per_it_gw": _number("Capital expenditure per GW IT at the greatest power in service, USD."),
-        "opex_usd": _sum_and_parts("Operating expenditure", "by_kind", "kind"),
+        "opex_usd": _sum_and_parts("Operating expenditure of all parties", "by_kind", "kind"),
+        "transfers_usd": _sum_and_parts(
+            "Rent and cloud capacity, which pay for capital and operating expenditure of others,", "by_kind", "kind"
+        ),
         "revenue_usd": _number("The programme's revenue over the horizon, USD."),
         "npv_usd": _number("Net present value of operating and investment flows at the start, USD."),
         "irr_fraction": _number("Internal rate of return a year (ratio)."),

@@ -69,6 +69,7 @@ def _power(study: Study) -> Summary:
 def _money(study: Study) -> Summary:
     appraisal = study.appraisal
     capex_usd = measures.capex_total_usd(study)
+    transfers = measures.transfers_usd(study)
     return {
         "milestones": [
             {
@@ -84,7 +85,11 @@ def _money(study: Study) -> Summary:
         "capex_usd": {"total": _number(capex_usd), "by_layer": _numbers(appraisal.capex_usd)},
         "capex_usd_per_facility_gw": _number(measures.per_gigawatt_usd(study, capex_usd, "facility")),
         "capex_usd_per_it_gw": _number(measures.per_gigawatt_usd(study, capex_usd, "it")),
-        "opex_usd": {"total": _number(measures.opex_total_usd(study)), "by_kind": _numbers(appraisal.opex_usd)},
+        "opex_usd": {
+            "total": _number(measures.opex_total_usd(study)),
+            "by_kind": _numbers({kind: usd for kind, usd in appraisal.opex_usd.items() if kind not in transfers}),
+        },
+        "transfers_usd": {"total": _number(sum(transfers.values())), "by_kind": _numbers(transfers)},
         "revenue_usd": _number(appraisal.revenue_usd),
         "npv_usd": _number(appraisal.npv_usd),
         "irr_fraction": _number(appraisal.irr_fraction),

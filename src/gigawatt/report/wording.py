@@ -47,7 +47,7 @@ def span(low: float, high: float, words: Callable[[float], str]) -> str:
     first, second = words(low), words(high)
     number, _, unit = first.partition(" ")
     if first == second:
-        return f"{first} in both"
+        return first
     return f"{number} to {second}" if unit and second.endswith(f" {unit}") else f"{first} to {second}"
 
 

@@ -81,7 +81,10 @@ def _band_words(study: Study) -> str:
     band = study.bands.headline.get("energized_facility_mw")
     if band is None:
         return ""
-    return f" In eight of ten sampled histories the greatest power lies within {span(band[0], band[2], gigawatts)}."
+    low, high = gigawatts(band[0]), gigawatts(band[2])
+    if low == high:
+        return f" In sampled histories the greatest power is {low} at P10 and P90."
+    return f" In eight of ten sampled histories the greatest power is {span(band[0], band[2], gigawatts)}."
 
 
 def platform_mix(study: Study) -> str:
@@ -127,15 +130,26 @@ def milestones(study: Study) -> str:
 
 def cash(study: Study) -> str:
     """The programme's purse: what it lacks, when, and what it gets from investors."""
-    appraisal = study.appraisal
     balance = measures.programme_cash_usd(study)
     months = study.inputs.calendar.months
     invested = sum(float(series.sum()) for series in measures.invested_usd(study).values())
     lowest = int(np.argmin(balance))
+    opening = f"It opens with {money(study.inputs.treasury.opening_cash_usd)}"
+    paid_in = f"{opening} and investors pay in {money(invested)}" if invested > 0 else f"{opening} and has no investors"
+    return (
+        f"{_shortfall(study)} {paid_in}; the balance is least in {month_name(months[lowest])}, at "
+        f"{money(float(balance[lowest]))}."
+    )
+
+
+def _shortfall(study: Study) -> str:
+    """How much the programme would lack without its investors."""
+    appraisal = study.appraisal
+    if appraisal.peak_funding_usd <= 0.0:
+        return "Before any financing the programme never spends more than it has taken in."
     return (
         f"Before any financing the programme is short by as much as {money(appraisal.peak_funding_usd)}, in "
-        f"{month_name(appraisal.peak_funding_month)}. Investors pay in {money(invested)}; the balance is least in "
-        f"{month_name(months[lowest])}, at {money(float(balance[lowest]))}."
+        f"{month_name(appraisal.peak_funding_month)}."
     )
 
 
@@ -143,7 +157,10 @@ def circle(study: Study) -> str:
     """How much of each vendor-investor's cash comes back as purchases of its own systems."""
     names = measures.party_names(study)
     sentences = []
-    for investor, series in measures.invested_usd(study).items():
+    investments = measures.invested_usd(study)
+    if not investments:
+        return "No contract brings in money from investors."
+    for investor, series in investments.items():
         bought = measures.purchases_from_usd(study, investor)
         paid = float(series.sum())
         if bought > 0 and paid > 0:

@@ -1,0 +1,32 @@
+"""Sentences stay true where there is nothing to say: no spread, no investors, no shortfall."""
+
+from dataclasses import replace
+
+import polars as pl
+
+from gigawatt.entities.stages import Study
+from gigawatt.report import blocks, words
+
+
+def test_a_band_without_width_is_one_figure(study: Study) -> None:
+    same = {**study.bands.headline, "energized_facility_mw": (196.0, 196.0, 196.0)}
+    text = words.energized(replace(study, bands=replace(study.bands, headline=same)))
+    assert "the greatest power is 196 MW at P10 and P90" in text
+
+
+def test_a_programme_without_investors_says_so(study: Study) -> None:
+    flows = study.appraisal.flows.filter(pl.col("kind") != "financing")
+    alone = replace(study, appraisal=replace(study.appraisal, flows=flows))
+    assert words.circle(alone) == "No contract brings in money from investors."
+    assert "has no investors" in words.cash(alone)
+
+
+def test_no_need_for_money_is_told_as_such(study: Study) -> None:
+    rich = replace(study, appraisal=replace(study.appraisal, peak_funding_usd=0.0))
+    assert "never spends more than it has taken in" in words.cash(rich)
+
+
+def test_a_missing_rate_of_return_is_explained(study: Study) -> None:
+    bare = replace(study, appraisal=replace(study.appraisal, irr_fraction=float("nan")))
+    tile = next(tile for tile in blocks.tiles(bare) if tile.name == "Internal rate of return")
+    assert (tile.value, tile.basis) == ("none", "no single yearly rate makes the cash flows worth zero")
