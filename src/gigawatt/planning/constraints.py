@@ -40,19 +40,35 @@ def supply(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
     model.add_constraints(1.0 * choose.delivered <= terms.fleet.supply_blocks, name="supply")
 
 
-def allocation(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
-    """Services and runs share each platform's racks, at what the ramp lets them deliver."""
-    limits = terms.fleet
-    deficit = (limits.alive - limits.output_share) * limits.block_racks
-    missing = (deficit * choose.delivered).sum("period").rename(later="period")
+def allocation(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> None:
+    """Services and runs share each platform's racks in every month, at what the ramp lets them deliver.
+
+    Who gets which racks is settled for a whole period: within it a workload's racks change only as new ones ramp up.
+    """
+    limits, by_period = terms.fleet, in_period(inputs.calendar)
+    deficit = (limits.alive @ by_period.rename(period="later")) - limits.output_share
+    missing = (deficit * limits.block_racks * choose.delivered).sum("period")
+    standing = (by_period * limits.block_racks * choose.pool).sum("period")
     used = choose.serving.sum("service") + choose.training.sum("run")
-    model.add_constraints(used - limits.block_racks * choose.pool + missing <= 0.0, name="allocation")
+    model.add_constraints(used - standing + missing <= 0.0, name="allocation")
+    if inputs.calendar.months_per_period == 1:
+        return
+    increase = (deficit.shift(month=1, fill_value=0.0) - deficit) * limits.block_racks
+    ramped_up = (increase * choose.delivered).sum("period")
+    inside = by_period.month % inputs.calendar.months_per_period != 0
+    for name, racks, rate in (
+        ("serving", choose.serving, terms.work.tokens_per_rack),
+        ("training", choose.training, terms.work.flop_per_rack),
+    ):
+        works_on = inside & (rate > 0.0) & (rate.shift(month=1, fill_value=0.0) > 0.0)
+        change = racks - (1.0 * racks.shift(month=1)).fillna(0.0)
+        model.add_constraints(change >= 0.0, name=f"{name}_kept", mask=works_on)
+        model.add_constraints(change - ramped_up <= 0.0, name=f"{name}_ramped_up", mask=works_on)
 
 
-def tokens(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> None:
+def tokens(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
     """Tokens of a month stay within what its racks serve and within what is wanted."""
-    rate = terms.work.tokens_per_rack / TOKEN_UNIT * in_period(inputs.calendar)
-    capacity = (rate * choose.serving).sum(["platform", "period"])
+    capacity = (terms.work.tokens_per_rack / TOKEN_UNIT * choose.serving).sum("platform")
     model.add_constraints(choose.served - capacity <= 0.0, name="capacity")
     model.add_constraints(1.0 * choose.served <= terms.work.demand_tokens / TOKEN_UNIT, name="demand")
 
@@ -60,7 +76,7 @@ def tokens(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variabl
 def training_progress(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:
     """Fraction of each run that is done within its window, `(run,)`."""
     share = terms.work.flop_per_rack / terms.work.compute_flop
-    return (share * choose.training).sum(["platform", "period"])
+    return (share * choose.training).sum(["platform", "month"])
 
 
 def milestones(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:

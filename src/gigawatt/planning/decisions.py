@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
-from gigawatt.planning.fleet import ROUNDING, in_period, period_axis
+from gigawatt.planning.fleet import ROUNDING, in_period, month_axis, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.formulation import Formulation, earned_count, milestones_count
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
@@ -49,9 +49,9 @@ def settle(*, terms: Terms, built: Formulation) -> None:
 def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset:
     """The plan as `BuildPlan.decisions` describes it, from settled values."""
     choose, racks = built.choose, planned_racks(terms=terms, built=built)
-    serving, training = allocation(terms=terms, built=built, racks=racks)
+    serving, training = allocation(inputs, terms=terms, built=built, racks=racks)
     tokens = (choose.served.solution @ in_period(inputs.calendar)) * TOKEN_UNIT
-    flop = (terms.work.flop_per_rack * choose.training.solution).sum("platform")
+    flop = (terms.work.flop_per_rack * choose.training.solution).sum("platform") @ in_period(inputs.calendar)
     values = {
         "ordered_racks": (racks.ordered, "rack"),
         "arrived_racks": (racks.arrived, "rack"),
@@ -92,16 +92,18 @@ def planned_racks(*, terms: Terms, built: Formulation) -> Racks:
     )
 
 
-def allocation(*, terms: Terms, built: Formulation, racks: Racks) -> tuple[xr.DataArray, xr.DataArray]:
-    """Installed racks given to each service and to each run at each site.
+def allocation(inputs: Inputs, *, terms: Terms, built: Formulation, racks: Racks) -> tuple[xr.DataArray, xr.DataArray]:
+    """Installed racks given to each service and to each run at each site, in each period.
 
-    Each site gives the same share of a platform's racks. What services leave idle is given to them in proportion, so
-    that months of higher demand within a period find racks ready.
+    Shares are those of the platform's output over the period's hours, the same at every site. What services leave idle
+    is given to them in proportion, so that months of higher demand within a period find racks ready.
     """
-    limits, choose = terms.fleet, built.choose
-    share = limits.output_share * limits.block_racks
-    output = (choose.delivered.solution * share).sum("period").rename(later="period")
-    serving, training = choose.serving.solution, choose.training.solution
+    choose = built.choose
+    hours = in_period(inputs.calendar) * month_axis(inputs.calendar).copy(data=inputs.calendar.month_hours)
+    full = terms.fleet.output_share * terms.fleet.block_racks
+    output = (choose.delivered.solution * full).sum("period") @ hours
+    training = choose.training.solution @ hours
+    serving = choose.serving.solution @ hours
     left = (output - training.sum("run")).clip(0.0)
     wanted = serving.sum("service")
     filled = serving * (left / wanted.where(wanted > ROUNDING)).fillna(0.0)

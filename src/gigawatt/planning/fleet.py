@@ -27,7 +27,7 @@ class Fleet:
     peak; `energized_facility_mw` `(site, period)` expected at the start of each period; `supply_blocks`
     `(platform, period)` whole blocks that can be delivered; `taken` `(site, platform)` whether the site takes the
     platform; `alive` `(platform, period, later)` 1 where a rack that arrived in `period` serves in `later`;
-    `output_share` `(platform, period, later)` of full output that it delivers in `later`, the ramp averaged over hours.
+    `output_share` `(platform, period, month)` of its full output that it delivers in a month.
     """
 
     lead_periods: xr.DataArray
@@ -166,9 +166,8 @@ def alive_share(life_periods: xr.DataArray, calendar: Calendar) -> xr.DataArray:
 
 
 def _output_share(alive: xr.DataArray, calendar: Calendar, *, ramp_months: int) -> xr.DataArray:
-    """Hour-weighted mean over a period's months of (m + 1)/(ramp + 1), m months after arrival, at most 1."""
+    """(m + 1)/(ramp + 1), at most 1, m months after arrival and while in service, `(platform, period, month)`."""
     age = month_axis(calendar) - period_axis(calendar) * calendar.months_per_period
     ramp = ((age + 1) / (ramp_months + 1)).clip(0.0, 1.0)
-    hours = in_period(calendar).rename(period="later") * month_axis(calendar).copy(data=calendar.month_hours)
-    mean = (ramp * hours).sum("month") / hours.sum("month")
-    return (alive * mean).transpose("platform", "period", "later")
+    alive_in_month = alive @ in_period(calendar).rename(period="later")
+    return (alive_in_month * ramp).transpose("platform", "period", "month")

@@ -50,8 +50,8 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
     constraints.rack_balance(model, terms=terms, choose=choose)
     constraints.power(model, terms=terms, choose=choose)
     constraints.supply(model, terms=terms, choose=choose)
-    constraints.allocation(model, terms=terms, choose=choose)
-    constraints.tokens(model, inputs, terms=terms, choose=choose)
+    constraints.allocation(model, inputs, terms=terms, choose=choose)
+    constraints.tokens(model, terms=terms, choose=choose)
     constraints.milestones(model, terms=terms, choose=choose)
     return Formulation(
         model=model,

@@ -18,7 +18,7 @@ class Variables:
 
     `arrivals` blocks that enter service and `in_service` blocks `(site, platform, period)`; `expansion` and `built`
     MW `(site, period)`; `delivered` and `pool` blocks at all sites `(platform, period)`; `serving` racks
-    `(platform, service, period)` and `training` racks `(platform, run, period)`, both at full output; `served`
+    `(platform, service, month)` and `training` racks `(platform, run, month)`, both at full output; `served`
     tokens `(service, month)`; `tranches` earned by milestones so far `(contract, period)`; `cash` at the end of
     a period `(period,)`. Money, tokens and blocks are in the solver's units (see `terms`).
     """
@@ -55,19 +55,17 @@ def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables
         built=amounts("built", sites, period),
         delivered=amounts("delivered", platforms, period),
         pool=amounts("pool", platforms, period),
-        serving=_allotted(model, "serving", terms.work.tokens_per_rack.max("month"), inputs),
-        training=_allotted(model, "training", terms.work.flop_per_rack, inputs),
+        serving=_allotted(model, "serving", terms.work.tokens_per_rack),
+        training=_allotted(model, "training", terms.work.flop_per_rack),
         served=amounts("served", services, months),
         tranches=model.add_variables(lower=0.0, upper=most_tranches(terms), integer=True, name="tranches"),
         cash=model.add_variables(coords=period, name="cash"),
     )
 
 
-def _allotted(model: linopy.Model, name: str, rate: xr.DataArray, inputs: Inputs) -> linopy.Variable:
+def _allotted(model: linopy.Model, name: str, rate: xr.DataArray) -> linopy.Variable:
     """Racks given to a workload, none where a pair cannot run."""
-    by_period = rate.broadcast_like(period_axis(inputs.calendar))
-    upper = xr.full_like(by_period, np.inf).where(by_period > 0.0, 0.0).transpose(*rate.dims[:2], "period")
-    return model.add_variables(lower=0.0, upper=upper, name=name)
+    return model.add_variables(lower=0.0, upper=xr.full_like(rate, np.inf).where(rate > 0.0, 0.0), name=name)
 
 
 def most_tranches(terms: Terms) -> xr.DataArray:

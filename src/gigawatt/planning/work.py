@@ -11,7 +11,7 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs, Performance
 from gigawatt.entities.workload import TrainingRun
-from gigawatt.planning.fleet import in_period, month_axis
+from gigawatt.planning.fleet import month_axis
 from gigawatt.timeline import Calendar
 from gigawatt.units import SECONDS_PER_HOUR
 
@@ -21,7 +21,7 @@ class Work:
     """Rates of a rack at full output, and demand.
 
     `tokens_per_rack` `(platform, service, month)`, 0 where the pair cannot run; `demand_tokens` `(service, month)`;
-    `flop_per_rack` `(platform, run, period)`, counting months inside the run's window only; `compute_flop` `(run,)`.
+    `flop_per_rack` `(platform, run, month)`, 0 outside the run's window; `compute_flop` `(run,)`.
     """
 
     tokens_per_rack: xr.DataArray
@@ -40,15 +40,14 @@ def work(inputs: Inputs, performance: Performance) -> Work:
         dims=("run", "month"),
         coords={"run": runs, "month": hours.month},
     )
-    window_seconds = ((in_window * hours) @ in_period(calendar)) * SECONDS_PER_HOUR
     used = inputs.operation.availability.best * inputs.operation.serving_load.best
     tokens_per_s = _median(inputs, performance.serving["tokens_per_s_per_rack"], items=[s.id for s in inputs.services])
     flop_per_s = _median(inputs, performance.training["flop_per_s_per_rack"], items=runs)
-    flop = flop_per_s * inputs.operation.training_ettr.best * window_seconds
+    flop = flop_per_s * inputs.operation.training_ettr.best * in_window * hours * SECONDS_PER_HOUR
     return Work(
         tokens_per_rack=tokens_per_s * used * hours * SECONDS_PER_HOUR,
         demand_tokens=_demand(inputs),
-        flop_per_rack=flop.transpose("platform", "run", "period"),
+        flop_per_rack=flop.transpose("platform", "run", "month"),
         compute_flop=xr.DataArray([run.compute_flop for run in inputs.runs], dims="run", coords={"run": runs}),
     )
 
