@@ -1,6 +1,7 @@
 """Sums that one can do by hand: every step takes one second."""
 
 import dataclasses
+import sys
 
 import numpy as np
 import pytest
@@ -136,6 +137,24 @@ def test_failures_restart_requests_and_repairs_bring_replicas_back():
     assert (rows.generated == 12).all()
 
 
+def test_decode_failures_free_the_cache_held_for_transfer():
+    """The decode replica fails while a cache waits to move; the prompt's replica gets its memory back and goes on."""
+    times = flat_costs(pass_s=0.25)
+    pool = fixed_pool(replica(kv=160, times=times), 1)
+    serving = Disaggregated(prefill=pool, decode=pool, move_start_s=3.0, move_s_per_token=0.0)
+    fleet = Fleet(
+        serving=serving,
+        batching=one_second().batching,
+        failures=Failures(between_failures_s=6.0, repair_s=1.0),
+    )
+    requests = some(np.arange(60) * 0.2, [40] * 60, [3] * 60)
+    for seed in range(20):
+        rows, course = play(fleet, requests, LEAST_LOADED, seed=seed)
+        assert (rows.generated == 3).all()
+        assert rows.restarts.sum() > 0
+        assert all(pool.peak_kv_fraction <= 1.0 for pool in course.pools)
+
+
 def test_a_tally_counts_goodput_over_all_requests():
     fleet = one_second(kv=64)
     requests = some([0.0, 0.0, 0.2], [60, 10, 10], [10, 3, 1])
@@ -171,3 +190,13 @@ def test_impossible_fleets_are_refused(least, start, most):
 def test_blocks_must_divide_prefix_blocks():
     with pytest.raises(InputError, match="divisor"):
         play(one_second(), some([0.0], [1], [1], prefixes=((1,),)), ROUND_ROBIN, hash_tokens=40)
+
+
+def test_the_engine_keeps_no_hold_on_its_arrays():
+    """Compiled code does not count references: what it is handed must be free again afterwards."""
+    fleet, requests = one_second(), some([0.0], [10], [3])
+    play(fleet, requests, ROUND_ROBIN)
+    tables_before = sys.getrefcount(requests.arrival_s), sys.getrefcount(ROUND_ROBIN)
+    for _ in range(50):
+        play(fleet, requests, ROUND_ROBIN)
+    assert (sys.getrefcount(requests.arrival_s), sys.getrefcount(ROUND_ROBIN)) == tables_before

@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gigawatt.requests.fleet import Failures
+from gigawatt.requests.fleet import Aggregated, Disaggregated, Failures, Scaling
 from gigawatt.requests.generating import GammaArrivals, LognormalLengths, PoissonArrivals, generated
-from gigawatt.requests.policies import compiled_router, least_loaded, power_of_two, prefix_affinity, round_robin
+from gigawatt.requests.policies import (
+    compiled_router,
+    least_loaded,
+    power_of_two,
+    prefix_affinity,
+    requests_per_replica,
+    round_robin,
+)
 from gigawatt.requests.traces import requests_from
 from tests.requests.samples import aggregated, costs, disaggregated, play
 
@@ -79,6 +86,29 @@ def test_time_in_flight_is_the_sum_of_all_stays(requests, fleet, router):
         assert course.in_flight_s == pytest.approx(stays, rel=1e-9, abs=1e-9)
     else:
         assert course.in_flight_s >= stays * (1 - 1e-9)
+
+
+SCALER = requests_per_replica(2.0)
+
+
+@FEW
+@given(traces(), fleets(), st.sampled_from([0.0, 0.7, 5.0]), st.integers(0, 9))
+def test_every_request_ends_once_while_replicas_come_and_go(requests, fleet, startup_s, seed):
+    def elastic(pool):
+        return dataclasses.replace(pool, start_count=1, least_count=1, most_count=3)
+
+    match fleet.serving:
+        case Aggregated(pool=pool):
+            serving = Aggregated(pool=elastic(pool))
+        case Disaggregated(prefill=prefill, decode=decode):
+            serving = dataclasses.replace(fleet.serving, prefill=elastic(prefill), decode=elastic(decode))
+    scaled = dataclasses.replace(fleet, serving=serving, scaling=Scaling(interval_s=0.9, startup_s=startup_s))
+    rows, course = play(scaled, requests, ROUTERS["least-loaded"], scaler=SCALER, hash_tokens=32, seed=seed)
+    assert rows.id.tolist() == list(range(len(requests)))
+    done = rows.ending == 0
+    assert (rows.generated[done] == rows.output[done]).all()
+    assert all(0.0 <= pool.peak_kv_fraction <= 1.0 for pool in course.pools)
+    assert all(pool.busy_s <= pool.on_s * (1 + 1e-12) <= 3 * course.end_s * (1 + 1e-9) for pool in course.pools)
 
 
 def test_littles_law_within_sampling_error():

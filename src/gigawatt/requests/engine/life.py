@@ -57,8 +57,7 @@ def _evacuate(state: State, costs: Costs, r: int, i: int, now_s: float) -> None:
     slot = state.slots[i]
     at, stage = int(slot.replica), slot.stage
     if slot.holder not in (NOBODY, r):
-        let_go(state, i)
-        wake(state, costs, int(slot.holder), now_s)
+        wake(state, costs, let_go(state, i), now_s)
     if at != r:
         if stage == Stage.QUEUED:
             remove(state.slots, state.replicas, at, i)
