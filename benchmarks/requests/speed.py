@@ -127,11 +127,13 @@ def as_vidur(requests: Requests, path: Path, *, most: int) -> None:
             stream.write(f"day,{requests.arrival_s[at]:.6f},{lengths}\n")
 
 
-def peer(python: str | None, script: str, *arguments: str) -> dict[str, float] | None:
-    """What a peer's driver prints last; None where the peer is not available."""
+def peer(python: str | None, folder: Path, script: str, *arguments: str) -> dict[str, float] | None:
+    """What a peer's driver prints last, run where it may leave files; None where the peer is not available."""
     if python is None:
         return None
-    done = subprocess.run([python, str(HERE / script), *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [python, str(HERE / script), *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         print(done.stderr[-2000:], file=sys.stderr)
         return None
@@ -155,10 +157,12 @@ def compare(path: Path, served: Fleet, asked: argparse.Namespace, folder: Path) 
     line("gigawatt", len(requests), usual, rate)
     as_mooncake(requests, folder / "trace.jsonl")
     cache = str(served.pools[0].replica.kv_tokens_count)
-    found = peer(asked.dynosim, "dynosim_run.py", str(folder / "trace.jsonl"), str(REPLICAS), str(HASH_TOKENS), cache)
+    found = peer(
+        asked.dynosim, folder, "dynosim_run.py", str(folder / "trace.jsonl"), str(REPLICAS), str(HASH_TOKENS), cache
+    )
     line("DynoSim", len(requests), found, rate)
     as_vidur(requests, folder / "trace.csv", most=VIDUR_REQUESTS)
-    found = peer(asked.vidur, "vidur_run.py", str(folder / "trace.csv"), str(REPLICAS))
+    found = peer(asked.vidur, folder, "vidur_run.py", str(folder / "trace.csv"), str(REPLICAS))
     line("Vidur", min(len(requests), VIDUR_REQUESTS), found, rate)
 
 
