@@ -140,6 +140,13 @@ def test_a_file_in_the_place_is_refused(tmp_path: Path) -> None:
         store.check_destination(tmp_path / "study")
 
 
+def test_a_name_that_no_disk_can_hold_is_refused(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(StudyFolderError, match="File name too long"):
+        store.check_destination(tmp_path / ("y" * 300))
+    with pytest.raises(StudyFolderError, match="File name too long"):
+        store.write(study, tmp_path / ("y" * 300), documents={})
+
+
 def test_an_empty_folder_and_a_new_one_are_welcome(study: Study, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     store.write(study, tmp_path / "empty", documents={})

@@ -85,16 +85,21 @@ _UNIT_TEXT = re.compile(r"^[A-Za-z_%][A-Za-z_% /*·-]{0,60}$")
 _BASIS = re.compile(r"(W)\s+(IT|facility|grid)\b")
 
 
+LARGEST_VALUE = 1e36
+"""No quantity is larger: products of two still fit a float, so that nothing overflows on the way to a plan."""
+_CENTURY_MONTHS = 100.0 * MONTHS_PER_YEAR
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
-    """What a quantity measures: its canonical unit, an example to show, and the least value allowed."""
+    """What a quantity measures: its canonical unit, an example to show, and the least and most allowed."""
 
     name: str
     canonical: str
     example: str
     minimum: float = 0.0
     exclusive: bool = False
-    maximum: float = float("inf")
+    maximum: float = LARGEST_VALUE
 
 
 FACILITY_POWER = Dimension(name="facility power", canonical="MW_facility", example='"1.2 GW facility"')
@@ -104,8 +109,10 @@ YEARLY_SHARE = Dimension(name="yearly share", canonical="1/year", example='"3 pe
 DEVICE_POWER = Dimension(name="device power", canonical="W", example='"1200 W"', exclusive=True)
 ENERGY_PRICE = Dimension(name="energy price", canonical="USD/MWh", example='"52 USD/MWh"')
 MONEY = Dimension(name="money", canonical="USD", example='"10 bn USD"')
-DURATION_MONTHS = Dimension(name="duration", canonical="month", example='"18 month"')
+DURATION_MONTHS = Dimension(name="duration", canonical="month", example='"18 month"', maximum=_CENTURY_MONTHS)
+LIFE = Dimension(name="service life", canonical="month", example='"60 month"', exclusive=True, maximum=_CENTURY_MONTHS)
 DURATION_SECONDS = Dimension(name="duration", canonical="s", example='"50 ms"')
+LATENCY = Dimension(name="latency", canonical="s", example='"50 ms"', exclusive=True)
 TOKENS_PER_MONTH = Dimension(name="token rate", canonical="token/month", example='"8.6e12 token/day"')
 TOKEN_PRICE = Dimension(name="token price", canonical="USD/Mtoken", example='"1.25 USD/Mtoken"')
 TOKEN_COUNT = Dimension(name="tokens", canonical="token", example='"2000 token"', exclusive=True)
@@ -117,6 +124,7 @@ OPERATIONS = Dimension(name="computation", canonical="FLOP", example='"5e26 FLOP
 RACKS_PER_MONTH = Dimension(name="rack supply", canonical="rack/month", example='"400 rack/month"')
 FRACTION = Dimension(name="fraction", canonical="ratio", example='"12 percent" or "0.12 ratio"', maximum=1.0)
 RATIO = Dimension(name="ratio", canonical="ratio", example='"1.25 ratio"')
+PUE = Dimension(name="PUE (facility over IT power)", canonical="ratio", example='"1.25 ratio"', minimum=1.0)
 GROWTH = Dimension(name="yearly growth", canonical="1/year", example='"-20 percent/year"', minimum=-1.0)
 MONEY_PER_RACK = Dimension(name="price of a rack", canonical="USD/rack", example='"8.0 MUSD/rack"')
 MONEY_PER_IT_MW = Dimension(name="cost per IT power", canonical="USD/MW_IT", example='"11.3 MUSD/MW IT"')
@@ -181,9 +189,10 @@ def _factor(unit: str, dimension: Dimension, *, where: str, text: str) -> float:
 
 def _within(value: float, dimension: Dimension, *, where: str, text: str) -> float:
     too_low = value < dimension.minimum or (dimension.exclusive and value == dimension.minimum)
-    if too_low or value > dimension.maximum or value == float("inf"):
+    if too_low or value > dimension.maximum:
         bound = f"more than {dimension.minimum:g}" if dimension.exclusive else f"at least {dimension.minimum:g}"
-        most = f" and at most {dimension.maximum:g}" if dimension.maximum < float("inf") else ""
+        limited = not too_low or dimension.maximum < LARGEST_VALUE
+        most = f" and at most {dimension.maximum:g}" if limited else ""
         raise QuantityError(
             where=where,
             found=f'"{text}"',

@@ -252,6 +252,15 @@ QUANTITIES = (
     changed("guarantee on facility power", 'covered = "100 MW IT"', 'covered = "100 MW facility"', "covered"),
     changed("no computation", '"1e25 FLOP"', '"0 FLOP"', "compute"),
     changed("rate as computation", '"1e25 FLOP"', '"1e25 FLOP/s"', "compute"),
+    changed("power beyond every number", '"100 MW facility" },', '"1e308 MW facility" },', "power[0].facility"),
+    changed("PUE below one", 'energy_price = "52', 'peak_pue = "0.9 ratio"\nenergy_price = "52', "peak_pue"),
+    changed("no time for a token", 'id = "chat"', 'id = "chat"\ntpot = "0 ms"', "tpot"),
+    changed("a rack without life", 'id = "gb300-nvl72"', 'id = "gb300-nvl72"\nlife = "0 month"', "life"),
+    changed("slip of ages", 'energy_price = "52', 'slip_median = "1e9 month"\nenergy_price = "52', "slip_median"),
+    changed("payment in a later age", "binding = false", 'binding = false\npayment_lag = "1e9 month"', "payment_lag"),
+    changed("tranche of no money", 'amount = "0.5 bn USD"', 'amount = "0 USD"', "amount"),
+    changed("cap below one tranche", 'amount = "0.5 bn USD"', 'amount = "2 bn USD"', "cap"),
+    changed("a billion tranches", 'amount = "0.5 bn USD"', 'amount = "1 USD"', "cap"),
     changed("half an accelerator", '"2304 GPU"', '"2304.5 GPU"', "accelerators"),
     changed("racks as accelerators", '"2304 GPU"', '"32 rack"', "accelerators"),
     changed("latitude beyond the pole", '"32.5 degree"', '"98 degree"', "latitude"),
@@ -327,6 +336,15 @@ NAMES = (
     changed("platform without published figures", 'id = "gb300-nvl72"', 'id = "feynman"', "platform[0]"),
     changed("unknown model", '"llama-3.1-70b"', '"llama-9-1t"', "model"),
     changed("unknown investor", 'id = "round"\ninvestor = "nvidia"', 'id = "round"\ninvestor = "nvidea"', "investor"),
+    changed(
+        "investor who pays itself", 'id = "round"\ninvestor = "nvidia"', 'id = "round"\ninvestor = "openai"', "investor"
+    ),
+    changed(
+        "tranches paid to oneself",
+        'id = "tranches"\ninvestor = "nvidia"',
+        'id = "tranches"\ninvestor = "openai"',
+        "investor",
+    ),
     changed("unknown programme", 'party = "openai"', 'party = "opennai"', "programme.party"),
     changed(
         "unknown lessor", 'kind = "leased", lessor = "landlord"', 'kind = "leased", lessor = "lord"', "ownership.lessor"
@@ -364,7 +382,10 @@ NAMES = (
 INCLUDES = (
     files("include of itself", "include", my='include = ["my.toml"]\n'),
     files("include in a circle", "include", my='include = ["a.toml"]\n', a='include = ["my.toml"]\n'),
-    files("include that is missing", "gone.toml", my='include = ["gone.toml"]\n' + SOUND),
+    files("include that is missing", "include[0]", my='include = ["gone.toml"]\n' + SOUND),
+    files("include of a directory", "include[0]", my='include = ["."]\n' + SOUND),
+    files("include of an endless name", "include[0]", my=f'include = ["{"x" * 5000}"]\n' + SOUND),
+    files("include of nothing", "include[0]", my='include = [""]\n' + SOUND),
     files("include that leads out", "include[0]", my='include = ["../../etc/passwd"]\n' + SOUND),
     files("include with an absolute path", "include[0]", my='include = ["/etc/passwd"]\n' + SOUND),
     files("include that is no list", "include", my='include = "a.toml"\n' + SOUND),

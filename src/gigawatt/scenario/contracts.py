@@ -24,6 +24,7 @@ from gigawatt.timeline import Calendar
 from gigawatt.units import IT_POWER, MONEY_PER_FACILITY_MW, YEARLY_SHARE
 
 COSTS: Final = "assumptions/cost"
+MOST_TRANCHES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +103,18 @@ def _contract(
 
 def _tranches(desk: Desk, table: MilestoneTranchesTable, index: int, setting: Setting) -> MilestoneTranches:
     at = ("contract", index)
+    investor, recipient = _pair(desk, table.investor, table.recipient, *at, setting=setting)
+    amount_usd, cap_usd = _amount_and_cap(desk, table, *at)
     if table.paid_on_signature:
         within_calendar(desk.scenario, table.signed, *at, "signed", calendar=setting.calendar)
     return MilestoneTranches(
         id=table.id,
-        investor=_declared(desk, table.investor, *at, "investor"),
-        recipient=_or_programme(desk, table.recipient, *at, "recipient", setting=setting),
+        investor=investor,
+        recipient=recipient,
         unit_mw=_positive(desk, table.unit, *at, "unit"),
         basis=PowerBasis.IT if table.unit.dimension == IT_POWER else PowerBasis.FACILITY,
-        amount_usd=desk.number(table.amount, *at, "amount"),
-        cap_usd=desk.number(table.cap, *at, "cap"),
+        amount_usd=amount_usd,
+        cap_usd=cap_usd,
         platforms=_some(desk, table.platforms, *at, "platforms", known=setting.platforms, noun="platform"),
         sites=_some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
         signed=table.signed,
@@ -123,10 +126,11 @@ def _tranches(desk: Desk, table: MilestoneTranchesTable, index: int, setting: Se
 
 def _round(desk: Desk, table: EquityRoundTable, index: int, setting: Setting) -> EquityRound:
     at = ("contract", index)
+    investor, recipient = _pair(desk, table.investor, table.recipient, *at, setting=setting)
     return EquityRound(
         id=table.id,
-        investor=_declared(desk, table.investor, *at, "investor"),
-        recipient=_or_programme(desk, table.recipient, *at, "recipient", setting=setting),
+        investor=investor,
+        recipient=recipient,
         instalments=tuple(
             Instalment(
                 on=_not_before(desk, entry, *at, "instalments", position, "on", calendar=setting.calendar),
@@ -159,6 +163,36 @@ def _guarantee(desk: Desk, table: ResidualGuaranteeTable, index: int, setting: S
         covered_it_mw=desk.number(table.covered, *at, "covered"),
         cap_usd=desk.number(table.cap, *at, "cap"),
     )
+
+
+def _pair(desk: Desk, investor: str, recipient: str | None, *at: Step, setting: Setting) -> tuple[str, str]:
+    """Who pays and who receives, two different parties."""
+    payer = _declared(desk, investor, *at, "investor")
+    payee = _or_programme(desk, recipient, *at, "recipient", setting=setting)
+    if payer == payee:
+        raise desk.refuse(
+            *at,
+            "investor",
+            found=f'"{payer}", who is the recipient too',
+            expected="an investor and a recipient who are two different parties",
+            fix="Name another investor or another recipient.",
+        )
+    return payer, payee
+
+
+def _amount_and_cap(desk: Desk, table: MilestoneTranchesTable, *at: Step) -> tuple[float, float]:
+    """What a tranche pays and all of them at most; a cap of nothing switches the contract off."""
+    amount_usd = _positive(desk, table.amount, *at, "amount")
+    cap_usd = desk.number(table.cap, *at, "cap")
+    if 0.0 < cap_usd < amount_usd or cap_usd > amount_usd * MOST_TRANCHES:
+        raise desk.refuse(
+            *at,
+            "cap",
+            found=f'"{table.cap.text}" for tranches of "{table.amount.text}"',
+            expected=f"a cap of 1 to {MOST_TRANCHES:,} whole tranches, or of nothing",
+            fix="Correct the amount or the cap.",
+        )
+    return amount_usd, cap_usd
 
 
 def _declared(desk: Desk, name: str, *steps: Step) -> str:

@@ -13,7 +13,7 @@ from gigawatt.units import (
     ENERGY_PRICE,
     LATITUDE,
     LONGITUDE,
-    RATIO,
+    PUE,
     RENT_PER_IT_MW,
     YEARLY_SHARE,
     parse,
@@ -53,7 +53,7 @@ def _site(desk: Desk, table: SiteTable, index: int, *, platforms: tuple[str, ...
         table.cooling, *at, "cooling", default=Cooling.LIQUID, note="racks of today are liquid-cooled"
     )
     peak_pue = desk.number_or(
-        table.peak_pue, *at, "peak_pue", default=f"assumptions/site/peak-pue-{cooling}", dimension=RATIO
+        table.peak_pue, *at, "peak_pue", default=f"assumptions/site/peak-pue-{cooling}", dimension=PUE
     )
     latitude, longitude = _location(desk, table, index, record=record)
     return Site(
@@ -70,7 +70,7 @@ def _site(desk: Desk, table: SiteTable, index: int, *, platforms: tuple[str, ...
         ),
         peak_pue=peak_pue,
         annual_pue=desk.number_or(
-            table.annual_pue, *at, "annual_pue", default=f"assumptions/site/annual-pue-{cooling}", dimension=RATIO
+            table.annual_pue, *at, "annual_pue", default=f"assumptions/site/annual-pue-{cooling}", dimension=PUE
         ),
         cooling=cooling,
         energy_price_usd_per_mwh=desk.number_or(

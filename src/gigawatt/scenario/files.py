@@ -98,7 +98,21 @@ def _included_path(target: str, *, here: Path, base: Path, where: str) -> Path:
             expected="a relative path below the directory of the scenario",
             fix="Move the file next to the scenario.",
         )
+    if not _is_file(path):
+        raise ScenarioError(
+            where=where,
+            found=f"{quoted(target)}, where no file is",
+            expected="a scenario file in TOML",
+            fix="Check the path; it starts at the file that includes.",
+        )
     return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _absolute(path: Path, *, name: str) -> Path:

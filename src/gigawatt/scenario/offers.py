@@ -14,7 +14,7 @@ from gigawatt.scenario.checks import rising_dates, unique_ids
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.schema import PlatformTable
-from gigawatt.units import DURATION_MONTHS, FRACTION, MONEY_PER_RACK, RACK_COUNT
+from gigawatt.units import DURATION_MONTHS, FRACTION, LIFE, MONEY_PER_RACK, RACK_COUNT
 
 PRICE_FIGURES: Final = ("street-price", "list-price")
 ONE_WAY: Final = "each way"
@@ -51,9 +51,7 @@ def _offer(desk: Desk, table: PlatformTable, index: int) -> Offer:
         lead_months=desk.months_or(
             table.lead, *at, "lead", default="assumptions/offer/lead", dimension=DURATION_MONTHS
         ),
-        life_months=desk.months_or(
-            table.life, *at, "life", default="assumptions/offer/life", dimension=DURATION_MONTHS
-        ),
+        life_months=desk.months_or(table.life, *at, "life", default="assumptions/offer/life", dimension=LIFE),
         deposit_fraction=desk.number_or(
             table.deposit, *at, "deposit", default="assumptions/offer/deposit", dimension=FRACTION
         ),

@@ -105,8 +105,8 @@ class SiteTable(Table):
     ]
     construction: q.Months | None = None
     cooling: Annotated[Cooling, choice(Cooling)] | None = None
-    peak_pue: q.RatioText | None = None
-    annual_pue: q.RatioText | None = None
+    peak_pue: q.PueText | None = None
+    annual_pue: q.PueText | None = None
     energy_price: q.EnergyPrice | None = None
     utility: q.Identifier | None = None
     platforms: Annotated[tuple[q.Identifier, ...], Field(min_length=1)] | None = None
@@ -135,7 +135,7 @@ class PlatformTable(Table):
         tuple[SupplyStepTable, ...], Field(min_length=1), Shown('[{ from = "2027-01", rate = "100 rack/month" }]')
     ]
     lead: q.Months | None = None
-    life: q.Months | None = None
+    life: q.Life | None = None
     deposit: q.FractionText | None = None
     block: q.Racks | None = None
     rack_power: q.DevicePower | None = None
@@ -209,8 +209,8 @@ class ServiceTable(Table):
     model: Annotated[q.Identifier, Shown('"gpt-oss-120b"')]
     input: q.Tokens | None = None
     output: q.Tokens | None = None
-    ttft: q.Seconds | None = None
-    tpot: q.Seconds | None = None
+    ttft: q.Latency | None = None
+    tpot: q.Latency | None = None
     precision: Annotated[Precision, choice(Precision)] | None = None
     cache_precision: Annotated[Precision, choice(Precision)] | None = None
     demand: Annotated[DemandPath, Shown('"20e12 token/month"')]

@@ -19,7 +19,7 @@ from gigawatt.scenario.schema import (
     TrainingTable,
 )
 from gigawatt.timeline import Calendar
-from gigawatt.units import DURATION_SECONDS, TOKEN_COUNT
+from gigawatt.units import LATENCY, TOKEN_COUNT
 
 
 def services(desk: Desk, *, calendar: Calendar) -> tuple[Service, ...]:
@@ -47,8 +47,8 @@ def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar)
         output_tokens_count=desk.number_or(
             table.output, *at, "output", default=f"{known}/output", dimension=TOKEN_COUNT
         ),
-        ttft_limit_s=desk.number_or(table.ttft, *at, "ttft", default=f"{known}/ttft", dimension=DURATION_SECONDS),
-        tpot_limit_s=desk.number_or(table.tpot, *at, "tpot", default=f"{known}/tpot", dimension=DURATION_SECONDS),
+        ttft_limit_s=desk.number_or(table.ttft, *at, "ttft", default=f"{known}/ttft", dimension=LATENCY),
+        tpot_limit_s=desk.number_or(table.tpot, *at, "tpot", default=f"{known}/tpot", dimension=LATENCY),
         weight_precision=weights,
         cache_precision=_precision(desk, table.cache_precision, *at, "cache_precision", default=Precision.FP8),
         demand_tokens_per_month=_monthly(desk, table.demand, *at, "demand", calendar=calendar),

@@ -39,6 +39,13 @@ def is_study(folder: Path) -> bool:
 
 def check_destination(folder: Path) -> None:
     """Refuse a place where a study cannot be put: a file, or a folder that holds something else."""
+    try:
+        _check_place(folder)
+    except OSError as error:
+        raise _no_place(folder, error) from error
+
+
+def _check_place(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise StudyFolderError(
             where=str(folder), found="a file", expected="a folder, or nothing yet", fix="Choose another --out."
@@ -63,12 +70,16 @@ def write(study: Study, folder: Path, *, documents: Mapping[str, bytes]) -> None
             _carry_over(place, draft)
             _exchange(draft, place)
     except OSError as error:
-        raise StudyFolderError(
-            where=str(folder),
-            found=f"{type(error).__name__}: {error.strerror or error}",
-            expected="a place that can be written to",
-            fix="Choose another --out, or make room; an existing study there was left untouched.",
-        ) from error
+        raise _no_place(folder, error) from error
+
+
+def _no_place(folder: Path, error: OSError) -> StudyFolderError:
+    return StudyFolderError(
+        where=str(folder),
+        found=f"{type(error).__name__}: {error.strerror or error}",
+        expected="a place that can be written to",
+        fix="Choose another --out, or make room; an existing study there was left untouched.",
+    )
 
 
 @contextmanager
