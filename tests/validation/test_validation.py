@@ -14,7 +14,7 @@ from gigawatt.performance.step.task import Module, Recompute
 from gigawatt.validation.comparison import compare, full_share, scale, summaries, summary
 from gigawatt.validation.expression import expression, step_assumptions
 from gigawatt.validation.metrics import MemoryBytes
-from gigawatt.validation.operators import band_operators
+from gigawatt.validation.operators import training_operators
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import read_rows
 from tests.validation.rows import ROW, written
@@ -151,7 +151,7 @@ def test_other_files_are_refused(tmp_path):
 
 def test_no_row_disappears(tmp_path, catalog):
     changes = ({}, {"recompute": "selective(attn)+SP", "value": "1.10"}, {"model": "something-new"})
-    comparison = compare(read_rows(written(tmp_path, *changes)), catalog, band_operators(catalog))
+    comparison = compare(read_rows(written(tmp_path, *changes)), catalog, training_operators(catalog))
     assert (len(comparison.compared), len(comparison.refused)) == (2, 1)
     assert full_share(comparison) == (2, 3)
     # Predicted blind; an error of 15 % would be twice the median of all A100 rows and more.

@@ -17,7 +17,7 @@ from gigawatt.performance.step.step import step_total_s
 from gigawatt.performance.step.task import StepTask, Variant, chosen, current_practice
 from gigawatt.units import TOKEN_COUNT
 from gigawatt.validation.expression import step_assumptions
-from gigawatt.validation.operators import BandOperators, band_operators
+from gigawatt.validation.operators import BandOperators, training_operators
 
 search_app = typer.Typer(name="search", help="Search the whole space of layouts.", no_args_is_help=True)
 
@@ -56,7 +56,7 @@ def train_command(
         scale_up_domain_count=where.scale_up_domain_count,
         assumptions=step_assumptions(catalog),
     )
-    operators = band_operators(catalog)
+    operators = training_operators(catalog)
     began = time.process_time()
     found = search(task, where, operators(where, 0.5), accelerators_count=gpus)
     cpu_s = time.process_time() - began

@@ -10,7 +10,7 @@ from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
 from gigawatt.errors import InputError
 from gigawatt.validation.comparison import Comparison, ErrorSummary, compare, full_share, summaries, summary
-from gigawatt.validation.operators import band_operators
+from gigawatt.validation.operators import training_operators
 from gigawatt.validation.rows import read_rows
 from gigawatt.validation.tables import reasons, row_object, summary_object
 
@@ -41,7 +41,7 @@ def training_command(
             "lists them and the columns to write them down in.",
         )
     catalog = load()
-    comparison = compare(read_rows(case), catalog, band_operators(catalog))
+    comparison = compare(read_rows(case), catalog, training_operators(catalog))
     if as_json:
         print_json(_object(comparison))
     else:

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 
-from gigawatt.catalog import Catalog, ranged
+from gigawatt.catalog import Catalog, quantity, ranged
 from gigawatt.catalog.kernels import load_kernels
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Platform
 from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.performance.kernels.library import KernelLibrary
 from gigawatt.performance.operators import OperatorModel, at_quantile
-from gigawatt.performance.step.load import LoadedOperators, under_load
+from gigawatt.performance.step.load import LoadedOperators, slowdown_ratio, sustained, under_load, without_quantization
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
 _MEDIAN = 0.5
+_PRODUCTS = ("dense-gemm-bf16", "dense-gemm-fp8", "dense-gemm-fp8-block", "dense-gemm-nvfp4")
 
 BandOperators = Callable[[Platform, float], OperatorModel]
 """Gives a platform's operators at a quantile of performance: 0.1 is slow, 0.9 fast."""
@@ -44,6 +45,43 @@ def band_operators(catalog: Catalog, *, library: KernelLibrary | None = None) ->
     def operators(platform: Platform, quantile: float) -> OperatorModel:
         factory = unloaded if quantile > _MEDIAN else loaded
         kernels = factory(platform, efficiency, round(quantile, 1))
-        return LoadedOperators(operators=kernels, clock_factor=at_quantile(clock, round(1.0 - quantile, 1)))
+        slower = at_quantile(clock, round(1.0 - quantile, 1))
+        return LoadedOperators(operators=kernels, clock_factor=slower, product_factor=slower)
+
+    return operators
+
+
+def product_slowdowns(catalog: Catalog) -> dict[str, dict[str, float]]:
+    """How much longer products compute than at full clock once they run for long, by family and platform."""
+    found: dict[str, dict[str, float]] = {}
+    for family in _PRODUCTS:
+        figures = catalog.record("assumptions", f"sustained-{family}").figures
+        at = {name: catalog.figure(f"assumptions/sustained-{family}/{name}") for name in figures}
+        found[family] = {name: quantity(figure, RATIO) for name, figure in at.items()}
+    return found
+
+
+def training_operators(catalog: Catalog) -> BandOperators:
+    """Operators of a training step by platform and quantile: quantization apart, all at the sustained clock.
+
+    The fast end has each kernel's own clock, as the state in which short kernels between communication run is not
+    known; the slow end adds what sustained clocks may lose beyond the longest timings.
+    """
+    efficiency, library, slowdowns = (
+        kernel_efficiency(catalog),
+        without_quantization(load_kernels()),
+        product_slowdowns(catalog),
+    )
+    loaded, unloaded = calibrated_operators(sustained(library, slowdowns)), calibrated_operators(library)
+    clock = ranged(catalog.figure("assumptions/training-step/sustained-clock"), RATIO)
+
+    def operators(platform: Platform, quantile: float) -> OperatorModel:
+        if quantile > _MEDIAN:
+            kernels = unloaded(platform, efficiency, round(quantile, 1))
+            return LoadedOperators(operators=kernels, clock_factor=1.0, product_factor=1.0)
+        kernels = loaded(platform, efficiency, round(quantile, 1))
+        beyond = clock.high / clock.best if quantile < _MEDIAN else 1.0
+        slower = 1.0 + slowdown_ratio(slowdowns[_PRODUCTS[0]], platform.id)
+        return LoadedOperators(operators=kernels, clock_factor=beyond * slower, product_factor=beyond)
 
     return operators

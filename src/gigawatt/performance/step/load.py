@@ -1,19 +1,29 @@
 """Operators under load: what a kernel takes in a run that keeps the device at its power limit.
 
 Kernel timings are short. The fitted laws say how much longer kernels take once power limits have lowered the clock;
-in training, kernels follow each other without pause, so that state holds for all of them. What the short timings do
-not show at all enters as one assumed factor on everything bound by computation.
+in training, kernels follow each other without pause, so that state holds for all of them. What products take then is
+measured: by the longest of the timings whose operands had random values (zeros switch no transistors and draw less
+power). The chip has one clock and its power controller averages over many kernels, so attention runs at it too.
+
+A step casts the operands of its products itself, so that here the laws leave quantization out.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from statistics import median
 
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.collectives import Reals
 from gigawatt.performance.kernels.attention import PrefillCoefficients
 from gigawatt.performance.kernels.gemm import GemmCoefficients
 from gigawatt.performance.kernels.library import Family, Fit, KernelLibrary
+from gigawatt.performance.kernels.streaming import StreamingCoefficients
 from gigawatt.performance.operators import AttentionWork, OperatorModel
 from gigawatt.timeline import FloatArray
+
+# The products whose bandwidth over large operands is the reference.
+_REFERENCE = "dense-gemm-bf16"
 
 
 def under_load(library: KernelLibrary) -> KernelLibrary:
@@ -36,16 +46,67 @@ def _fit_under_load(fit: Fit) -> Fit:
     return fit
 
 
+def without_quantization(library: KernelLibrary) -> KernelLibrary:
+    """The library with products of operands that are in their format already."""
+    families = {key: replace_fits(family, _quantized_before) for key, family in library.families.items()}
+    return replace(library, families=families)
+
+
+def _quantized_before(fit: Fit, platform: str) -> Fit:  # noqa: ARG001  # all platforms alike
+    kernel = fit.coefficients
+    if isinstance(kernel, GemmCoefficients):
+        return replace(fit, coefficients=replace(kernel, requantize_bytes=0.0))
+    return fit
+
+
+def sustained(library: KernelLibrary, slowdowns: Mapping[str, Mapping[str, float]]) -> KernelLibrary:
+    """The library with products slowed down from their first moment as the longest measured ones are.
+
+    `slowdowns` gives, by family and platform, how much longer computation takes than at full clock; see
+    `slowdown_ratio`. Passes over memory get no more of the bandwidth than products that stream large operands:
+    what the timings move often fits in the cache, what a step moves does not.
+    """
+    streams = library.families[_REFERENCE]
+
+    def slowed(fit: Fit, platform: str, *, family: str) -> Fit:
+        kernel = fit.coefficients
+        if isinstance(kernel, GemmCoefficients) and family in slowdowns:
+            fraction = slowdown_ratio(slowdowns[family], platform)
+            return replace(fit, coefficients=replace(kernel, throttle_fraction=fraction, throttle_onset_s=0.0))
+        if isinstance(kernel, PrefillCoefficients):
+            return replace(fit, coefficients=replace(kernel, throttle_fraction=0.0))
+        product = streams.fit(platform).coefficients
+        if isinstance(kernel, StreamingCoefficients) and isinstance(product, GemmCoefficients):
+            reached = min(kernel.bandwidth_fraction, product.bandwidth_fraction)
+            return replace(fit, coefficients=replace(kernel, bandwidth_fraction=reached))
+        return fit
+
+    families = {key: replace_fits(family, partial(slowed, family=key)) for key, family in library.families.items()}
+    return replace(library, families=families)
+
+
+def slowdown_ratio(by_platform: Mapping[str, float], platform: str) -> float:
+    """A platform's slowdown, or the median of all where it was not measured."""
+    return by_platform.get(platform, median(by_platform.values()))
+
+
+def replace_fits(family: Family, change: Callable[[Fit, str], Fit]) -> Family:
+    """The family with each fit changed, given its platform, or none for the projected one."""
+    measured = {key: change(fit, key) for key, fit in family.measured.items()}
+    return replace(family, measured=measured, projected=change(family.projected, ""))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedOperators:
-    """Another operator model's times, those bound by computation `clock_factor` longer."""
+    """Another operator model's times: products `product_factor` longer, attention and experts `clock_factor`."""
 
     operators: OperatorModel
     clock_factor: float
+    product_factor: float
 
     def gemm_s(self, m: Reals, n: Reals, k: Reals, *, precision: Precision) -> FloatArray:
         """Time of one matrix product."""
-        return self.clock_factor * self.operators.gemm_s(m, n, k, precision=precision)
+        return self.product_factor * self.operators.gemm_s(m, n, k, precision=precision)
 
     def grouped_gemm_s(self, m: Reals, n: Reals, k: Reals, *, groups: Reals, precision: Precision) -> FloatArray:
         """Time of `groups` products with weights of their own that share `m` rows in all."""
