@@ -50,6 +50,12 @@ DIES = Dimension(name="dies", canonical="die", example='"2 die"')
 DECODE_ACCELERATORS = Dimension(name="decode accelerators", canonical="LPU", example='"256 LPU"')
 EVENTS = Dimension(name="events", canonical="event", example='"419 event"')
 REQUESTS = Dimension(name="requests", canonical="request", example='"256 request"', exclusive=True)
+FAILURES_PER_ACCELERATOR = Dimension(
+    name="failures per accelerator", canonical="event/GPU/s", example='"4.7e-4 event/GPU/day"'
+)
+FAILURES_PER_RACK = Dimension(name="failures per rack", canonical="event/rack/s", example='"0.02 event/rack/day"')
+EVENT_RATE = Dimension(name="event rate", canonical="event/s", example='"0.9 event/day"')
+BYTES_PER_PARAMETER = Dimension(name="size per parameter", canonical="B/parameter", example='"14 B/parameter"')
 TRANCHES = Dimension(name="tranches", canonical="tranche", example='"10 tranche"')
 
 DIMENSIONS = (
@@ -96,6 +102,10 @@ DIMENSIONS = (
     DIES,
     DECODE_ACCELERATORS,
     EVENTS,
+    FAILURES_PER_ACCELERATOR,
+    FAILURES_PER_RACK,
+    EVENT_RATE,
+    BYTES_PER_PARAMETER,
     REQUESTS,
     TRANCHES,
 )

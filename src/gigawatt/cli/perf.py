@@ -9,6 +9,7 @@ from rich.table import Table
 
 from gigawatt.catalog import Catalog, load, model, platform, quantity, ranged
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.goodput import goodput_command
 from gigawatt.cli.search_serve import search_app
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Precision
@@ -36,6 +37,7 @@ perf_app = typer.Typer(
     no_args_is_help=True,
 )
 perf_app.add_typer(search_app, name="search")
+perf_app.command("goodput")(goodput_command)
 
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")]
 PlatformId = Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")]

@@ -1,0 +1,232 @@
+"""`gigawatt perf goodput`: how much of a run's time is progress, how long it really takes and what it costs."""
+
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from gigawatt.catalog import Catalog, load, model, platform, quantity
+from gigawatt.catalog.dimensions import EVENTS, MONEY_PER_ACCELERATOR_HOUR
+from gigawatt.catalog.reliability import training_reliability
+from gigawatt.cli.console import out, print_json
+from gigawatt.entities.assumptions import Ranged
+from gigawatt.entities.hardware import Platform
+from gigawatt.entities.workload import Model
+from gigawatt.errors import InfeasibleError, InputError
+from gigawatt.performance.goodput.renewal import (
+    daly_interval_s,
+    first_order_ettr_fraction,
+    young_interval_s,
+)
+from gigawatt.performance.goodput.run import Goodput, Run, goodput, spares_needed
+from gigawatt.performance.step.formats import NumberFormat
+from gigawatt.performance.step.search import search
+from gigawatt.performance.step.step import step_total_s
+from gigawatt.performance.step.task import StepTask, Variant, chosen, current_practice
+from gigawatt.units import DURATION_SECONDS, HOURS_PER_DAY, SECONDS_PER_HOUR, TOKEN_COUNT, parse
+from gigawatt.validation.expression import step_assumptions
+from gigawatt.validation.operators import band_operators
+
+_MOST = 10**9
+_AT = "assumptions/reliability"
+_LEAST_ETTR = 1e-6
+
+
+def goodput_command(
+    model_id: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")],
+    platform_id: Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")],
+    *,
+    gpus: Annotated[int, typer.Option("--gpus", min=1, max=_MOST, help="Accelerators of the run, without spares.")],
+    work: Annotated[
+        str | None, typer.Option("--work", help='Undisturbed time of all steps, like "54 day"; or state --tokens.')
+    ] = None,
+    tokens: Annotated[
+        str | None, typer.Option("--tokens", help='Tokens to train on, like "15e12 token"; steps take the best layout.')
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, max=_MOST, help="Sequences of one step, with --tokens.")
+    ] = None,
+    precision: Annotated[
+        NumberFormat, typer.Option(help="Format of the matrix products, with --tokens.")
+    ] = NumberFormat.BF16,
+    interval: Annotated[
+        str | None, typer.Option("--interval", help='Time between checkpoints, like "10 min"; the best if silent.')
+    ] = None,
+    synchronous: Annotated[
+        bool,
+        typer.Option("--synchronous", help="Steps wait until a checkpoint is stored, not only copied to the host."),
+    ] = False,
+    spares: Annotated[
+        int | None, typer.Option("--spares", min=0, max=_MOST, help="Spare scale-up domains; enough if silent.")
+    ] = None,
+    price: Annotated[str | None, typer.Option("--price", help='Price of an accelerator, like "2.5 USD/GPU/h".')] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws behind P10 and P90.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Predict effective training time, wall-clock and cost of a run that fails, restarts and writes checkpoints."""
+    catalog = load()
+    where, of = platform(catalog, platform_id).item, model(catalog, model_id).item
+    reliability = training_reliability(catalog)
+    progress, step_s = _progress(catalog, where, of, gpus=gpus, work=work, tokens=tokens, batch=batch, number=precision)
+    run = Run(
+        where=where,
+        accelerators_count=float(gpus),
+        parameters_count=of.parameters_count,
+        progress_s=progress,
+        step_s=step_s,
+        interval_s=None if interval is None else _positive(interval, "--interval"),
+        asynchronous=not synchronous,
+        spares_count=spares_needed(where, reliability, accelerators_count=float(gpus)) if spares is None else spares,
+        unit_count=float(where.scale_up_domain_count),
+    )
+    draws = round(quantity(catalog.figure(f"{_AT}/draws"), EVENTS))
+    found = goodput(run, reliability, draws_count=draws, rng=np.random.default_rng(seed))
+    if not found.ettr_best_fraction > _LEAST_ETTR:
+        raise InfeasibleError(
+            (
+                f"{gpus:,} accelerators fail every {1.0 / found.failures_per_s:,.0f} s",
+                "a restart takes longer than that, so that the run practically never gets on",
+            )
+        )
+    answer = _answer(run, found, _price(catalog, where, price))
+    if as_json:
+        print_json({"model": model_id, "platform": platform_id, "gpus": gpus, **answer})
+    else:
+        _print(f"{model_id} on {gpus:,} x {platform_id}", run, found, answer)
+
+
+def _progress(
+    catalog: Catalog,
+    where: Platform,
+    of: Model,
+    *,
+    gpus: int,
+    work: str | None,
+    tokens: str | None,
+    batch: int | None,
+    number: NumberFormat,
+) -> tuple[Ranged, float]:
+    """Undisturbed time of all steps with its band, and the time of one step, 0 if it is not known."""
+    if tokens is None:
+        text = work or catalog.figure(f"{_AT}/work").text
+        time_s = _positive(text, "--work")
+        return Ranged(low=time_s, best=time_s, high=time_s), 0.0
+    if work is not None or batch is None:
+        raise InputError(
+            where="--tokens",
+            found="--work beside it" if work is not None else "no --batch",
+            expected="either --work, or --tokens with --batch",
+            fix='State the run as --tokens "15e12 token" --batch 2048, or as --work "54 day".',
+        )
+    sequence = round(
+        min(
+            quantity(catalog.figure("assumptions/training/sequence"), TOKEN_COUNT),
+            quantity(catalog.figure(f"models/{of.id}/context-length"), TOKEN_COUNT),
+        )
+    )
+    task = StepTask(
+        model=of,
+        variant=Variant(),
+        practice=current_practice(),
+        number_format=number,
+        sequence_tokens_count=sequence,
+        batch_sequences_count=float(batch),
+        scale_up_domain_count=where.scale_up_domain_count,
+        assumptions=step_assumptions(catalog),
+    )
+    band = _step_band_s(catalog, task, where, gpus=gpus)
+    steps = parse(tokens, TOKEN_COUNT, where="--tokens") / task.batch_tokens_count
+    return Ranged(low=steps * band.low, best=steps * band.best, high=steps * band.high), band.best
+
+
+def _step_band_s(catalog: Catalog, task: StepTask, where: Platform, *, gpus: int) -> Ranged:
+    operators = band_operators(catalog)
+    front = search(task, where, operators(where, 0.5), accelerators_count=gpus).front
+    if front is None:
+        raise InfeasibleError((f"no layout of {task.model.id} fits {gpus:,} accelerators and the batch",))
+    best = chosen(front.layouts, np.array([0]))
+    fast, middle, slow = (float(step_total_s(task, best, operators(where, q))[0]) for q in (0.9, 0.5, 0.1))
+    return Ranged(low=min(fast, middle), best=middle, high=max(slow, middle))
+
+
+def _positive(text: str, name: str) -> float:
+    value = parse(text, DURATION_SECONDS, where=name)
+    if value > 0.0:
+        return value
+    raise InputError(where=name, found=text, expected="a duration above zero", fix='Write it like "10 min".')
+
+
+def _price(catalog: Catalog, where: Platform, stated: str | None) -> float | None:
+    """Price of an accelerator hour: as stated, or the rental price of the catalogue if it has one."""
+    if stated is not None:
+        return parse(stated, MONEY_PER_ACCELERATOR_HOUR, where="--price")
+    figures = catalog.record("economics", "tco-per-gpu-hour-2026-04").figures
+    name = next((part for part in where.id.split("-") if f"{part}-rental-3y" in figures), None)
+    return None if name is None else quantity(figures[f"{name}-rental-3y"], MONEY_PER_ACCELERATOR_HOUR)
+
+
+def _answer(run: Run, found: Goodput, price: float | None) -> dict[str, object]:
+    recovery = found.recovery
+    cost = None if price is None else [float(value) / SECONDS_PER_HOUR * price for value in found.accelerator_s]
+    return {
+        "interval_s": found.interval_s,
+        "interval_given": run.interval_s is not None,
+        "young_interval_s": float(young_interval_s(recovery)),
+        "daly_interval_s": float(daly_interval_s(recovery)),
+        "mean_time_between_failures_s": 1.0 / found.failures_per_s,
+        "checkpoint_bytes": found.checkpoint_bytes,
+        "checkpoint_blocking_s": float(recovery.blocking_s),
+        "checkpoint_lag_s": float(recovery.lag_s),
+        "detection_s": float(recovery.detection_s),
+        "restart_s": float(recovery.restart_s),
+        "spares_count": run.spares_count,
+        "spare_accelerators_count": run.spares_count * run.unit_count,
+        "waiting_for_spares_fraction": found.waiting_fraction,
+        "straggler_mean_excess_fraction": found.straggler_excess_fraction,
+        "straggler_p99_excess_fraction": found.straggler_tail_fraction,
+        "ettr_best_estimate_fraction": found.ettr_best_fraction,
+        "ettr_first_order_fraction": float(first_order_ettr_fraction(recovery, found.interval_s)),
+        "ettr_fraction": _band([float(value) for value in found.ettr_fraction]),
+        "progress_s": {"p10": run.progress_s.low, "p50": run.progress_s.best, "p90": run.progress_s.high},
+        "wall_clock_s": _band([float(value) for value in found.wall_s]),
+        "price_usd_per_accelerator_h": price,
+        "cost_usd": None if cost is None else _band(cost),
+    }
+
+
+def _band(values: list[float]) -> dict[str, float | None]:
+    """P10, P50 and P90 of an outcome, null where it never comes."""
+    return {
+        name: value if np.isfinite(value) else None for name, value in zip(("p10", "p50", "p90"), values, strict=True)
+    }
+
+
+def _print(title: str, run: Run, found: Goodput, answer: dict[str, object]) -> None:
+    table = Table(title=title, title_justify="left")
+    for name in ("", "P10", "P50", "P90"):
+        table.add_column(name, justify="left" if name == "" else "right")
+    days = found.wall_s / SECONDS_PER_HOUR / HOURS_PER_DAY
+    table.add_row("effective training time ratio", *(f"{value:.3f}" for value in found.ettr_fraction))
+    table.add_row("wall-clock, days", *(f"{value:,.1f}" for value in days))
+    cost = answer["cost_usd"]
+    if isinstance(cost, dict):
+        table.add_row("cost with spares, USD", *(f"{value:,.0f}" if value else "never" for value in cost.values()))
+    out.print(table)
+    recovery, hours = found.recovery, 1.0 / found.failures_per_s / SECONDS_PER_HOUR
+    out.print(
+        f"A failure every {hours:.2f} h, {float(recovery.detection_s):.0f} s to detect, "
+        f"{float(recovery.restart_s):.0f} s to restart. A checkpoint of {found.checkpoint_bytes:.3g} bytes every "
+        f"{found.interval_s:,.0f} s ({'given' if run.interval_s is not None else 'best'}) blocks "
+        f"{float(recovery.blocking_s):.2f} s and is durable {float(recovery.lag_s):.1f} s later.",
+        highlight=False,
+    )
+    out.print(
+        f"{run.spares_count:,} spare domains of {run.unit_count:.0f}; waiting for repair "
+        f"{found.waiting_fraction:.2%}; stragglers lengthen the mean step by {found.straggler_excess_fraction:.2%}, "
+        f"the slowest of a hundred by {found.straggler_tail_fraction:.1%}.",
+        highlight=False,
+    )
+    if answer["cost_usd"] is None:
+        out.print("No rental price of this platform is in the catalogue; state --price for the cost.")
+    out.print("Rates and times are assumptions with ranges: gigawatt catalog assumptions, docs/goodput.md")
