@@ -30,3 +30,12 @@ def test_a_missing_rate_of_return_is_explained(study: Study) -> None:
     bare = replace(study, appraisal=replace(study.appraisal, irr_fraction=float("nan")))
     tile = next(tile for tile in blocks.tiles(bare) if tile.name == "Internal rate of return")
     assert (tile.value, tile.basis) == ("none", "no single yearly rate makes the cash flows worth zero")
+
+
+def test_an_overdraft_within_a_period_is_told(study: Study) -> None:
+    def with_minimum(usd: float) -> Study:
+        treasury = replace(study.inputs.treasury, minimum_cash_usd=usd)
+        return replace(study, inputs=replace(study.inputs, treasury=treasury))
+
+    assert "below the minimum of $1.00 tn" in words.cash(with_minimum(1e12))
+    assert "below the minimum" not in words.cash(with_minimum(-1e15))

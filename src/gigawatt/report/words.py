@@ -138,7 +138,18 @@ def cash(study: Study) -> str:
     paid_in = f"{opening} and investors pay in {money(invested)}" if invested > 0 else f"{opening} and has no investors"
     return (
         f"{_shortfall(study)} {paid_in}; the balance is least in {month_name(months[lowest])}, at "
-        f"{money(float(balance[lowest]))}."
+        f"{money(float(balance[lowest]))}.{_overdraft(study, least_usd=float(balance[lowest]))}"
+    )
+
+
+def _overdraft(study: Study, *, least_usd: float) -> str:
+    """What to know where the balance falls below its minimum: the plan compares the two when a period ends."""
+    minimum_usd = study.inputs.treasury.minimum_cash_usd
+    if least_usd >= minimum_usd - 1.0:
+        return ""
+    return (
+        f" That is {money(minimum_usd - least_usd)} below the minimum of {money(minimum_usd)}: the plan nets receipts "
+        "and payments within a period. It needs a credit line of so much, or shorter periods."
     )
 
 
