@@ -6,15 +6,21 @@ count here. On A100 its products reach 291 TFLOP/s where theirs reach 261, as ze
 elsewhere (295 against 257, https://www.thonking.ai/p/strangely-matrix-multiplications).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from gigawatt.calibration.families import FAMILIES
+from gigawatt.calibration.sheets import device_sheets
 from gigawatt.calibration.tables import MILLISECONDS_PER_SECOND, TableSet, read_table
+from gigawatt.catalog import Catalog
+from gigawatt.entities.hardware import Precision
 from gigawatt.performance.kernels.device import Device
 from gigawatt.performance.kernels.gemm import GemmCoefficients, gemm_time_s
+from gigawatt.performance.kernels.library import Family, ProcessorSheet
 from gigawatt.timeline import FloatArray
 
 _SHAPE = ("m", "n", "k")
@@ -22,6 +28,8 @@ _SHAPE = ("m", "n", "k")
 LONG_S = 4e-3
 SHORTEST_SIDE = 1000
 _FEWEST = 20
+# When these tables were read.
+READ_ON = "2026-11-23"
 # All engines call the vendor's library for these, so that their timings are repetitions; elsewhere the fastest counts.
 _ONE_LIBRARY = "bfloat16"
 
@@ -72,6 +80,22 @@ def _ratios(timings: pl.DataFrame, fit: GemmCoefficients, device: Device, value_
     cool = replace(fit, throttle_fraction=0.0)
     law = gemm_time_s(m, n, k, value_bytes=value_bytes, device=device, coefficients=cool)
     return np.asarray(measured / MILLISECONDS_PER_SECOND / law, dtype=np.float64)
+
+
+def write_slowdowns(
+    folder: Path, tables: TableSet, families: Iterable[Family], catalog: Catalog, processors: ProcessorSheet
+) -> None:
+    """Write the record of every family of dense products into `folder`."""
+    peaks = {source.id: Precision(source.peak) for source in FAMILIES}
+    for family in families:
+        if family.id not in PRODUCTS:
+            continue
+        kernels = {name: fit.coefficients for name, fit in family.measured.items()}
+        fits = {name: kernel for name, kernel in kernels.items() if isinstance(kernel, GemmCoefficients)}
+        devices = device_sheets(catalog, processors, fits, peak=peaks[family.id])
+        found = slowdowns(tables, family.id, fits=fits, devices=devices)
+        lines = slowdown_lines(family.id, found, date=READ_ON)
+        (folder / f"sustained-{family.id}.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def slowdown_lines(family: str, found: Mapping[str, Slowdown], *, date: str) -> Iterator[str]:

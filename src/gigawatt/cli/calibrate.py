@@ -9,6 +9,7 @@ from rich.table import Table
 from gigawatt.calibration.families import FAMILIES
 from gigawatt.calibration.records import write_record
 from gigawatt.calibration.run import calibrated_families
+from gigawatt.calibration.sustained import write_slowdowns
 from gigawatt.calibration.tables import installed_tables
 from gigawatt.calibration.tabulate import Row, left_out_rows, measured_rows, misses
 from gigawatt.catalog import load
@@ -28,11 +29,15 @@ def calibrate(
     out_folder: Annotated[
         Path | None, typer.Option("--out", help="Write the catalogue records of the fit into this folder.")
     ] = None,
+    sustained_out: Annotated[
+        Path | None, typer.Option("--sustained-out", help="Write how products slow down under load into this folder.")
+    ] = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Fit every operator family, and tell its error on measured platforms and on generations left out."""
     table_set = installed_tables(tables)
-    _refuse_file(out_folder)
+    for folder in (out_folder, sustained_out):
+        _refuse_file(folder)
     with StageProgress(err) as progress:
         families = calibrated_families(
             FAMILIES, table_set, load(), shipped_processors(), report=lambda name: progress(name, 0.0)
@@ -41,6 +46,9 @@ def calibrate(
         out_folder.mkdir(parents=True, exist_ok=True)
         for source, family in zip(FAMILIES, families, strict=True):
             write_record(out_folder, source, family, table_version=table_set.version)
+    if sustained_out is not None:
+        sustained_out.mkdir(parents=True, exist_ok=True)
+        write_slowdowns(sustained_out, table_set, families, load(), shipped_processors())
     measured, left_out, missed = measured_rows(families), left_out_rows(families), misses(families)
     if json_output:
         print_json({"table_version": table_set.version, "measured": measured, "left_out": left_out, "misses": missed})

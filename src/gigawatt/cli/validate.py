@@ -9,6 +9,7 @@ from rich.table import Table
 from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
 from gigawatt.errors import InputError
+from gigawatt.report.training_page import training_html
 from gigawatt.validation.comparison import Comparison, ErrorSummary, compare, full_share, summaries, summary
 from gigawatt.validation.operators import training_operators
 from gigawatt.validation.rows import read_rows
@@ -29,6 +30,9 @@ def training_command(
     case: Annotated[
         Path | None, typer.Option("--case", help="A CSV file of measured training points; none is shipped.")
     ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Write scatter and scaling plots into this HTML file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Predict every measured training point of a file and print the errors by group."""
@@ -41,11 +45,25 @@ def training_command(
             "lists them and the columns to write them down in.",
         )
     catalog = load()
+    if plot is not None:
+        _refuse_folder(plot)
     comparison = compare(read_rows(case), catalog, training_operators(catalog))
+    if plot is not None:
+        plot.write_text(training_html(comparison), encoding="utf-8")
     if as_json:
         print_json(_object(comparison))
     else:
         _print(comparison)
+
+
+def _refuse_folder(plot: Path) -> None:
+    if plot.is_dir() or not plot.parent.is_dir():
+        raise InputError(
+            where="--plot",
+            found=f"{plot}",
+            expected="a file in a folder that exists",
+            fix="Name a file, such as training.html.",
+        )
 
 
 def _object(comparison: Comparison) -> dict[str, object]:
