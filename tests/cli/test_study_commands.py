@@ -109,6 +109,13 @@ def test_report_draws_a_study_again(studies: Path) -> None:
     assert json.loads((place / "manifest.json").read_text())["content_sha256"] == before
 
 
+def test_report_as_json_is_the_summary(studies: Path) -> None:
+    answer = RUNNER.invoke(app, ["report", str(studies / "one"), "--json"])
+    assert answer.exit_code == 0, answer.output
+    assert json.loads(answer.stdout)["report"] == str(studies / "one" / "report.html")
+    assert json.loads(answer.stdout)["npv_usd"] == rich_study().appraisal.npv_usd
+
+
 @pytest.mark.parametrize("arguments", [["report", "nowhere"], ["compare", "nowhere", "nowhere"]])
 def test_a_missing_study_is_refused(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -27,7 +27,8 @@ def test_target_above_the_power_steps() -> None:
     (message,) = conflicts_of(napkin_inputs(targets=(asked,)))
     assert message == (
         "target[0] (0.012 GW facility by 2026-06): short by 0.002 GW; "
-        "the most that can be energized by then is 0.01 GW; it would hold with more or earlier energized power"
+        "the most that can be energized by then is 0.01 GW; "
+        "it would hold with more or earlier energized power (site.power)"
     )
     # and with 2 MW less it is feasible: the relaxation suffices
     enough = napkin_inputs(targets=(replace(asked, facility_mw=10.0),))
@@ -43,7 +44,7 @@ def test_target_above_the_supply() -> None:
     )
     (message,) = conflicts_of(inputs)
     assert "short by 0.001 GW; the most that can be energized by then is 0.003 GW" in message
-    assert message.endswith("it would hold with a larger or earlier supply of racks")
+    assert message.endswith("it would hold with a larger or earlier supply of racks (platform.supply)")
 
 
 def test_target_before_the_lead_time() -> None:
@@ -52,7 +53,7 @@ def test_target_before_the_lead_time() -> None:
         targets=(PowerTarget(facility_mw=1.0, deadline=date(2026, 3, 1), platforms=(NAPKIN_PLATFORM.id,)),),
     )
     (message,) = conflicts_of(inputs)
-    assert message.endswith("it would hold with shorter lead times")
+    assert message.endswith("it would hold with shorter lead times (platform.lead)")
 
 
 def test_target_without_the_money() -> None:
@@ -65,7 +66,7 @@ def test_target_without_the_money() -> None:
     )
     target, cash = conflicts_of(inputs)
     assert target.startswith("target[0] (0.005 GW facility by 2026-03): short by 0.002 GW")
-    assert "more cash" in target
+    assert "more cash (programme.opening_cash)" in target
     # Lent for good, x in January: 2 + x racks serve in February and earn 0.672 each, which with nothing left must buy
     # the rest: x = 1 gives 3 racks and 2.016, two more for March: 5
     assert cash.startswith("programme.minimum_cash (0 bn USD): short by 0.001 bn USD")

@@ -14,6 +14,7 @@ from gigawatt.report.compare import compare, comparison_json
 from gigawatt.report.comparison_page import comparison_html
 from gigawatt.report.documents import PAGE, documents
 from gigawatt.report.schema import study_schema
+from gigawatt.report.summary import summary
 
 STUDIES = Path("studies")
 
@@ -25,11 +26,17 @@ schema_app = typer.Typer(add_completion=False, no_args_is_help=True)
 @report_app.command()
 def report(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="Folder of a study, or its name under ./studies.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object (see `gigawatt schema study`).")
+    ] = False,
 ) -> None:
     """Write the reports of a study again from its folder."""
     place = _place(folder)
     study = store.read(place)
     store.write(study, place, documents=documents(study))
+    if as_json:
+        print_json(summary(study, report=str(place / PAGE)))
+        return
     out.print(f"Report: {place / PAGE}", soft_wrap=True, highlight=False)
 
 

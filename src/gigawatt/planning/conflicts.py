@@ -224,10 +224,10 @@ _LIFTS: Mapping[str, Callable[[Terms, Inputs], Terms]] = {
     _CASH: _as_stated,
 }
 _REMEDY_WORDS = {
-    "power": "more or earlier energized power",
-    "supply": "a larger or earlier supply of racks",
-    "lead": "shorter lead times",
-    _CASH: "more cash",
+    "power": "more or earlier energized power (site.power)",
+    "supply": "a larger or earlier supply of racks (platform.supply)",
+    "lead": "shorter lead times (platform.lead)",
+    _CASH: "more cash (programme.opening_cash)",
 }
 
 
