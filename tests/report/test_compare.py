@@ -6,10 +6,11 @@ from datetime import date
 
 import pytest
 
-from gigawatt.entities.capital import EquityRound, Instalment
+from gigawatt.entities.capital import EquityRound, Instalment, ResidualGuarantee
 from gigawatt.entities.stages import Study
 from gigawatt.report.compare import compare, comparison_json, side_by_side
 from gigawatt.report.comparison_page import comparison_html
+from gigawatt.report.wording import money
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,22 @@ def test_gigawatt_dates_shift_by_months(study: Study) -> None:
     number, before, after = comparison.milestones[0]
     # the first gigawatt in April 2027, three months later in July 2027
     assert (number, before, after) == (1, date(2027, 4, 1), date(2027, 7, 1))
+
+
+def test_a_single_gigawatt_is_told_by_its_number(study: Study) -> None:
+    """All power three months later from the second gigawatt on: only gigawatt 1 keeps its date."""
+    state = study.history.state.copy(deep=True)
+    power = state["energized_facility_mw"]
+    total = power.sum(("site", "platform"))
+    state["energized_facility_mw"] = power.where(total < 2000.0, power.shift(month=3, fill_value=0.0))
+    text = " ".join(compare(study, replace(study, history=replace(study.history, state=state))).sentences)
+    assert "; gigawatt 1 keeps its date" in text
+
+
+def test_new_guarantees_name_their_cap_and_the_claim_they_reach(study: Study, restructured: Study) -> None:
+    cap = sum(c.cap_usd for c in study.inputs.contracts if isinstance(c, ResidualGuarantee))
+    text = " ".join(compare(restructured, study).sentences)
+    assert f"New are guarantees of at most {money(cap)}, contingent on a default; the claim reaches $8.00 bn" in text
 
 
 def test_json_and_table_hold_the_same_figures(study: Study, restructured: Study) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gigawatt.entities.capital import EquityRound, MilestoneTranches
+from gigawatt.entities.capital import EquityRound, MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.stages import Study
 from gigawatt.report import measures
 from gigawatt.report.blocks import Cell, Head, Row, Table
@@ -76,7 +76,7 @@ def compare(first: Study, second: Study) -> Comparison:
         _value_sentence(by_name),
         _capital_sentence(by_name),
         _token_sentence(by_name),
-        _exposure_sentence(by_name),
+        _exposure_sentence(by_name, second),
         _sites_sentence(first, second, only_first, only_second),
     )
     return Comparison(
@@ -220,16 +220,21 @@ def _gigawatt_sentence(dates: tuple[tuple[int, date | None, date | None], ...]) 
         if moved:
             low, high = min(moved.values()), max(moved.values())
             months = counted(low, "month") if low == high else f"{low} to {counted(high, 'month')}"
-            parts.append(f"{counted(len(moved), 'gigawatt')} {'comes' if len(moved) == 1 else 'come'} {months} {word}")
-    unmoved = sum(shift == 0 for shift in shifts.values())
+            parts.append(f"{_moving(list(moved), 'comes', 'come')} {months} {word}")
+    unmoved = [number for number, shift in shifts.items() if shift == 0]
     if unmoved:
-        parts.append(f"{counted(unmoved, 'gigawatt')} {'keeps its date' if unmoved == 1 else 'keep their dates'}")
+        parts.append(_moving(unmoved, "keeps its date", "keep their dates"))
     if lost:
         parts.append(f"{_numbered(lost)} no longer reached")
     if won:
         parts.append(f"{_numbered(won)} reached only now")
     text = "; ".join(parts)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _moving(numbers: list[int], one: str, many: str) -> str:
+    """`gigawatt 1 comes`, `8 gigawatts come`."""
+    return f"gigawatt {numbers[0]} {one}" if len(numbers) == 1 else f"{counted(len(numbers), 'gigawatt')} {many}"
 
 
 def _numbered(numbers: list[str]) -> str:
@@ -302,12 +307,16 @@ def _token_sentence(figures: Mapping[str, Measure]) -> str:
     return f"Tokens served are {_against(figures['served_tokens'])}{costs}."
 
 
-def _exposure_sentence(figures: Mapping[str, Measure]) -> str:
+def _exposure_sentence(figures: Mapping[str, Measure], second: Study) -> str:
     figure = figures["exposure_usd"]
     if figure.first == figure.second == 0.0:
         return ""
     if figure.first == 0.0:
-        return f"New are guarantees of up to {money(figure.second)}, contingent on a default."
+        cap = sum(c.cap_usd for c in second.inputs.contracts if isinstance(c, ResidualGuarantee))
+        return (
+            f"New are guarantees of at most {money(cap)}, contingent on a default; the claim reaches "
+            f"{money(figure.second)} within the horizon."
+        )
     if figure.second == 0.0:
         return f"Guarantees of up to {money(figure.first)} fall away."
     return f"Guarantees reach {_against(figure)}."
@@ -317,7 +326,7 @@ def _sites_sentence(first: Study, second: Study, only_first: tuple[str, ...], on
     names = {site.id: site.name for study in (first, second) for site in study.inputs.sites}
     parts = []
     if only_second:
-        parts.append(f"It uses {listing([names[site] for site in only_second])}, which the other leaves empty")
+        parts.append(f"It uses {listing([names[site] for site in only_second])}, where the other has no racks")
     if only_first:
         parts.append(f"{'it' if parts else 'It'} no longer uses {listing([names[site] for site in only_first])}")
     return f"{'; '.join(parts)}." if parts else ""
