@@ -1,15 +1,17 @@
-"""Calculon's own search over an even sample of the space that it would go through.
+"""Calculon's own search over a random sample of the space that it would go through.
 
-The whole space takes hours, so every `STRIDE_PACKAGES`-th of its work packages is run. A package is one factorization
-with its interleaving, recomputation, sharding and exchange; inside, micro-batch, overlap and offloading vary.
+The whole space takes hours, so that its work packages are run in a random order until `ENOUGH_S` have passed. One is
+a factorization with interleaving, recomputation, sharding and exchange; micro-batch, overlap and offloading vary.
 """
 
 import json
 import logging
+import random
 import sys
 import time
 
-STRIDE_PACKAGES = 397
+ENOUGH_S = 60.0
+SEED = 20261123
 
 
 def main(folder: str) -> None:
@@ -24,15 +26,20 @@ def main(folder: str) -> None:
     system = System(calculon.io.read_json_file(f"{folder}/systems/a100_80g.json"))
     counts = {"configurations": 0, "feasible": 0}
     packages = list(_packages(Llm, Search, application))
+    random.Random(SEED).shuffle(packages)
+    done = 0
     began = time.process_time()
-    for tp, pp, dp, chunks, batch, recompute, sharding, exchange in packages[::STRIDE_PACKAGES]:
+    for tp, pp, dp, chunks, batch, recompute, sharding, exchange in packages:
         found = Search.search(
             False, 1, False, 3072, 3072, "float16", application, system, tp, pp, dp, chunks, batch, recompute,
             sharding, exchange, "true", False, True, True,
         )  # fmt: skip
         counts["configurations"] += found[1]
         counts["feasible"] += found[2]
-    print(json.dumps({**counts, "cpu_s": time.process_time() - began, "packages": len(packages)}))
+        done += 1
+        if time.process_time() - began > ENOUGH_S:
+            break
+    print(json.dumps({**counts, "cpu_s": time.process_time() - began, "packages": len(packages), "done": done}))
 
 
 def _packages(llm, search, application):  # noqa: ANN001, ANN202  # the peer's own classes

@@ -32,7 +32,7 @@ def training_html(comparison: Comparison) -> str:
     strong = tuple(item for item in times if _STRONG.search(item.row.source_url) and item.row.model == _STRONG_MODEL)
     drawn = (
         ("scatter", "Every measured step", "Dotted: 20 % either side.", scatter, times),
-        ("weak", "Weak scaling", "Lines are predictions, marks measurements; the batch grows with the cluster.",
+        ("weak", "Weak scaling", "Lines are predictions, marks measurements; several layouts of a size share a line.",
          weak_scaling, weak),
         ("strong", "Strong scaling, Llama 3.1 405B",
          "MLPerf Training v5.0. Lines are predictions with P10 and P90, marks measurements.", strong_scaling, strong),

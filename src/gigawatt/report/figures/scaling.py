@@ -5,6 +5,7 @@ Lines join points of one model and precision (weak scaling) or one platform (str
 
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from statistics import median
 from typing import TypedDict
 
 import plotly.graph_objects as go
@@ -102,8 +103,10 @@ def _series(
         colour = _COLOURS[index % len(_COLOURS)]
         counts = [i.row.num_gpus for i in own]
         predicted = [rate(i, i.predicted) for i in own]
+        sizes = sorted(set(counts))
+        line = predicted if banded else [_median_at(size, counts, predicted) for size in sizes]
         figure.add_scatter(
-            x=counts, y=predicted, mode="lines", name=group, legendgroup=group,
+            x=counts if banded else sizes, y=line, mode="lines", name=group, legendgroup=group,
             line={"color": colour, "width": 1.6}, error_y=_band(own, predicted, rate) if banded else None,
             hovertemplate="predicted %{y:.4g}<extra>%{fullData.name}</extra>",
         )  # fmt: skip
@@ -114,6 +117,11 @@ def _series(
         )  # fmt: skip
     figure.update_xaxes(type="log", showgrid=True)
     figure.update_yaxes(type="log")
+
+
+def _median_at(size: int, counts: Sequence[int], rates: Sequence[float]) -> float:
+    """Several layouts of one size stand for their middle, so that the line shows size alone."""
+    return median(rate for count, rate in zip(counts, rates, strict=True) if count == size)
 
 
 def _band(own: Sequence[Compared], predicted: Sequence[float], rate: Callable[[Compared, float], float]) -> _Band:
