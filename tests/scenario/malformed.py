@@ -261,6 +261,7 @@ QUANTITIES = (
     changed("tranche of no money", 'amount = "0.5 bn USD"', 'amount = "0 USD"', "amount"),
     changed("cap below one tranche", 'amount = "0.5 bn USD"', 'amount = "2 bn USD"', "cap"),
     changed("a billion tranches", 'amount = "0.5 bn USD"', 'amount = "1 USD"', "cap"),
+    changed("a batch below one sequence", '"16e6 token"', '"100 token"', "batch"),
     changed("half an accelerator", '"2304 GPU"', '"2304.5 GPU"', "accelerators"),
     changed("racks as accelerators", '"2304 GPU"', '"32 rack"', "accelerators"),
     changed("latitude beyond the pole", '"32.5 degree"', '"98 degree"', "latitude"),

@@ -67,6 +67,7 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) ->
             expected="a deadline in or after the earliest month",
             fix="Swap the two, or move one.",
         )
+    sequence_tokens, batch_tokens = _sequence_and_batch(desk, table, *at)
     return TrainingRun(
         id=table.id,
         model=_model(desk, table.model, *at, "model"),
@@ -74,14 +75,29 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) ->
         earliest=within_calendar(desk.scenario, table.earliest, *at, "earliest", calendar=calendar),
         deadline=within_calendar(desk.scenario, table.deadline, *at, "deadline", calendar=calendar),
         precision=_precision(desk, table.precision, *at, "precision", default=Precision.BF16),
-        sequence_tokens_count=_sequence_tokens(desk, table.sequence, *at, "sequence"),
-        batch_tokens_count=desk.number_or(
-            table.batch, *at, "batch", default="assumptions/training/batch", dimension=TOKEN_COUNT
-        ),
+        sequence_tokens_count=sequence_tokens,
+        batch_tokens_count=batch_tokens,
         accelerators_count=desk.whole(
             desk.number(table.accelerators, *at, "accelerators"), table.accelerators, *at, "accelerators"
         ),
     )
+
+
+def _sequence_and_batch(desk: Desk, table: TrainingTable, *at: Step) -> tuple[int, float]:
+    """Tokens of a sequence and of a batch, which holds one sequence at least."""
+    sequence_tokens = _sequence_tokens(desk, table.sequence, *at, "sequence")
+    batch_tokens = desk.number_or(
+        table.batch, *at, "batch", default="assumptions/training/batch", dimension=TOKEN_COUNT
+    )
+    if batch_tokens < sequence_tokens:
+        raise desk.refuse(
+            *at,
+            "batch",
+            found=f"{batch_tokens:g} tokens, less than one sequence of {sequence_tokens:,}",
+            expected="a batch of at least one sequence",
+            fix='Write it like batch = "16e6 token".',
+        )
+    return sequence_tokens, batch_tokens
 
 
 def _sequence_tokens(desk: Desk, stated: Stated | None, *steps: Step) -> int:
