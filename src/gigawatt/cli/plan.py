@@ -3,7 +3,6 @@
 import os
 import sys
 import webbrowser
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,7 +12,7 @@ from gigawatt import catalog, store
 from gigawatt.cli.console import INTERRUPTED, err, out, print_json
 from gigawatt.cli.progress import StageProgress
 from gigawatt.cli.tables import headline_table
-from gigawatt.entities.stages import Inputs, Objective, Study
+from gigawatt.entities.stages import Objective, Study
 from gigawatt.report.documents import PAGE, documents
 from gigawatt.report.summary import summary
 from gigawatt.scenario import loading
@@ -21,7 +20,6 @@ from gigawatt.scenario.resolve import resolve
 from gigawatt.study import Origin, run
 
 STUDIES = Path("studies")
-POLL_S = 0.2
 
 plan_app = typer.Typer(add_completion=False)
 
@@ -91,7 +89,7 @@ def _planned(
         scenario_sha256=loading.digest(written), catalogue_sha256=known.sha256, seed=seed, draws_count=draws
     )
     with StageProgress(err) as progress:
-        study = _watched(inputs, origin, progress)
+        study = run(inputs, origin=origin, progress=progress)
         progress("report", 0.0)
         files = documents(study)
         progress("writing", 0.0)
@@ -99,28 +97,8 @@ def _planned(
     return place, study
 
 
-def _watched(inputs: Inputs, origin: Origin, progress: StageProgress) -> Study:
-    """Run the study beside this thread, which stays free to hear Ctrl-C while the solver computes."""
-    pool = ThreadPoolExecutor(max_workers=1)
-    future = pool.submit(run, inputs, origin=origin, progress=progress)
-    try:
-        while not wait([future], timeout=POLL_S).done:
-            pass
-    except KeyboardInterrupt:
-        progress.stop()
-        _say_interrupted()
-        os._exit(INTERRUPTED)  # the solver's thread cannot be asked to stop
-    return future.result()
-
-
-def _say_interrupted() -> None:
-    err.print("Interrupted; nothing was written, an existing study is untouched.", highlight=False)
-    sys.stdout.flush()
-    sys.stderr.flush()
-
-
 def _leave_interrupted() -> NoReturn:
-    _say_interrupted()
+    err.print("Interrupted; nothing was written, an existing study is untouched.", highlight=False)
     raise typer.Exit(INTERRUPTED)
 
 

@@ -54,8 +54,4 @@ class StageProgress:
     ) -> None:
         if kind is None:
             self._finish()
-        self.stop()
-
-    def stop(self) -> None:
-        """Stop drawing."""
         self._bars.stop()
