@@ -1,6 +1,6 @@
 """Present value and rates of return against closed forms, a textbook and pyxirr."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -8,7 +8,15 @@ import pyxirr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gigawatt.finance.returns import internal_rate_of_return_fraction, net_present_value_usd, peak_funding
+from gigawatt.finance.returns import (
+    dated_rate_of_return_fraction,
+    internal_rate_of_return_fraction,
+    multiple_of_money_ratio,
+    net_present_value_usd,
+    payback_step,
+    peak_funding,
+    runway_months,
+)
 from gigawatt.timeline import Calendar
 from gigawatt.units import MONTHS_PER_YEAR
 
@@ -84,3 +92,47 @@ def test_peak_funding_is_the_deepest_balance():
     # Balance: -3, -8, -5, -9, 1.
     assert peak_funding(np.array([-3.0, -5.0, 3.0, -4.0, 10.0])) == (9.0, 3)
     assert peak_funding(np.array([3.0, -1.0])) == (0.0, 0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4000), st.floats(1.0, 100.0)), min_size=1, max_size=40), st.floats(50.0, 500.0)
+)
+def test_dated_return_agrees_with_pyxirr(returns, outlay):
+    start = date(2027, 1, 1)
+    days = [start, *(start + timedelta(days=after) for after, _ in sorted(returns))]
+    net = np.array([-outlay, *(amount for _, amount in sorted(returns))])
+    rate = dated_rate_of_return_fraction(net, days=days)
+    peer = pyxirr.xirr(days, net, guess=0.1 if np.isnan(rate) else rate, silent=True)
+    # One outlay before all returns has one rate: ours is theirs, unless it lies beyond what we look for.
+    assert np.isnan(rate) == (peer is None or not 1e-2 < 1.0 + peer < 1e2)
+    assert np.isnan(rate) or rate == pytest.approx(peer, rel=1e-6, abs=1e-9)
+
+
+def test_excel_example_of_dated_return():
+    # Microsoft's documentation of XIRR: 37.336 %.
+    days = [date(2008, 1, 1), date(2008, 3, 1), date(2008, 10, 30), date(2009, 2, 15), date(2009, 4, 1)]
+    net = np.array([-10_000.0, 2_750.0, 4_250.0, 3_250.0, 2_750.0])
+    assert dated_rate_of_return_fraction(net, days=days) == pytest.approx(0.373362535, abs=5e-8)
+
+
+def test_multiple_and_payback_by_hand():
+    # In 10 + 5, out 9 + 12: 21 / 15 = 1.4. Balance -10, -1, -6, 6: paid back in step 3.
+    net = np.array([-10.0, 9.0, -5.0, 12.0])
+    assert multiple_of_money_ratio(net) == pytest.approx(1.4)
+    assert payback_step(net) == 3
+    assert payback_step(np.array([-1.0, 0.5])) is None
+    assert payback_step(np.array([1.0, 1.0])) == 0
+    assert np.isnan(multiple_of_money_ratio(np.array([1.0])))
+
+
+def test_runway_by_hand():
+    # 10 held at the end of month 0, then -4, -4, -4, +20: after two months 2 is left, the third is not paid for.
+    # 25 lasts; 1 at the end of month 3 lasts, for +20 comes; an overdraft has no runway.
+    unfinanced = np.array([0.0, -4.0, -4.0, -4.0, 20.0])
+    assert runway_months(np.array([10.0, 25.0, 3.0, 1.0, -1.0]), unfinanced_usd=unfinanced).tolist() == [
+        2.0,
+        np.inf,
+        0.0,
+        np.inf,
+        0.0,
+    ]

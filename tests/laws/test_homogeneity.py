@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 
 from gigawatt.entities.hardware import Precision
 from gigawatt.facility.electrical import facility_power_mw, it_power_mw
+from gigawatt.finance import debt_sizing, depreciation, returns, tax
 from gigawatt.performance import answers, collectives, memory, operators, serving
 from gigawatt.performance.layout import TrainingTask, training_layouts
 from gigawatt.performance.training import step_times
 from tests.performance.published import DEEPSEEK_V3, HGX_H100, LLAMA_405B
 from tests.samples import PLATFORM, small_inputs
 
-UNITS = {"s": "second", "bytes": "byte", "flop": "FLOP", "w": "watt", "mw": "watt"}
+UNITS = {"s": "second", "bytes": "byte", "flop": "FLOP", "w": "watt", "mw": "watt", "usd": "dollar"}
 INPUTS = small_inputs()
 
 Scales = Mapping[str, float]
@@ -123,6 +124,10 @@ WORK = operators.AttentionWork(
     cached_values_count=256.0,
     cache_precision=Precision.FP8,
 )
+
+CASH = np.array([10.0, 60.0, 45.0])
+LOAN = debt_sizing.level_debt(90.0, interest_fraction=0.1, payments_count=3)
+REGIME = tax.TaxRegime(rate_fraction=0.25, losses=tax.CarriedForward(limit_fraction=0.8))
 
 
 def _collective(function: Callable[..., Any], *, ranks: float, stride: float) -> Case:
@@ -233,6 +238,23 @@ CASES = [
     Case("serve", _serve, {"setting_inputs": ASSUMED, "platform": PLATFORM, "task": CHAT}, ("byte", "FLOP")),
     Case("facility_power_mw", facility_power_mw, {"it_power_mw": 100.0, "pue": 1.2}),
     Case("it_power_mw", it_power_mw, {"facility_power_mw": 100.0, "pue": 1.2}),
+    *(
+        Case(name, getattr(debt_sizing, name), {"interest_fraction": 0.1, **arguments})
+        for name, arguments in (
+            ("level_debt", {"principal_usd": 900.0, "payments_count": 3, "grace_count": 1}),
+            ("equal_principal_debt", {"principal_usd": 900.0, "payments_count": 3}),
+            ("sculpted_debt", {"cash_usd": CASH, "coverage_ratio": 1.3}),
+            ("swept_debt", {"planned": LOAN, "cash_usd": CASH, "sweep_fraction": 0.5}),
+            ("life_coverage_ratio", {"debt": LOAN, "cash_usd": CASH}),
+            ("drawn_balance_usd", {"draws_usd": CASH}),
+        )
+    ),
+    Case("reserve_balance_usd", debt_sizing.reserve_balance_usd, {"service_usd": CASH, "steps_count": 1.5}),
+    Case("depreciation_usd", depreciation.depreciation_usd, {"additions_usd": CASH, "fractions": np.array([0.6, 0.4])}),
+    Case("income_tax", tax.income_tax, {"income_usd": CASH - 30.0, "regime": REGIME, "credits_usd": CASH / 9.0}),
+    Case("peak_funding_usd", lambda *, net_usd: returns.peak_funding(net_usd)[0], {"net_usd": -CASH}),
+    Case("multiple_of_money_ratio", returns.multiple_of_money_ratio, {"net_usd": CASH - 30.0}),
+    Case("runway_months", returns.runway_months, {"cash_usd": CASH, "unfinanced_usd": -CASH}),
 ]
 
 # Powers of two leave every comparison inside a function as it was, up to the last bit.
@@ -248,9 +270,9 @@ def _follows_its_suffix(case: Case, scales: Scales) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: re.sub(r"\W+", "-", case.name))
 @hypothesis_settings(max_examples=12, deadline=None)
-@given(second=POWERS, byte=POWERS, flop=POWERS, watt=POWERS)
-def test_answers_follow_their_suffix(case, second, byte, flop, watt):
-    _follows_its_suffix(case, {"second": second, "byte": byte, "FLOP": flop, "watt": watt})
+@given(second=POWERS, byte=POWERS, flop=POWERS, watt=POWERS, dollar=POWERS)
+def test_answers_follow_their_suffix(case, second, byte, flop, watt, dollar):
+    _follows_its_suffix(case, {"second": second, "byte": byte, "FLOP": flop, "watt": watt, "dollar": dollar})
 
 
 def test_the_law_can_fail():
