@@ -22,7 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from gigawatt.catalog import load, platform
+from gigawatt.catalog.engine import engine_figures
+from gigawatt.catalog.served_models import published_model
+from gigawatt.catalog.serving_operators import serving_operators
 from gigawatt.entities.hardware import Precision
+from gigawatt.performance.serve.engine import standard_engine
 from gigawatt.performance.serve.task import Formats, ServeTask, workers
 from gigawatt.requests.fleet import Aggregated, Batching, Fleet, ServiceLevel, fixed_pool
 from gigawatt.requests.outcomes import Tally
@@ -31,8 +35,6 @@ from gigawatt.requests.pricing import PowerShares, StepLimits, replica_of
 from gigawatt.requests.reading import read_trace
 from gigawatt.requests.simulation import Policies, simulate
 from gigawatt.requests.traces import Requests, tiled
-from gigawatt.validation.serving_expression import engine_figures, published_model, standard_engine
-from gigawatt.validation.serving_operators import serving_operators
 
 HERE = Path(__file__).resolve().parent
 REPLICAS, HASH_TOKENS, VIDUR_REQUESTS = 4, 512, 1000

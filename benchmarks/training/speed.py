@@ -16,11 +16,11 @@ import time
 from pathlib import Path
 
 from gigawatt.catalog import load, model, platform
+from gigawatt.catalog.operators import training_operators
+from gigawatt.catalog.step import step_assumptions
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.search import search
 from gigawatt.performance.step.task import StepTask, Variant, current_practice
-from gigawatt.validation.expression import step_assumptions
-from gigawatt.validation.operators import training_operators
 
 ACCELERATORS, BATCH, TOKENS = 3072, 3072, 2048
 HERE = Path(__file__).parent

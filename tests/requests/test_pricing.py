@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 
 from gigawatt.catalog import load, platform
+from gigawatt.catalog.engine import engine_figures
+from gigawatt.catalog.served_models import published_model
+from gigawatt.catalog.serving_operators import serving_operators
 from gigawatt.entities.hardware import Precision
 from gigawatt.errors import InputError
+from gigawatt.performance.serve.engine import standard_engine
 from gigawatt.performance.serve.memory import worker_memory
 from gigawatt.performance.serve.passes import pass_times
 from gigawatt.performance.serve.task import Batch, Formats, ServeTask, workers
 from gigawatt.requests.costs import decode_time_s, prefill_time_s
 from gigawatt.requests.pricing import StepLimits, kv_tokens_count, move_s_per_token, step_costs
-from gigawatt.validation.serving_expression import engine_figures, published_model, standard_engine
-from gigawatt.validation.serving_operators import serving_operators
 
 CATALOG = load()
 PLATFORM = platform(CATALOG, "dgx-h100").item

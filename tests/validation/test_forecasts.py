@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from gigawatt.catalog import load
+from gigawatt.catalog.operators import band_operators
 from gigawatt.cli.forecasts import validate_app
 from gigawatt.errors import InputError
 from gigawatt.validation.comparison import compare
 from gigawatt.validation.forecasts import forecasts, read_recipes, read_record, record_text
-from gigawatt.validation.operators import band_operators
 from gigawatt.validation.rows import read_rows
 from tests.validation.rows import written
 

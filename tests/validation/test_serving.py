@@ -6,19 +6,16 @@ import pytest
 from typer.testing import CliRunner
 
 from gigawatt.catalog import load, platform
+from gigawatt.catalog.engine import engine_figures
+from gigawatt.catalog.served_models import published_model
+from gigawatt.catalog.serving_operators import serving_operators
 from gigawatt.cli.search_serve import search_app
 from gigawatt.cli.validate_serving import validate_app
 from gigawatt.entities.hardware import Precision
 from gigawatt.errors import InfeasibleError, InputError
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.serving import Judged, compare_serving, overall, serving_summary, workers_stated_share
-from gigawatt.validation.serving_expression import (
-    engine_figures,
-    published_model,
-    serve_task,
-    serving_expression,
-)
-from gigawatt.validation.serving_operators import serving_operators
+from gigawatt.validation.serving_expression import serve_task, serving_expression
 from gigawatt.validation.serving_rows import read_serving_rows
 
 HEADER = (

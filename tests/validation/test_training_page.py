@@ -5,11 +5,11 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from gigawatt.catalog import load
+from gigawatt.catalog.operators import training_operators
 from gigawatt.cli import app
 from gigawatt.report.figures.scaling import scatter, weak_scaling
 from gigawatt.report.training_page import training_html
 from gigawatt.validation.comparison import Comparison, compare
-from gigawatt.validation.operators import training_operators
 from gigawatt.validation.rows import read_rows
 from tests.validation.rows import written
 

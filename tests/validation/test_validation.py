@@ -6,15 +6,16 @@ import pytest
 from typer.testing import CliRunner
 
 from gigawatt.catalog import load
+from gigawatt.catalog.operators import training_operators
+from gigawatt.catalog.step import step_assumptions
 from gigawatt.cli.validate import validate_app
 from gigawatt.entities.workload import LatentAttention, MixtureOfExperts
 from gigawatt.errors import InputError
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.task import Module, Recompute
 from gigawatt.validation.comparison import compare, full_share, scale, summaries, summary
-from gigawatt.validation.expression import expression, step_assumptions
+from gigawatt.validation.expression import expression
 from gigawatt.validation.metrics import MemoryBytes
-from gigawatt.validation.operators import training_operators
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import read_rows
 from tests.validation.rows import ROW, written

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from gigawatt import __version__
 from gigawatt.catalog import Catalog, load
+from gigawatt.catalog.operators import band_operators
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.validate_serving import validate_app
 from gigawatt.errors import InputError
@@ -25,7 +26,6 @@ from gigawatt.validation.forecasts import (
     read_record,
     record_text,
 )
-from gigawatt.validation.operators import band_operators
 
 __all__ = ["validate_app"]
 

@@ -8,7 +8,9 @@ from rich.table import Table
 
 from gigawatt.catalog import Catalog, load, model, platform, quantity
 from gigawatt.catalog.dimensions import EVENTS, MONEY_PER_ACCELERATOR_HOUR
+from gigawatt.catalog.operators import band_operators
 from gigawatt.catalog.reliability import training_reliability
+from gigawatt.catalog.step import step_assumptions
 from gigawatt.cli.console import out, print_json
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform
@@ -25,8 +27,6 @@ from gigawatt.performance.step.search import search
 from gigawatt.performance.step.step import step_total_s
 from gigawatt.performance.step.task import StepTask, Variant, chosen, current_practice
 from gigawatt.units import DURATION_SECONDS, HOURS_PER_DAY, SECONDS_PER_HOUR, TOKEN_COUNT, parse
-from gigawatt.validation.expression import step_assumptions
-from gigawatt.validation.operators import band_operators
 
 _MOST = 10**9
 _AT = "assumptions/reliability"

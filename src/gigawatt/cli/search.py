@@ -8,6 +8,8 @@ import typer
 from rich.table import Table
 
 from gigawatt.catalog import Catalog, load, model, platform, quantity
+from gigawatt.catalog.operators import BandOperators, training_operators
+from gigawatt.catalog.step import step_assumptions
 from gigawatt.cli.console import out, print_json
 from gigawatt.entities.hardware import Platform
 from gigawatt.errors import InfeasibleError
@@ -16,8 +18,6 @@ from gigawatt.performance.step.search import Found, Ranked, search
 from gigawatt.performance.step.step import step_total_s
 from gigawatt.performance.step.task import StepTask, Variant, chosen, current_practice
 from gigawatt.units import TOKEN_COUNT
-from gigawatt.validation.expression import step_assumptions
-from gigawatt.validation.operators import BandOperators, training_operators
 
 search_app = typer.Typer(name="search", help="Search the whole space of layouts.", no_args_is_help=True)
 

@@ -10,11 +10,15 @@ from rich.table import Table
 
 from gigawatt.catalog import Catalog, load, platform, quantity
 from gigawatt.catalog.dimensions import MONEY_PER_ACCELERATOR_HOUR
+from gigawatt.catalog.engine import engine_figures
+from gigawatt.catalog.served_models import is_block_scaled, published_model
+from gigawatt.catalog.serving_operators import serving_operators
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.search import search_app
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.errors import InfeasibleError
 from gigawatt.performance.serve.bands import Banded, banded
+from gigawatt.performance.serve.engine import standard_engine
 from gigawatt.performance.serve.memory import worker_memory
 from gigawatt.performance.serve.search import Configurations, Limits, chosen_configurations, serve_search
 from gigawatt.performance.serve.space import worker_layouts
@@ -28,8 +32,6 @@ from gigawatt.units import (
     WATTS_PER_MEGAWATT,
     parse,
 )
-from gigawatt.validation.serving_expression import engine_figures, is_block_scaled, published_model, standard_engine
-from gigawatt.validation.serving_operators import serving_operators
 
 __all__ = ["search_app"]
 

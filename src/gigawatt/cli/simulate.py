@@ -12,11 +12,15 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from gigawatt.catalog import Catalog, load, platform, quantity
 from gigawatt.catalog.dimensions import REQUESTS
+from gigawatt.catalog.engine import engine_figures
+from gigawatt.catalog.served_models import is_block_scaled, published_model
+from gigawatt.catalog.serving_operators import serving_operators
 from gigawatt.cli.console import err, out, print_json
 from gigawatt.cli.simulated import answer_json, answer_table, layout_words
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.errors import InfeasibleError, InputError
 from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.serve.engine import standard_engine
 from gigawatt.performance.serve.search import replace_chunk
 from gigawatt.performance.serve.space import worker_layouts
 from gigawatt.performance.serve.task import Formats, ServeTask, WorkerLayouts, workers
@@ -40,8 +44,6 @@ from gigawatt.requests.reading import TraceOptions, read_trace
 from gigawatt.requests.simulation import Policies, simulate
 from gigawatt.requests.traces import Trace
 from gigawatt.units import DURATION_SECONDS, FRACTION, TOKEN_COUNT, Dimension, parse
-from gigawatt.validation.serving_expression import engine_figures, is_block_scaled, published_model, standard_engine
-from gigawatt.validation.serving_operators import serving_operators
 
 simulate_app = typer.Typer(
     name="simulate",

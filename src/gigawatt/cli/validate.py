@@ -7,11 +7,11 @@ import typer
 from rich.table import Table
 
 from gigawatt.catalog import load
+from gigawatt.catalog.operators import training_operators
 from gigawatt.cli.console import out, print_json
 from gigawatt.errors import InputError
 from gigawatt.report.training_page import training_html
 from gigawatt.validation.comparison import Comparison, ErrorSummary, compare, full_share, summaries, summary
-from gigawatt.validation.operators import training_operators
 from gigawatt.validation.rows import read_rows
 from gigawatt.validation.tables import reasons, row_object, summary_object
 

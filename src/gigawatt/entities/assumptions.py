@@ -50,3 +50,36 @@ class OperationAssumptions:
     memory_usable: Ranged
     ramp_months: int
     slip_spread: Ranged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFigures:
+    """What serving costs beside its kernels, as ranges.
+
+    Host times are of a decode step (with an overlapping scheduler and a synchronous one), of a kernel that no graph
+    replays, of a request, and of a token of its prompt. `engine_kernels` is time over that of calibrated kernels,
+    `software_excess` the time beyond it twelve months after a platform's announcement, halving ever since.
+    """
+
+    step_host_s: Ranged
+    synchronous_host_s: Ranged
+    issue_s: Ranged
+    request_s: Ranged
+    token_s: Ranged
+    expert_skew: Ranged
+    acceptance: Ranged
+    engine_kernels: Ranged
+    software_excess: Ranged
+    software_halving_months: float
+    memory_usable: Ranged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFigures:
+    """What a training step costs beside its kernels, as ranges; `performance.step.task.StepAssumptions` says what."""
+
+    host_issue_s: Ranged
+    contention: Ranged
+    attention_backward: Ranged
+    reserved_bytes: Ranged
+    fragmentation: Ranged

@@ -1,5 +1,6 @@
 """Models as workloads, and what is asked of them: tokens to serve and runs to train."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -67,6 +68,47 @@ class Model:
     feed_forward: DenseFeedForward | MixtureOfExperts
     parameters_count: float
     active_parameters_count: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearAttention:
+    """Layers whose attention keeps a state of fixed size instead of a cache (Yang et al., 2024, gated delta net)."""
+
+    layers_count: int
+    key_heads_count: int
+    value_heads_count: int
+    head_dim: int
+
+    @property
+    def state_values_count(self) -> int:
+        """Values of one request's state in one layer."""
+        return self.value_heads_count * self.head_dim * self.head_dim
+
+    @property
+    def input_values_count(self) -> int:
+        """Width of the fused input projection: queries, keys, values, the output gate and two gates per value head."""
+        keys = 2 * self.key_heads_count * self.head_dim
+        return keys + 2 * self.value_heads_count * self.head_dim + 2 * self.value_heads_count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionPattern:
+    """Which tokens a query sees: all of them where this says nothing.
+
+    `windowed_layers_count` layers see the last `window_tokens_count` tokens; in sparse attention every query sees the
+    `selected_tokens_count` best ones that an indexer of `indexer_values_count` cached values per token picks.
+    """
+
+    windowed_layers_count: int = 0
+    window_tokens_count: float = math.inf
+    selected_tokens_count: float = math.inf
+    indexer_values_count: float = 0.0
+    linear: LinearAttention | None = None
+
+    @property
+    def linear_layers_count(self) -> int:
+        """Layers without a cache."""
+        return self.linear.layers_count if self.linear else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

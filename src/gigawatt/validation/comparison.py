@@ -3,17 +3,21 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from gigawatt.catalog import Catalog
+from gigawatt.catalog.operators import BandOperators
+from gigawatt.catalog.step import step_figures
 from gigawatt.entities.workload import MixtureOfExperts
+from gigawatt.performance.step.assumed import Ends, assumption_ends, best_assumptions
+from gigawatt.performance.step.bands import assumed_variations, step_band_s
 from gigawatt.performance.step.memory import StepMemory, step_memory
 from gigawatt.performance.step.step import step_total_s
-from gigawatt.performance.step.task import StepAssumptions, chosen
-from gigawatt.validation.expression import Expression, assumption_ends, expression, step_assumptions
+from gigawatt.performance.step.task import chosen
+from gigawatt.validation.expression import Expression, expression
 from gigawatt.validation.metrics import MemoryBytes
-from gigawatt.validation.operators import BandOperators
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
@@ -75,7 +79,8 @@ class Comparison:
 
 def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: BandOperators) -> Comparison:
     """Every row predicted or refused."""
-    assumptions, ends = step_assumptions(catalog), assumption_ends(catalog)
+    figures = step_figures(catalog)
+    assumptions, ends = best_assumptions(figures), assumption_ends(figures)
     compared: list[Compared] = []
     refused: list[Refused] = []
     for row in rows:
@@ -86,9 +91,6 @@ def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: BandOperators
             continue
         compared.append(predicted(expressed, operators, ends))
     return Comparison(compared=tuple(compared), refused=tuple(refused))
-
-
-Ends = tuple[tuple[StepAssumptions, StepAssumptions], ...]
 
 
 def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Compared:
@@ -107,7 +109,7 @@ def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Co
         band = (value, value)
     else:
         value, quantity = float(times[pick]), "step_s"
-        band = band_s(replace(expressed, layouts=one), operators, ends, value=value)
+        band = band_s(replace(expressed, layouts=one), operators, ends)
     return Compared(
         row=expressed.row,
         quantity=quantity,
@@ -123,28 +125,17 @@ def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Co
     )
 
 
-def band_s(expressed: Expression, operators: BandOperators, ends: Ends, *, value: float) -> tuple[float, float]:
-    """P10 and P90 of the step time: the band of operators and links and the ranges of the assumptions.
-
-    Taken as independent, their logarithms combine as the root of the sum of squares.
-    """
-    task, layouts, platform = expressed.task, expressed.layouts, expressed.platform
-    middle = operators(platform, 0.5)
-    pairs = [tuple(float(step_total_s(task, layouts, operators(platform, q))[0]) for q in (0.9, 0.1))]
-    for low, high in ends:
-        both = (replace(task, assumptions=low), replace(task, assumptions=high))
-        pairs.append(tuple(float(step_total_s(one, layouts, middle)[0]) for one in both))
-    attention = expressed.attention_time
+def band_s(expressed: Expression, operators: BandOperators, ends: Ends) -> tuple[float, float]:
+    """P10 and P90 of the step time: the band of operators and links and the ranges of the assumptions."""
+    task, attention = expressed.task, expressed.attention_time
+    variations = assumed_variations(task, ends)
     if attention.high > attention.low:
-        both = (
-            replace(task, practice=replace(task.practice, attention_time_factor=attention.low)),
-            replace(task, practice=replace(task.practice, attention_time_factor=attention.high)),
+        low, high = (
+            replace(task, practice=replace(task.practice, attention_time_factor=factor))
+            for factor in (attention.low, attention.high)
         )
-        pairs.append(tuple(float(step_total_s(one, layouts, middle)[0]) for one in both))
-    logs = np.log(np.array(pairs) / value)
-    down = float(np.sqrt(np.sum(np.minimum(logs[:, 0], 0.0) ** 2)))
-    up = float(np.sqrt(np.sum(np.maximum(logs[:, 1], 0.0) ** 2)))
-    return value * float(np.exp(-down)), value * float(np.exp(up))
+        variations = (*variations, (low, high))
+    return step_band_s(task, expressed.layouts, partial(operators, expressed.platform), variations)
 
 
 def _memory_part(memory: StepMemory, part: str) -> float:

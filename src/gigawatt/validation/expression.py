@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gigawatt.catalog import Catalog, quantity, ranged
-from gigawatt.catalog.dimensions import MEMORY
+from gigawatt.catalog import Catalog, ranged
+from gigawatt.catalog.step import step_figures
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform, Precision
+from gigawatt.performance.step.assumed import lean_assumptions
 from gigawatt.performance.step.task import Recompute, StepAssumptions, StepLayouts, StepTask
-from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
+from gigawatt.units import RATIO
 from gigawatt.validation.architectures import architecture
 from gigawatt.validation.metrics import Measured, measured
 from gigawatt.validation.practices import SourcePractice, number_format, source_practice
@@ -48,44 +49,6 @@ class Expression:
     lean: StepAssumptions
 
 
-def step_assumptions(catalog: Catalog) -> StepAssumptions:
-    """The engineering figures of a step from the catalogue."""
-    at = "assumptions/training-step"
-    return StepAssumptions(
-        host_issue_s=quantity(catalog.figure(f"{at}/host-issue"), DURATION_SECONDS),
-        contention_fraction=quantity(catalog.figure(f"{at}/contention"), FRACTION),
-        attention_backward_factor=quantity(catalog.figure(f"{at}/attention-backward"), RATIO),
-        reserved_bytes=quantity(catalog.figure(f"{at}/reserved"), MEMORY),
-        fragmentation_fraction=quantity(catalog.figure(f"{at}/fragmentation"), FRACTION),
-    )
-
-
-def lean_assumptions(catalog: Catalog) -> StepAssumptions:
-    """The figures with the least memory outside tensors."""
-    at = "assumptions/training-step"
-    return replace(
-        step_assumptions(catalog),
-        reserved_bytes=ranged(catalog.figure(f"{at}/reserved"), MEMORY).low,
-        fragmentation_fraction=ranged(catalog.figure(f"{at}/fragmentation"), FRACTION).low,
-    )
-
-
-def assumption_ends(catalog: Catalog) -> tuple[tuple[StepAssumptions, StepAssumptions], ...]:
-    """The figures with one of them at the low and at the high end of its range, for each that time depends on."""
-    at, best = "assumptions/training-step", step_assumptions(catalog)
-    host = ranged(catalog.figure(f"{at}/host-issue"), DURATION_SECONDS)
-    contention = ranged(catalog.figure(f"{at}/contention"), FRACTION)
-    attention = ranged(catalog.figure(f"{at}/attention-backward"), RATIO)
-    return (
-        (replace(best, host_issue_s=host.low), replace(best, host_issue_s=host.high)),
-        (replace(best, contention_fraction=contention.low), replace(best, contention_fraction=contention.high)),
-        (
-            replace(best, attention_backward_factor=attention.low),
-            replace(best, attention_backward_factor=attention.high),
-        ),
-    )
-
-
 def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) -> Expression:
     """The configuration of a row; raises `Inexpressible` with the reason when there is none."""
     platform = system(row, catalog)
@@ -115,7 +78,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         practice=source.id,
         chosen=chosen,
         attention_time=attention,
-        lean=lean_assumptions(catalog),
+        lean=lean_assumptions(step_figures(catalog)),
     )
 
 

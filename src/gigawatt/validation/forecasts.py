@@ -12,11 +12,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from gigawatt.catalog import Catalog
+from gigawatt.catalog.operators import BandOperators
+from gigawatt.catalog.step import step_assumptions, step_figures
 from gigawatt.errors import InputError
+from gigawatt.performance.step.assumed import Ends, assumption_ends
 from gigawatt.performance.step.task import StepAssumptions
-from gigawatt.validation.comparison import Ends, predicted
-from gigawatt.validation.expression import assumption_ends, expression, step_assumptions
-from gigawatt.validation.operators import BandOperators
+from gigawatt.validation.comparison import predicted
+from gigawatt.validation.expression import expression
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow, read_cells
 
@@ -96,7 +98,7 @@ def read_recipes(path: Path) -> tuple[Recipe, ...]:
 
 def forecasts(recipes: Iterable[Recipe], catalog: Catalog, operators: BandOperators) -> tuple[Forecast, ...]:
     """Every recipe forecast, or named with the reason why not."""
-    assumptions, ends = step_assumptions(catalog), assumption_ends(catalog)
+    assumptions, ends = step_assumptions(catalog), assumption_ends(step_figures(catalog))
     return tuple(_forecast(recipe, catalog, operators, assumptions=assumptions, ends=ends) for recipe in recipes)
 
 

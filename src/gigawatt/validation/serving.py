@@ -11,20 +11,16 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from gigawatt.catalog import Catalog
+from gigawatt.catalog.engine import engine_figures
+from gigawatt.catalog.serving_operators import serving_operators
+from gigawatt.entities.assumptions import EngineFigures
 from gigawatt.entities.workload import DenseFeedForward
 from gigawatt.performance.operators import QUANTILES, OperatorModel
 from gigawatt.performance.serve.loop import Latencies, aggregated
 from gigawatt.performance.serve.pools import pooled
 from gigawatt.validation.comparison import ErrorSummary
 from gigawatt.validation.refusal import Inexpressible
-from gigawatt.validation.serving_expression import (
-    EngineFigures,
-    ServingExpression,
-    engine_figures,
-    serve_task,
-    serving_expression,
-)
-from gigawatt.validation.serving_operators import serving_operators
+from gigawatt.validation.serving_expression import ServingExpression, serve_task, serving_expression
 from gigawatt.validation.serving_rows import ServingRow
 
 QUANTITIES = ("request_s", "tpot_s", "ttft_s")

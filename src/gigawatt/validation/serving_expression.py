@@ -9,51 +9,23 @@ from importlib import resources
 
 import numpy as np
 
-from gigawatt.catalog import Catalog, quantity, ranged
-from gigawatt.catalog import model as catalogued_model
+from gigawatt.catalog import Catalog
 from gigawatt.catalog import platform as catalogued_platform
-from gigawatt.entities.assumptions import Ranged
+from gigawatt.catalog.served_models import family, family_model, family_pattern
+from gigawatt.entities.assumptions import EngineFigures
 from gigawatt.entities.hardware import Platform, Precision
-from gigawatt.entities.workload import DenseFeedForward, GroupedQueryAttention, MixtureOfExperts, Model
-from gigawatt.performance.architecture import parameters_count
+from gigawatt.entities.workload import AttentionPattern, DenseFeedForward, Model
 from gigawatt.performance.operators import at_quantile
 from gigawatt.performance.serve.clients import Clients
-from gigawatt.performance.serve.task import (
-    AttentionPattern,
-    Engine,
-    Formats,
-    LinearAttention,
-    ServeTask,
-    Speculation,
-    WorkerLayouts,
-    workers,
-)
-from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION, RATIO
+from gigawatt.performance.serve.engine import standard_engine
+from gigawatt.performance.serve.task import Formats, ServeTask, Speculation, WorkerLayouts, workers
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.serving_rows import ServingRow
 
 _SYSTEMS = {"h100_sxm": "dgx-h100", "h200_sxm": "hgx-h200", "b200_sxm": "dgx-b200", "gb200": "gb200-nvl72"}
-_USUAL_CHUNK = 8192.0
 # The assumption about maturity states the excess at this age.
 _MONTHS_TO_FIRST_SOFTWARE = 12.0
 _DATE = re.compile(r"(\d{4})-(\d{2})")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineFigures:
-    """The catalogue's ranges of what an engine costs."""
-
-    step_host_s: Ranged
-    synchronous_host_s: Ranged
-    issue_s: Ranged
-    request_s: Ranged
-    token_s: Ranged
-    expert_skew: Ranged
-    acceptance: Ranged
-    engine_kernels: Ranged
-    software_excess: Ranged
-    software_halving_months: float
-    memory_usable: Ranged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,27 +55,10 @@ class ServingExpression:
     output_tokens_count: float
 
 
-def engine_figures(catalog: Catalog) -> EngineFigures:
-    """The engineering figures of serving from the catalogue."""
-    at = "assumptions/serving-engine"
-    return EngineFigures(
-        step_host_s=ranged(catalog.figure(f"{at}/step-host"), DURATION_SECONDS),
-        synchronous_host_s=ranged(catalog.figure(f"{at}/step-host-synchronous"), DURATION_SECONDS),
-        issue_s=ranged(catalog.figure("assumptions/training-step/host-issue"), DURATION_SECONDS),
-        request_s=ranged(catalog.figure(f"{at}/request"), DURATION_SECONDS),
-        token_s=ranged(catalog.figure(f"{at}/tokenize"), DURATION_SECONDS),
-        expert_skew=ranged(catalog.figure(f"{at}/expert-skew"), FRACTION),
-        acceptance=ranged(catalog.figure(f"{at}/multi-token-acceptance"), FRACTION),
-        engine_kernels=ranged(catalog.figure(f"{at}/engine-kernels"), RATIO),
-        software_excess=ranged(catalog.figure(f"{at}/software-excess"), FRACTION),
-        software_halving_months=quantity(catalog.figure(f"{at}/software-halving"), DURATION_MONTHS),
-        memory_usable=ranged(catalog.figure("assumptions/operation/memory-usable"), FRACTION),
-    )
-
-
 @cache
-def _tables(name: str) -> Mapping[str, object]:
-    return tomllib.loads(resources.files("gigawatt.validation").joinpath(name).read_text(encoding="utf-8"))
+def _practices() -> Mapping[str, object]:
+    file = resources.files("gigawatt.validation").joinpath("serving_practices.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
 def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
@@ -111,12 +66,10 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
     known = _SYSTEMS.get(row.text("system"))
     if known is None:
         raise Inexpressible(f"the catalogue has no platform for {row.text('system')}")
-    family = next(
-        (f for f in _records("serving_models.toml", "family") if re.search(str(f["match"]), row.text("model"))), None
-    )
-    if family is None:
+    found = family(row.text("model"))
+    if found is None:
         raise Inexpressible(f"no architecture is known for the model {row.text('model')}")
-    model = _model(row.text("model"), catalog, family)
+    model = family_model(row.text("model"), catalog, found)
     facts = _practice(row)
     pools = _pools(row, model)
     spread = float(str(facts["spread"]))
@@ -131,31 +84,14 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
             requests_per_client_count=float(str(facts["waves"])),
         ),
         practice=str(facts["id"]),
-        formats=_formats(row, family, facts),
+        formats=_formats(row, found, facts),
         model=model,
-        pattern=_pattern(model, family),
-        block_scaled=bool(family.get("block-scaled", False)),
+        pattern=family_pattern(model, found),
+        block_scaled=bool(found.get("block-scaled", False)),
         facts=facts,
         months_after_announcement=_months(row, catalog, known),
         input_tokens_count=row.numbers["isl"] * mean,
         output_tokens_count=row.numbers["osl"] * mean,
-    )
-
-
-def standard_engine(figures: EngineFigures, *, quantile: float) -> Engine:
-    """A current engine at a quantile of performance: 0.1 has slow hosts, skewed experts and slow kernels."""
-    slow = round(1.0 - quantile, 1)
-    return Engine(
-        mixed=True,
-        reserved=False,
-        chunk_tokens_count=_USUAL_CHUNK,
-        admission_steps_count=1.0,
-        step_host_s=at_quantile(figures.step_host_s, slow),
-        issue_s=at_quantile(figures.issue_s, slow),
-        request_s=at_quantile(figures.request_s, slow),
-        token_s=at_quantile(figures.token_s, slow),
-        expert_skew_fraction=at_quantile(figures.expert_skew, slow),
-        time_factor=at_quantile(figures.engine_kernels, slow),
     )
 
 
@@ -190,22 +126,6 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
     )
 
 
-def is_block_scaled(model_id: str) -> bool:
-    """Whether the published FP8 weights of a model have a scale per block."""
-    family = next((f for f in _records("serving_models.toml", "family") if re.search(str(f["match"]), model_id)), {})
-    return bool(family.get("block-scaled", False))
-
-
-def published_model(catalog: Catalog, model_id: str) -> tuple[Model, AttentionPattern]:
-    """A model of the catalogue with what its configuration says about windows and linear layers."""
-    family = next((f for f in _records("serving_models.toml", "family") if re.search(str(f["match"]), model_id)), None)
-    if family is None:
-        return catalogued_model(catalog, model_id).item, AttentionPattern()
-    catalog.record("models", model_id)
-    model = _model(model_id, catalog, family)
-    return model, _pattern(model, family)
-
-
 def _time_factor(expressed: ServingExpression, figures: EngineFigures, excess: float) -> float:
     """Maturity of the platform's software on the day of the measurement; what is undated counts as mature."""
     if expressed.months_after_announcement is None:
@@ -224,15 +144,11 @@ def _months(row: ServingRow, catalog: Catalog, platform_id: str) -> float | None
     return float(measured - begun)
 
 
-def _records(file: str, kind: str) -> tuple[Mapping[str, object], ...]:
-    found = _tables(file)[kind]
-    return tuple(found) if isinstance(found, list) else ()
-
-
 def _practice(row: ServingRow) -> Mapping[str, object]:
-    tables = _tables("serving_practices.toml")
+    tables = _practices()
     defaults, protocols = tables["defaults"], tables["protocol"]
-    record = next((r for r in _records("serving_practices.toml", "practice") if _applies(r, row)), None)
+    found = tables["practice"]
+    record = next((r for r in found if _applies(r, row)), None) if isinstance(found, list) else None
     if record is None or not isinstance(defaults, dict) or not isinstance(protocols, dict):
         raise Inexpressible(f"nothing is known of the engine {row.text('engine')}")
     fitting = [p for p in protocols.values() if re.search(p["match-date"], row.text("measured_date"))]
@@ -252,65 +168,6 @@ def _concurrency(row: ServingRow) -> float:
     if found is None or found < 1.0:
         raise Inexpressible("the concurrency is not stated")
     return found
-
-
-def _whole(fact: object) -> int:
-    return int(str(fact))
-
-
-def _model(name: str, catalog: Catalog, family: Mapping[str, object]) -> Model:
-    if "catalogue" in family:
-        return catalogued_model(catalog, str(family["catalogue"])).item
-    draft = Model(
-        id=name,
-        layers_count=_whole(family["layers"]),
-        hidden_dim=_whole(family["hidden"]),
-        vocabulary_count=_whole(family["vocabulary"]),
-        tied_embeddings=False,
-        attention=GroupedQueryAttention(
-            heads_count=_whole(family["heads"]),
-            kv_heads_count=_whole(family["kv-heads"]),
-            head_dim=_whole(family["head-dim"]),
-        ),
-        feed_forward=_feed_forward(family),
-        parameters_count=0.0,
-        active_parameters_count=0.0,
-    )
-    parameters_count(draft)
-    return draft
-
-
-def _feed_forward(family: Mapping[str, object]) -> DenseFeedForward | MixtureOfExperts:
-    if "experts" not in family:
-        return DenseFeedForward(ffn_dim=_whole(family["ffn"]), gated=True)
-    return MixtureOfExperts(
-        routed_experts_count=_whole(family["experts"]),
-        top_k_count=_whole(family["top-k"]),
-        expert_ffn_dim=_whole(family["expert-ffn"]),
-        shared_experts_count=_whole(family["shared-experts"]),
-        shared_ffn_dim=_whole(family["shared-ffn"]),
-        first_dense_layers_count=0,
-        dense_ffn_dim=0,
-        moe_layer_interval=1,
-        gated=True,
-    )
-
-
-def _pattern(model: Model, family: Mapping[str, object]) -> AttentionPattern:
-    every = _whole(family.get("windowed-every", 0))
-    linear = None
-    if "linear-layers" in family:
-        linear = LinearAttention(
-            layers_count=_whole(family["linear-layers"]),
-            key_heads_count=_whole(family["linear-key-heads"]),
-            value_heads_count=_whole(family["linear-value-heads"]),
-            head_dim=_whole(family["linear-head-dim"]),
-        )
-    return AttentionPattern(
-        windowed_layers_count=model.layers_count // every if every else 0,
-        window_tokens_count=float(str(family.get("window", "inf"))),
-        linear=linear,
-    )
 
 
 def _formats(row: ServingRow, family: Mapping[str, object], facts: Mapping[str, object]) -> Formats:

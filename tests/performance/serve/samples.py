@@ -7,13 +7,14 @@ import numpy as np
 
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.workload import (
+    AttentionPattern,
     DenseFeedForward,
     GroupedQueryAttention,
     LatentAttention,
     MixtureOfExperts,
     Model,
 )
-from gigawatt.performance.serve.task import AttentionPattern, Engine, Formats, ServeTask
+from gigawatt.performance.serve.task import Engine, Formats, ServeTask
 
 DENSE = Model(
     id="tiny",

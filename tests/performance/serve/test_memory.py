@@ -3,8 +3,9 @@ from dataclasses import replace
 import pytest
 
 from gigawatt.entities.hardware import Precision
+from gigawatt.entities.workload import AttentionPattern
 from gigawatt.performance.serve.memory import requests_that_fit, transfer_bytes, worker_memory
-from gigawatt.performance.serve.task import AttentionPattern, workers
+from gigawatt.performance.serve.task import workers
 
 from .samples import BF16, ENGINE, EXPERTS, task
 

@@ -4,16 +4,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gigawatt.entities.workload import AttentionPattern, LinearAttention
 from gigawatt.performance.serve.passes import pass_times
-from gigawatt.performance.serve.task import (
-    AttentionPattern,
-    LinearAttention,
-    Speculation,
-    both,
-    decode_batch,
-    prompt_batch,
-    workers,
-)
+from gigawatt.performance.serve.task import Speculation, both, decode_batch, prompt_batch, workers
 
 from .samples import DENSE, ENGINE, EXPERTS, Counting, task
 

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from gigawatt.catalog import load, model, platform
+from gigawatt.catalog.engine import engine_figures
 from gigawatt.catalog.kernels import load_kernels
+from gigawatt.catalog.operators import kernel_efficiency
+from gigawatt.entities.workload import AttentionPattern
 from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.performance.serve.bands import banded
+from gigawatt.performance.serve.engine import standard_engine
 from gigawatt.performance.serve.search import Limits, front_index, serve_search
 from gigawatt.performance.serve.space import worker_layouts
-from gigawatt.performance.serve.task import AttentionPattern
-from gigawatt.validation.operators import kernel_efficiency
-from gigawatt.validation.serving_expression import engine_figures, standard_engine
 
 from .samples import BF16, EXPERTS, task
 

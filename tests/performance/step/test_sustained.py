@@ -4,11 +4,11 @@ import pytest
 
 from gigawatt.catalog import load, platform
 from gigawatt.catalog.kernels import load_kernels
+from gigawatt.catalog.operators import product_slowdowns, training_operators
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.kernels.gemm import GemmCoefficients
 from gigawatt.performance.kernels.streaming import StreamingCoefficients
 from gigawatt.performance.step.load import slowdown_ratio, sustained, without_quantization
-from gigawatt.validation.operators import product_slowdowns, training_operators
 
 FAMILY = "dense-gemm-bf16"
 

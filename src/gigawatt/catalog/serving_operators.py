@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from gigawatt.catalog import Catalog
 from gigawatt.catalog.kernels import load_kernels
+from gigawatt.catalog.operators import BandOperators, band_operators
 from gigawatt.performance.kernels.library import KernelLibrary
-from gigawatt.validation.operators import BandOperators, band_operators
 
 _BLOCK = "-block"
 _FP8_FAMILIES = ("dense-gemm-fp8", "expert-layer-fp8")

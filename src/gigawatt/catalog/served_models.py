@@ -1,0 +1,108 @@
+"""Models as serving engines see them: what configurations say about windows, linear layers and the scales of weights.
+
+`data/served/families.toml` completes the catalogue's dimensions and describes models that the catalogue lacks.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+
+from gigawatt.catalog.models import model
+from gigawatt.catalog.records import Catalog
+from gigawatt.entities.workload import (
+    AttentionPattern,
+    DenseFeedForward,
+    GroupedQueryAttention,
+    LinearAttention,
+    MixtureOfExperts,
+    Model,
+)
+
+Family = Mapping[str, object]
+
+
+@cache
+def _families() -> tuple[Family, ...]:
+    file = resources.files("gigawatt.catalog").joinpath("data", "served", "families.toml")
+    return tuple(tomllib.loads(file.read_text(encoding="utf-8"))["family"])
+
+
+def family(model_id: str) -> Family | None:
+    """What is known of a model's family, or `None`."""
+    return next((known for known in _families() if re.search(str(known["match"]), model_id)), None)
+
+
+def is_block_scaled(model_id: str) -> bool:
+    """Whether the published FP8 weights of a model have a scale per block."""
+    return bool((family(model_id) or {}).get("block-scaled", False))
+
+
+def published_model(catalog: Catalog, model_id: str) -> tuple[Model, AttentionPattern]:
+    """A model of the catalogue with what its configuration says about windows and linear layers."""
+    known = family(model_id)
+    if known is None:
+        return model(catalog, model_id).item, AttentionPattern()
+    catalog.record("models", model_id)
+    found = family_model(model_id, catalog, known)
+    return found, family_pattern(found, known)
+
+
+def _whole(fact: object) -> int:
+    return int(str(fact))
+
+
+def family_model(name: str, catalog: Catalog, known: Family) -> Model:
+    """The model of a family: the catalogue's, or one described in full."""
+    if "catalogue" in known:
+        return model(catalog, str(known["catalogue"])).item
+    return Model(
+        id=name,
+        layers_count=_whole(known["layers"]),
+        hidden_dim=_whole(known["hidden"]),
+        vocabulary_count=_whole(known["vocabulary"]),
+        tied_embeddings=False,
+        attention=GroupedQueryAttention(
+            heads_count=_whole(known["heads"]),
+            kv_heads_count=_whole(known["kv-heads"]),
+            head_dim=_whole(known["head-dim"]),
+        ),
+        feed_forward=_feed_forward(known),
+        parameters_count=0.0,
+        active_parameters_count=0.0,
+    )
+
+
+def _feed_forward(known: Family) -> DenseFeedForward | MixtureOfExperts:
+    if "experts" not in known:
+        return DenseFeedForward(ffn_dim=_whole(known["ffn"]), gated=True)
+    return MixtureOfExperts(
+        routed_experts_count=_whole(known["experts"]),
+        top_k_count=_whole(known["top-k"]),
+        expert_ffn_dim=_whole(known["expert-ffn"]),
+        shared_experts_count=_whole(known["shared-experts"]),
+        shared_ffn_dim=_whole(known["shared-ffn"]),
+        first_dense_layers_count=0,
+        dense_ffn_dim=0,
+        moe_layer_interval=1,
+        gated=True,
+    )
+
+
+def family_pattern(found: Model, known: Family) -> AttentionPattern:
+    """Which layers of a family see a window or keep a state."""
+    every = _whole(known.get("windowed-every", 0))
+    linear = None
+    if "linear-layers" in known:
+        linear = LinearAttention(
+            layers_count=_whole(known["linear-layers"]),
+            key_heads_count=_whole(known["linear-key-heads"]),
+            value_heads_count=_whole(known["linear-value-heads"]),
+            head_dim=_whole(known["linear-head-dim"]),
+        )
+    return AttentionPattern(
+        windowed_layers_count=found.layers_count // every if every else 0,
+        window_tokens_count=float(str(known.get("window", "inf"))),
+        linear=linear,
+    )

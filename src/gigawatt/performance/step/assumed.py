@@ -1,0 +1,42 @@
+"""The engineering figures of a step at the best values and at the ends of their ranges."""
+
+from dataclasses import replace
+
+from gigawatt.entities.assumptions import StepFigures
+from gigawatt.performance.step.task import StepAssumptions
+
+Ends = tuple[tuple[StepAssumptions, StepAssumptions], ...]
+
+
+def best_assumptions(figures: StepFigures) -> StepAssumptions:
+    """Each figure at its best value."""
+    return StepAssumptions(
+        host_issue_s=figures.host_issue_s.best,
+        contention_fraction=figures.contention.best,
+        attention_backward_factor=figures.attention_backward.best,
+        reserved_bytes=figures.reserved_bytes.best,
+        fragmentation_fraction=figures.fragmentation.best,
+    )
+
+
+def lean_assumptions(figures: StepFigures) -> StepAssumptions:
+    """With the least memory outside tensors."""
+    return replace(
+        best_assumptions(figures),
+        reserved_bytes=figures.reserved_bytes.low,
+        fragmentation_fraction=figures.fragmentation.low,
+    )
+
+
+def assumption_ends(figures: StepFigures) -> Ends:
+    """With one figure at the low and at the high end of its range, for each that time depends on."""
+    best = best_assumptions(figures)
+    host, contention, attention = figures.host_issue_s, figures.contention, figures.attention_backward
+    return (
+        (replace(best, host_issue_s=host.low), replace(best, host_issue_s=host.high)),
+        (replace(best, contention_fraction=contention.low), replace(best, contention_fraction=contention.high)),
+        (
+            replace(best, attention_backward_factor=attention.low),
+            replace(best, attention_backward_factor=attention.high),
+        ),
+    )
