@@ -44,13 +44,19 @@ GENERATIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSet:
-    """A folder of measured tables and the version of the package that it came with."""
+    """A folder of measured tables, the version of its package, and the platforms whose tables are read."""
 
     root: Path
     version: str
+    platforms: tuple[str, ...] = tuple(PLATFORMS.values())
+
+    def holds(self, name: str) -> bool:
+        """Whether any of the platforms has a table of this name."""
+        systems = [system for system, platform in PLATFORMS.items() if platform in self.platforms]
+        return any(any((self.root / system).glob(f"*/*/*/{name}.parquet")) for system in systems)
 
 
-def installed_tables(folder: Path | None, *, package: str = PACKAGE) -> TableSet:
+def installed_tables(folder: Path | None, *, package: str = PACKAGE, where: str = "gigawatt calibrate") -> TableSet:
     """The tables in `folder`, or those of the installed package; raises `InputError` when there are none."""
     if folder is not None:
         return _checked(TableSet(root=folder, version="of a folder given by hand"))
@@ -58,7 +64,7 @@ def installed_tables(folder: Path | None, *, package: str = PACKAGE) -> TableSet
         distribution = importlib.metadata.distribution(package)
     except importlib.metadata.PackageNotFoundError as error:
         raise InputError(
-            where="gigawatt calibrate",
+            where=where,
             found=f"no package {package} in this environment",
             expected="the measured kernel tables that come with it",
             fix=f'Install it with "pip install {PACKAGE}=={PACKAGE_VERSION}", or give a folder with --tables.',
@@ -85,6 +91,8 @@ def read_table(tables: TableSet, name: str, *, shape: Sequence[str]) -> pl.DataF
     """
     frames = []
     for system, platform in PLATFORMS.items():
+        if platform not in tables.platforms:
+            continue
         by_engine: dict[str, list[tuple[tuple[int, ...], pl.DataFrame]]] = {}
         for path in sorted((tables.root / system).glob(f"*/*/*/{name}.parquet")):
             frame = pl.read_parquet(path).with_columns(platform=pl.lit(platform), engine=pl.lit(path.parts[-3]))

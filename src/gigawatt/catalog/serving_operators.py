@@ -7,13 +7,13 @@ from gigawatt.catalog.kernels import load_kernels
 from gigawatt.catalog.operators import BandOperators, band_operators
 from gigawatt.performance.kernels.library import KernelLibrary
 
-_BLOCK = "-block"
-_FP8_FAMILIES = ("dense-gemm-fp8", "expert-layer-fp8")
+BLOCK = "-block"
+FP8_FAMILIES = ("dense-gemm-fp8", "expert-layer-fp8")
 
 
 def block_scaled(library: KernelLibrary) -> KernelLibrary:
     """The library with the laws of block-scaled FP8 products in place of those with one scale per tensor."""
-    swapped = {name: library.families[name + _BLOCK] for name in _FP8_FAMILIES}
+    swapped = {name: library.families[name + BLOCK] for name in FP8_FAMILIES}
     return replace(library, families={**library.families, **swapped})
 
 

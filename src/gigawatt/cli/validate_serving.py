@@ -1,14 +1,17 @@
 """`gigawatt validate serving`: predicted latencies beside published measurements, with the misses."""
 
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from gigawatt.calibration.backends import Backend, Kernels, backend
 from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.kernels import TablesFolder, by_law
 from gigawatt.cli.validate import error_table, validate_app
 from gigawatt.errors import InputError
 from gigawatt.validation.serving import (
@@ -27,11 +30,23 @@ _WORST = 10
 __all__ = ["validate_app"]
 
 
+class Compared(StrEnum):
+    """Which operator times a comparison runs on."""
+
+    FITTED = "fitted"
+    MEASURED = "measured"
+    BOTH = "both"
+
+
 @validate_app.command("serving")
 def serving_command(
     case: Annotated[
         Path | None, typer.Option("--case", help="A CSV file of measured serving points; none is shipped.")
     ] = None,
+    kernels: Annotated[
+        Compared, typer.Option("--kernels", help="Operator times: fitted laws, measured tables, or both side by side.")
+    ] = Compared.FITTED,
+    tables: TablesFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Predict every measured serving point of a file and print the errors by group."""
@@ -43,11 +58,58 @@ def serving_command(
             fix="The package ships none; docs/validation-serving.md says where they are published and names the "
             "columns to write them down in.",
         )
-    comparison = compare_serving(read_serving_rows(case), load())
+    catalog, rows = load(), read_serving_rows(case)
+    wanted = tuple(Kernels) if kernels is Compared.BOTH else (Kernels(kernels.value),)
+    backends = [backend(catalog, one, tables) for one in wanted]
+    comparisons = [compare_serving(rows, catalog, one) for one in backends]
+    first = comparisons[0]
     if as_json:
-        print_json(_object(comparison))
-    else:
-        _print(comparison)
+        sides = _sides(backends, comparisons) if kernels is not Compared.FITTED else {}
+        print_json(_object(first) | sides)
+        return
+    _print(first)
+    if kernels is Compared.BOTH:
+        out.print(_beside(comparisons))
+    for line in _stand_in_lines(backends[-1], comparisons[-1]):
+        out.print(line, highlight=False)
+
+
+def _platforms(comparison: ServingComparison) -> list[str]:
+    return sorted({item.expressed.platform.id for item in comparison.compared})
+
+
+def _sides(backends: list[Backend], comparisons: list[ServingComparison]) -> dict[str, object]:
+    """The errors of every backend, and which laws stood in for measured times."""
+    return {
+        "kernels": {
+            one.kernels.value: {item.name: asdict(item) for item in overall(one)}
+            | {"groups": [asdict(item) for item in serving_summaries(one)]}
+            for one in comparisons
+            if one.compared
+        },
+        "stand_ins": {name: dict(backends[-1].stand_ins(name)) for name in _platforms(comparisons[-1])},
+    }
+
+
+def _beside(comparisons: list[ServingComparison]) -> Table:
+    """Errors of whole requests, TPOT and TTFT with operators from laws and from tables, side by side."""
+    table = Table(title="Median (mean) absolute error by source of operator times", title_justify="left")
+    for name in ("group", "name", "cases", *(one.kernels.value for one in comparisons)):
+        table.add_column(name, justify="left" if name in ("group", "name") else "right")
+    sides = [[*overall(one), *serving_summaries(one)] for one in comparisons if one.compared]
+    for items in zip(*sides, strict=True):
+        errors = (f"{i.median_abs_error_fraction:.1%} ({i.mean_abs_error_fraction:.1%})" for i in items)
+        table.add_row(items[0].group, items[0].name, str(items[0].cases_count), *errors)
+    return table
+
+
+def _stand_in_lines(used: Backend, comparison: ServingComparison) -> list[str]:
+    """Where measured times were asked for, which law stands in on which platform."""
+    return [
+        f"{name}: no timings of {', '.join(families)}; {law} stands in."
+        for name in _platforms(comparison)
+        for law, families in by_law(used.stand_ins(name)).items()
+    ]
 
 
 def _object(comparison: ServingComparison) -> dict[str, object]:

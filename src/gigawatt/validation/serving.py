@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from gigawatt.calibration.backends import Backend, Kernels, fitted_backend
 from gigawatt.catalog import Catalog
 from gigawatt.catalog.engine import engine_figures
-from gigawatt.catalog.serving_operators import serving_operators
 from gigawatt.entities.assumptions import EngineFigures
 from gigawatt.entities.workload import DenseFeedForward
 from gigawatt.performance.operators import QUANTILES, OperatorModel
@@ -67,16 +67,17 @@ class RefusedServing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingComparison:
-    """A truth file against the model."""
+    """A truth file against the model, its operators from `kernels`."""
 
+    kernels: Kernels
     compared: tuple[ComparedServing, ...]
     refused: tuple[RefusedServing, ...]
 
 
-def compare_serving(rows: Iterable[ServingRow], catalog: Catalog) -> ServingComparison:
-    """Every row predicted or refused."""
-    figures = engine_figures(catalog)
-    kinds = {blocks: serving_operators(catalog, blocks=blocks) for blocks in (False, True)}
+def compare_serving(rows: Iterable[ServingRow], catalog: Catalog, backend: Backend | None = None) -> ServingComparison:
+    """Every row predicted or refused; with operators from the fitted laws unless another backend is given."""
+    figures, times = engine_figures(catalog), backend or fitted_backend(catalog)
+    kinds = {blocks: times.operators(blocks) for blocks in (False, True)}
     known: dict[tuple[bool, str], list[OperatorModel]] = {}
     compared: list[ComparedServing] = []
     refused: list[RefusedServing] = []
@@ -90,7 +91,7 @@ def compare_serving(rows: Iterable[ServingRow], catalog: Catalog) -> ServingComp
         if key not in known:
             known[key] = [kinds[expressed.block_scaled](expressed.platform, quantile) for quantile in QUANTILES]
         compared.append(predicted_serving(expressed, figures, known[key]))
-    return ServingComparison(compared=tuple(compared), refused=tuple(refused))
+    return ServingComparison(kernels=times.kernels, compared=tuple(compared), refused=tuple(refused))
 
 
 def _expressed(row: ServingRow, catalog: Catalog) -> ServingExpression:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from gigawatt.entities.assumptions import KernelEfficiency
-from gigawatt.entities.hardware import Platform, Precision
+from gigawatt.entities.hardware import Accelerator, Platform, Precision
 from gigawatt.performance import collectives
 from gigawatt.performance.collectives import Links, Reals
 from gigawatt.performance.kernels.attention import (
@@ -72,7 +72,7 @@ class CalibratedOperators:
     def gemm_s(self, m: Reals, n: Reals, k: Reals, *, precision: Precision) -> FloatArray:
         """Time of one matrix product."""
         native = self._native(precision)
-        fit = self._fit(f"dense-gemm-{PRODUCTS[native]}")
+        fit = self._fit(product_family("dense-gemm", native))
         coefficients = _kind(fit, GemmCoefficients)
         value_bytes = _stored_bytes(precision, native)
         time = gemm_time_s(m, n, k, value_bytes=value_bytes, device=self._device(native), coefficients=coefficients)
@@ -81,7 +81,7 @@ class CalibratedOperators:
     def grouped_gemm_s(self, m: Reals, n: Reals, k: Reals, *, groups: Reals, precision: Precision) -> FloatArray:
         """Time of `groups` products with weights of their own that share `m` rows in all."""
         native = self._native(precision)
-        fit = self._fit(f"expert-layer-{PRODUCTS[native]}")
+        fit = self._fit(product_family("expert-layer", native))
         time = grouped_gemm_time_s(
             m,
             n,
@@ -95,7 +95,7 @@ class CalibratedOperators:
 
     def attention_prefill_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of whole sequences over themselves, in BF16."""
-        fit = self._fit(f"prefill-{_attention_kind(work)}-bf16")
+        fit = self._fit(prefill_family(work))
         coefficients = _kind(fit, PrefillCoefficients)
         time = prefill_time_s(_shapes(work), device=self._device(Precision.BF16), coefficients=coefficients)
         return self._shifted(time, fit)
@@ -106,11 +106,8 @@ class CalibratedOperators:
 
     def attention_decode_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of new tokens over a cache."""
-        kind = _attention_kind(work)
-        narrow = work.cache_precision is not Precision.BF16
-        computes = self._native(Precision.FP8) if narrow and kind == "mla" else Precision.BF16
-        cache = "fp8" if narrow and (kind == "gqa" or computes is Precision.FP8) else "bf16"
-        fit = self._fit(f"decode-{kind}-{cache}")
+        computes = decode_precision(work, self.platform.accelerator)
+        fit = self._fit(decode_family(work, self.platform.accelerator))
         coefficients = _kind(fit, DecodeCoefficients)
         time = decode_time_s(_shapes(work), device=self._device(computes), coefficients=coefficients)
         return self._shifted(time, fit)
@@ -187,7 +184,7 @@ class CalibratedOperators:
         return time_s * math.exp(fit.step_band.at(round(1.0 - self.quantile, 1)))
 
     def _native(self, precision: Precision) -> Precision:
-        return native_precision(self.platform.accelerator, precision) or Precision.BF16
+        return computed_precision(self.platform.accelerator, precision)
 
     def _device(self, precision: Precision) -> Device:
         accelerator = self.platform.accelerator
@@ -230,6 +227,34 @@ def _stored_bytes(precision: Precision, native: Precision) -> float:
     """Bytes per stored value; NVFP4 values that are computed in come with their block scales."""
     scales = NVFP4_SCALE_BYTES if native is Precision.FP4 else 0.0
     return precision.value_bytes + scales
+
+
+def computed_precision(accelerator: Accelerator, precision: Precision) -> Precision:
+    """The precision that products of `precision` values are computed in."""
+    return native_precision(accelerator, precision) or Precision.BF16
+
+
+def product_family(law: str, native: Precision) -> str:
+    """The family of `dense-gemm` or `expert-layer` products computed in a precision."""
+    return f"{law}-{PRODUCTS[native]}"
+
+
+def prefill_family(work: AttentionWork) -> str:
+    """The family of attention over whole sequences, in BF16."""
+    return f"prefill-{_attention_kind(work)}-bf16"
+
+
+def decode_precision(work: AttentionWork, accelerator: Accelerator) -> Precision:
+    """What decoding computes in: latent attention over a narrow cache in FP8 where the device can, else BF16."""
+    latent = _attention_kind(work) == "mla" and work.cache_precision is not Precision.BF16
+    return computed_precision(accelerator, Precision.FP8) if latent else Precision.BF16
+
+
+def decode_family(work: AttentionWork, accelerator: Accelerator) -> str:
+    """The family of attention over a cache; grouped queries read a narrow cache whatever they compute in."""
+    kind, narrow = _attention_kind(work), work.cache_precision is not Precision.BF16
+    fp8 = narrow and (kind == "gqa" or decode_precision(work, accelerator) is Precision.FP8)
+    return f"decode-{kind}-{'fp8' if fp8 else 'bf16'}"
 
 
 def _attention_kind(work: AttentionWork) -> str:
