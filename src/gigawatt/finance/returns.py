@@ -18,12 +18,12 @@ def net_present_value_usd(net_usd: FloatArray, *, calendar: Calendar, annual_rat
     return float(net_usd @ discount_factors(calendar, annual_rate_fraction=annual_rate_fraction))
 
 
-def internal_rate_of_return_fraction(net_usd: FloatArray) -> float:
-    """The yearly rate at which monthly net cash has no present value; NaN unless there is exactly one.
+def internal_rate_of_return_fraction(net_usd: FloatArray, *, steps_per_year: int = MONTHS_PER_YEAR) -> float:
+    """The yearly rate at which net cash by month (or step) has no present value; NaN unless there is exactly one.
 
     Present value is taken at rates between -99 % and +9,900 % a year; it must change its sign once.
     """
-    return _only_rate_fraction(net_usd, years=np.arange(net_usd.size) / MONTHS_PER_YEAR)
+    return _only_rate_fraction(net_usd, years=np.arange(net_usd.size) / steps_per_year)
 
 
 def dated_rate_of_return_fraction(net_usd: FloatArray, *, days: Sequence[date]) -> float:
