@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw, Ranged
+from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw, Ranged, StepFigures
 from gigawatt.entities.capital import (
     CostBook,
     EquityRound,
@@ -211,6 +211,13 @@ def small_inputs(**changes: object) -> Inputs:
             scale_out_bandwidth=Ranged(low=0.6, best=0.7, high=0.8),
             launch_s=Ranged(low=3e-6, best=5e-6, high=8e-6),
         ),
+        step=StepFigures(
+            host_issue_s=exactly(10e-6),
+            contention=exactly(0.2),
+            attention_backward=exactly(1.25),
+            reserved_bytes=exactly(4e9),
+            fragmentation=exactly(0.05),
+        ),
         operation=OperationAssumptions(
             availability=exactly(0.95),
             training_ettr=exactly(0.9),
@@ -253,9 +260,11 @@ def small_performance(*, tokens_per_s_per_rack: float = 500e3, flop_per_s_per_ra
             "mfu_fraction": run_pair * factor * 0.33,
             "step_time_s": run_pair * factor * 10.0,
             "tp_count": run_pair * 8,
+            "cp_count": run_pair,
             "pp_count": run_pair * 4,
             "dp_count": run_pair * 72,
             "ep_count": run_pair,
+            "micro_batch_count": run_pair,
             "memory_bytes": run_pair * 150e9,
         }
     )

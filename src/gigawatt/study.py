@@ -5,13 +5,15 @@ The plan's expected history is the study's history; sampled histories of the sam
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import xarray as xr
 
 from gigawatt import __version__
-from gigawatt.catalog.kernels import load_kernels
+from gigawatt.catalog import load
+from gigawatt.catalog.serving_operators import calibrated_laws
 from gigawatt.entities.assumptions import OperatorLaw
 from gigawatt.entities.stages import (
     Appraisal,
@@ -26,7 +28,6 @@ from gigawatt.entities.stages import (
 )
 from gigawatt.finance import appraise, operating_cost_usd
 from gigawatt.performance import evaluate
-from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.planning import plan
 from gigawatt.simulation import expected_luck, sampled_luck, simulate
 from gigawatt.store import content_sha256
@@ -46,7 +47,7 @@ def _evaluated(inputs: Inputs) -> Performance:
     """The performance stage under the operator law that the inputs name."""
     if inputs.operator_law is OperatorLaw.ROOFLINE:
         return evaluate(inputs)
-    return evaluate(inputs, operators=calibrated_operators(load_kernels()))
+    return evaluate(inputs, operators=partial(calibrated_laws, load()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

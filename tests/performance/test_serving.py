@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gigawatt.entities.hardware import Precision
-from gigawatt.performance.answers import Refused, serve, setting
+from gigawatt.performance.answers import serve, setting
 from gigawatt.performance.layout import ServingLayouts, serving_layouts
+from gigawatt.performance.refusal import Refused
 from gigawatt.performance.serving import (
     PROMPTS_PER_COPY,
     REQUESTS_PER_COPY,

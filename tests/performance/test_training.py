@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gigawatt.entities.hardware import Precision
-from gigawatt.performance.answers import Refused, setting, train
+from gigawatt.performance.answers import setting, train
 from gigawatt.performance.flops import training_flop_per_token
 from gigawatt.performance.layout import TrainingTask, micro_batches_count, training_layouts, whole_domains_count
 from gigawatt.performance.operators import achieved_fractions, roofline_operators
+from gigawatt.performance.refusal import Refused
 from gigawatt.performance.training import step_times
 from tests.performance.published import DEEPSEEK_V3, HGX_H100, LLAMA_405B, TINY, TINY_MOE
 from tests.performance.test_memory import layouts

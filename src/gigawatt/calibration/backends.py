@@ -10,10 +10,11 @@ from gigawatt.calibration.measured import MeasuredPlatform, measured_platform, w
 from gigawatt.calibration.tables import installed_tables
 from gigawatt.catalog import Catalog
 from gigawatt.catalog.kernels import load_kernels
-from gigawatt.catalog.operators import BandOperators, band_operators
+from gigawatt.catalog.operators import band_operators
 from gigawatt.catalog.serving_operators import BLOCK, FP8_FAMILIES, block_scaled, serving_operators
 from gigawatt.entities.hardware import Platform
 from gigawatt.performance.kernels.measured import MeasuredOperators
+from gigawatt.performance.laws import BandOperators
 from gigawatt.performance.operators import OperatorModel
 
 KnownPlatform = Callable[[str], MeasuredPlatform]

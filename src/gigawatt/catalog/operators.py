@@ -1,22 +1,18 @@
 """The operators that predictions are made with, at each quantile of performance."""
 
-from collections.abc import Callable
-
 from gigawatt.catalog import Catalog, quantity, ranged
 from gigawatt.catalog.kernels import load_kernels
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Platform
 from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.performance.kernels.library import KernelLibrary
+from gigawatt.performance.laws import BandOperators
 from gigawatt.performance.operators import OperatorModel, at_quantile
 from gigawatt.performance.step.load import LoadedOperators, slowdown_ratio, sustained, under_load, without_quantization
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
 _MEDIAN = 0.5
 _PRODUCTS = ("dense-gemm-bf16", "dense-gemm-fp8", "dense-gemm-fp8-block", "dense-gemm-nvfp4")
-
-BandOperators = Callable[[Platform, float], OperatorModel]
-"""Gives a platform's operators at a quantile of performance: 0.1 is slow, 0.9 fast."""
 
 
 def kernel_efficiency(catalog: Catalog) -> KernelEfficiency:
@@ -32,19 +28,21 @@ def kernel_efficiency(catalog: Catalog) -> KernelEfficiency:
     )
 
 
-def band_operators(catalog: Catalog, *, library: KernelLibrary | None = None) -> BandOperators:
-    """Calibrated operators by platform and quantile; from the shipped laws unless a library is given.
+def band_operators(
+    catalog: Catalog, *, library: KernelLibrary | None = None, efficiency: KernelEfficiency | None = None
+) -> BandOperators:
+    """Calibrated operators by platform and quantile; the shipped laws and assumed links unless others are given.
 
     The middle and the slow end run under load. How much of the throttling of long kernels holds for short ones between
     attention and communication is not known, so the fast end has each kernel's own.
     """
-    efficiency, laws = kernel_efficiency(catalog), library or load_kernels()
+    achieved, laws = efficiency or kernel_efficiency(catalog), library or load_kernels()
     loaded, unloaded = calibrated_operators(under_load(laws)), calibrated_operators(laws)
     clock = ranged(catalog.figure("assumptions/training-step/sustained-clock"), RATIO)
 
     def operators(platform: Platform, quantile: float) -> OperatorModel:
         factory = unloaded if quantile > _MEDIAN else loaded
-        kernels = factory(platform, efficiency, round(quantile, 1))
+        kernels = factory(platform, achieved, round(quantile, 1))
         slower = at_quantile(clock, round(1.0 - quantile, 1))
         return LoadedOperators(operators=kernels, clock_factor=slower, product_factor=slower)
 
@@ -61,14 +59,14 @@ def product_slowdowns(catalog: Catalog) -> dict[str, dict[str, float]]:
     return found
 
 
-def training_operators(catalog: Catalog) -> BandOperators:
+def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None = None) -> BandOperators:
     """Operators of a training step by platform and quantile: quantization apart, all at the sustained clock.
 
     The fast end has each kernel's own clock, as the state in which short kernels between communication run is not
     known; the slow end adds what sustained clocks may lose beyond the longest timings.
     """
-    efficiency, library, slowdowns = (
-        kernel_efficiency(catalog),
+    achieved, library, slowdowns = (
+        efficiency or kernel_efficiency(catalog),
         without_quantization(load_kernels()),
         product_slowdowns(catalog),
     )
@@ -77,9 +75,9 @@ def training_operators(catalog: Catalog) -> BandOperators:
 
     def operators(platform: Platform, quantile: float) -> OperatorModel:
         if quantile > _MEDIAN:
-            kernels = unloaded(platform, efficiency, round(quantile, 1))
+            kernels = unloaded(platform, achieved, round(quantile, 1))
             return LoadedOperators(operators=kernels, clock_factor=1.0, product_factor=1.0)
-        kernels = loaded(platform, efficiency, round(quantile, 1))
+        kernels = loaded(platform, achieved, round(quantile, 1))
         beyond = clock.high / clock.best if quantile < _MEDIAN else 1.0
         slower = 1.0 + slowdown_ratio(slowdowns[_PRODUCTS[0]], platform.id)
         return LoadedOperators(operators=kernels, clock_factor=beyond * slower, product_factor=beyond)

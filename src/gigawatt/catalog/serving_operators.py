@@ -4,8 +4,11 @@ from dataclasses import replace
 
 from gigawatt.catalog import Catalog
 from gigawatt.catalog.kernels import load_kernels
-from gigawatt.catalog.operators import BandOperators, band_operators
+from gigawatt.catalog.operators import band_operators, training_operators
+from gigawatt.entities.assumptions import KernelEfficiency
+from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.performance.kernels.library import KernelLibrary
+from gigawatt.performance.laws import BandOperators, OperatorLaws
 
 BLOCK = "-block"
 FP8_FAMILIES = ("dense-gemm-fp8", "expert-layer-fp8")
@@ -17,7 +20,16 @@ def block_scaled(library: KernelLibrary) -> KernelLibrary:
     return replace(library, families={**library.families, **swapped})
 
 
-def serving_operators(catalog: Catalog, *, blocks: bool) -> BandOperators:
+def serving_operators(catalog: Catalog, *, blocks: bool, efficiency: KernelEfficiency | None = None) -> BandOperators:
     """Calibrated operators by platform and quantile, FP8 scaled by blocks or by tensors."""
     library = load_kernels()
-    return band_operators(catalog, library=block_scaled(library) if blocks else library)
+    return band_operators(catalog, library=block_scaled(library) if blocks else library, efficiency=efficiency)
+
+
+def calibrated_laws(catalog: Catalog, efficiency: KernelEfficiency) -> OperatorLaws:
+    """The fitted laws for training and serving, with the links that a scenario assumes."""
+    return OperatorLaws(
+        training=training_operators(catalog, efficiency=efficiency),
+        serving=lambda platform, quantile: calibrated_operators(load_kernels())(platform, efficiency, quantile),
+        block_scaled_serving=serving_operators(catalog, blocks=True, efficiency=efficiency),
+    )

@@ -2,22 +2,31 @@
 
 from gigawatt.catalog.dimensions import MEMORY
 from gigawatt.catalog.quantities import ranged
-from gigawatt.catalog.records import Catalog
+from gigawatt.catalog.records import Catalog, Figure
 from gigawatt.entities.assumptions import StepFigures
 from gigawatt.performance.step.assumed import best_assumptions
 from gigawatt.performance.step.task import StepAssumptions
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
+_NAMES = ("host-issue", "contention", "attention-backward", "reserved", "fragmentation")
+
+
+def step_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
+    """The figures that every step rests on, as the catalogue has them, and the clock that its band spans."""
+    return tuple(catalog.figure(f"assumptions/training-step/{name}") for name in (*_NAMES, "sustained-clock"))
+
 
 def step_figures(catalog: Catalog) -> StepFigures:
     """The engineering figures of a step with their ranges."""
-    at = "assumptions/training-step"
+    host, contention, backward, reserved, fragmentation = (
+        catalog.figure(f"assumptions/training-step/{name}") for name in _NAMES
+    )
     return StepFigures(
-        host_issue_s=ranged(catalog.figure(f"{at}/host-issue"), DURATION_SECONDS),
-        contention=ranged(catalog.figure(f"{at}/contention"), FRACTION),
-        attention_backward=ranged(catalog.figure(f"{at}/attention-backward"), RATIO),
-        reserved_bytes=ranged(catalog.figure(f"{at}/reserved"), MEMORY),
-        fragmentation=ranged(catalog.figure(f"{at}/fragmentation"), FRACTION),
+        host_issue_s=ranged(host, DURATION_SECONDS),
+        contention=ranged(contention, FRACTION),
+        attention_backward=ranged(backward, RATIO),
+        reserved_bytes=ranged(reserved, MEMORY),
+        fragmentation=ranged(fragmentation, FRACTION),
     )
 
 

@@ -16,7 +16,6 @@ from gigawatt.entities.hardware import Precision
 from gigawatt.errors import InfeasibleError, InputError
 from gigawatt.performance.answers import (
     MEDIAN,
-    Refused,
     ServingAnswer,
     Setting,
     TrainingAnswer,
@@ -26,6 +25,7 @@ from gigawatt.performance.answers import (
     train,
 )
 from gigawatt.performance.layout import TrainingTask
+from gigawatt.performance.refusal import Refused
 from gigawatt.performance.serving import PassTimes, ServingTask
 from gigawatt.performance.training import StepTimes
 from gigawatt.timeline import FloatArray

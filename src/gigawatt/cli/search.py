@@ -8,11 +8,12 @@ import typer
 from rich.table import Table
 
 from gigawatt.catalog import Catalog, load, model, platform, quantity
-from gigawatt.catalog.operators import BandOperators, training_operators
+from gigawatt.catalog.operators import training_operators
 from gigawatt.catalog.step import step_assumptions
 from gigawatt.cli.console import out, print_json
 from gigawatt.entities.hardware import Platform
 from gigawatt.errors import InfeasibleError
+from gigawatt.performance.laws import BandOperators
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.search import Found, Ranked, search
 from gigawatt.performance.step.step import step_total_s

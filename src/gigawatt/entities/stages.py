@@ -12,7 +12,7 @@ from enum import StrEnum
 import polars as pl
 import xarray as xr
 
-from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw
+from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw, StepFigures
 from gigawatt.entities.capital import Contract, CostBook, Party, PowerTarget, Treasury
 from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import Site
@@ -62,6 +62,7 @@ class Inputs:
     costs: CostBook
     operator_law: OperatorLaw
     efficiency: KernelEfficiency
+    step: StepFigures
     operation: OperationAssumptions
     solver: SolverSettings
     ledger: Ledger
@@ -75,7 +76,8 @@ class Performance:
     service level, racks fully loaded), `output_tokens_per_s_per_rack`, `ttft_s`, `tpot_s`, `batch_count`, and
     `(platform, service)`: `replica_accelerators_count`, `tensor_parallel_count`, `expert_parallel_count`.
     `training`, dims `(platform, run, quantile)`: `flop_per_s_per_rack` (model FLOP), `mfu_fraction`, `step_time_s`,
-    and `(platform, run)`: `tp_count`, `pp_count`, `dp_count`, `ep_count`, `memory_bytes`.
+    and `(platform, run)`: `tp_count`, `cp_count`, `pp_count`, `dp_count`, `ep_count`, `micro_batch_count`,
+    `memory_bytes`.
     A pair that cannot run (does not fit, misses its service level) is NaN in `tokens_per_s_per_rack` or
     `flop_per_s_per_rack`, with its reason in `refusals`, keyed `platform/service` or `platform/run`.
     Quantiles are 0.1, 0.5 and 0.9.

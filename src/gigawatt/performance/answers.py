@@ -30,6 +30,7 @@ from gigawatt.performance.operators import (
     peak_dense_flop_per_s,
     roofline_operators,
 )
+from gigawatt.performance.refusal import Refused
 from gigawatt.performance.serving import (
     PassTimes,
     ServingTask,
@@ -52,13 +53,6 @@ class Setting:
     platform: Platform
     operators: tuple[OperatorModel, ...]
     usable_bytes: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
-    """A pair that cannot run, and why, in words."""
-
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,24 +1,20 @@
 """The stage: what one rack of each platform does for each service and each training run."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import xarray as xr
 
 from gigawatt.entities.hardware import Platform
 from gigawatt.entities.stages import Inputs, Performance
-from gigawatt.performance.answers import (
-    Refused,
-    ServingAnswer,
-    Setting,
-    TrainingAnswer,
-    serve,
-    serving_task,
-    setting,
-    train,
-    training_task,
-)
-from gigawatt.performance.operators import QUANTILES, OperatorFactory, roofline_operators
+from gigawatt.entities.workload import TrainingRun
+from gigawatt.performance.answers import ServingAnswer, Setting, serve, serving_task, setting
+from gigawatt.performance.laws import LawFactory, OperatorLaws, roofline_laws
+from gigawatt.performance.operators import QUANTILES
+from gigawatt.performance.refusal import Refused
+from gigawatt.performance.trained import Trained, train
 from gigawatt.timeline import FloatArray
 
 Row = Mapping[str, FloatArray]
@@ -39,9 +35,11 @@ _TRAINING_UNITS = {
     "mfu_fraction": "1",
     "step_time_s": "s",
     "tp_count": "accelerator",
+    "cp_count": "accelerator",
     "pp_count": "accelerator",
     "dp_count": "accelerator",
     "ep_count": "accelerator",
+    "micro_batch_count": "sequence",
     "memory_bytes": "byte",
 }
 _WITHOUT_QUANTILES = frozenset(
@@ -50,36 +48,59 @@ _WITHOUT_QUANTILES = frozenset(
         "tensor_parallel_count",
         "expert_parallel_count",
         "tp_count",
+        "cp_count",
         "pp_count",
         "dp_count",
         "ep_count",
+        "micro_batch_count",
         "memory_bytes",
     }
 )
 
 
-def evaluate(inputs: Inputs, *, operators: OperatorFactory = roofline_operators) -> Performance:
+def evaluate(inputs: Inputs, *, operators: LawFactory = roofline_laws) -> Performance:
     """What one rack of each offered platform serves and trains, with P10, P50 and P90."""
+    laws = operators(inputs.efficiency)
     settings = [
-        setting(offer.platform, inputs.efficiency, memory_usable=inputs.operation.memory_usable, operators=operators)
+        setting(
+            offer.platform,
+            inputs.efficiency,
+            memory_usable=inputs.operation.memory_usable,
+            operators=lambda platform, _, quantile: laws.serving(platform, quantile),
+        )
         for offer in inputs.offers
     ]
     served = [[serve(where, serving_task(service)) for service in inputs.services] for where in settings]
-    trained = [[train(where, training_task(run)) for run in inputs.runs] for where in settings]
     platforms = [where.platform for where in settings]
+    trained = [_trained(inputs, platform, laws) for platform in platforms]
     services, runs = [service.id for service in inputs.services], [run.id for run in inputs.runs]
     serving_rows = [
         [_serving_row(where, answer, share=_output_share(inputs)[at]) for at, answer in enumerate(row)]
         for where, row in zip(settings, served, strict=True)
     ]
     training_rows = [
-        [_training_row(where, answer) for answer in row] for where, row in zip(settings, trained, strict=True)
+        [_training_row(platform, answer) for answer in row] for platform, row in zip(platforms, trained, strict=True)
     ]
     return Performance(
         serving=_dataset(serving_rows, platforms, axis=("service", services), units=_SERVING_UNITS),
         training=_dataset(training_rows, platforms, axis=("run", runs), units=_TRAINING_UNITS),
         refusals={**_refusals(platforms, services, served), **_refusals(platforms, runs, trained)},
     )
+
+
+def _trained(inputs: Inputs, platform: Platform, laws: OperatorLaws) -> list[Trained | Refused]:
+    """Every run on a platform; runs whose steps are alike are searched once."""
+    found: dict[TrainingRun, Trained | Refused] = {}
+    for run in inputs.runs:
+        step = _step_alone(run)
+        if step not in found:
+            found[step] = train(step, platform, laws.training, inputs.step)
+    return [found[_step_alone(run)] for run in inputs.runs]
+
+
+def _step_alone(run: TrainingRun) -> TrainingRun:
+    """The run without what its steps do not depend on."""
+    return replace(run, id="", compute_flop=0.0, earliest=date.min, deadline=date.min)
 
 
 def _output_share(inputs: Inputs) -> list[float]:
@@ -105,17 +126,20 @@ def _serving_row(where: Setting, answer: ServingAnswer | Refused, *, share: floa
     }
 
 
-def _training_row(where: Setting, answer: TrainingAnswer | Refused) -> Row:
+def _training_row(platform: Platform, answer: Trained | Refused) -> Row:
     if isinstance(answer, Refused):
         return {}
+    layout = answer.layout
     return {
-        "flop_per_s_per_rack": answer.flop_per_s * where.platform.accelerators_per_rack_count,
+        "flop_per_s_per_rack": answer.flop_per_s * platform.accelerators_per_rack_count,
         "mfu_fraction": answer.mfu_fraction,
         "step_time_s": answer.step_time_s,
-        "tp_count": answer.layouts.tp_count,
-        "pp_count": answer.layouts.pp_count,
-        "dp_count": answer.layouts.dp_count,
-        "ep_count": answer.layouts.ep_count,
+        "tp_count": layout.tp_count,
+        "cp_count": layout.cp_count,
+        "pp_count": layout.pp_count,
+        "dp_count": layout.dp_count,
+        "ep_count": layout.ep_count,
+        "micro_batch_count": layout.micro_batch_count,
         "memory_bytes": np.array([answer.memory_bytes]),
     }
 
@@ -160,7 +184,7 @@ def _variable(
 def _refusals(
     platforms: Sequence[Platform],
     labels: Sequence[str],
-    answers: Sequence[Sequence[ServingAnswer | TrainingAnswer | Refused]],
+    answers: Sequence[Sequence[ServingAnswer | Trained | Refused]],
 ) -> dict[str, str]:
     return {
         f"{platform.id}/{label}": answer.reason

@@ -1,8 +1,11 @@
 """Which law gives operator times, and what it needs from assumptions."""
 
+from dataclasses import replace
+
 from gigawatt.catalog import Figure, ranged
 from gigawatt.catalog.kernels import kernel_evidence, load_kernels
-from gigawatt.entities.assumptions import KernelEfficiency, OperatorLaw, Ranged
+from gigawatt.catalog.step import step_assumption_figures, step_figures
+from gigawatt.entities.assumptions import KernelEfficiency, OperatorLaw, Ranged, StepFigures
 from gigawatt.entities.hardware import Offer
 from gigawatt.provenance import Evidence
 from gigawatt.scenario.desk import Desk
@@ -55,6 +58,13 @@ def kernel_efficiency(desk: Desk, *, law: OperatorLaw) -> KernelEfficiency:
         scale_out_bandwidth=efficiency("scale_out_bandwidth", stated.scale_out_bandwidth),
         launch_s=efficiency("launch", stated.launch),
     )
+
+
+def assumed_step(desk: Desk) -> StepFigures:
+    """What a training step costs beside its kernels; each figure stands in the ledger where a run is asked for."""
+    if desk.scenario.document.runs:
+        desk.cite(*(replace(figure.evidence, origin="default") for figure in step_assumption_figures(desk.catalog)))
+    return step_figures(desk.catalog)
 
 
 def law_evidence(desk: Desk, offers: tuple[Offer, ...], *, law: OperatorLaw) -> tuple[Evidence, ...]:

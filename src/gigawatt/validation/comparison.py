@@ -8,9 +8,9 @@ from functools import partial
 import numpy as np
 
 from gigawatt.catalog import Catalog
-from gigawatt.catalog.operators import BandOperators
 from gigawatt.catalog.step import step_figures
 from gigawatt.entities.workload import MixtureOfExperts
+from gigawatt.performance.laws import BandOperators
 from gigawatt.performance.step.assumed import Ends, assumption_ends, best_assumptions
 from gigawatt.performance.step.bands import assumed_variations, step_band_s
 from gigawatt.performance.step.memory import StepMemory, step_memory

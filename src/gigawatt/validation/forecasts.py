@@ -12,9 +12,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from gigawatt.catalog import Catalog
-from gigawatt.catalog.operators import BandOperators
 from gigawatt.catalog.step import step_assumptions, step_figures
 from gigawatt.errors import InputError
+from gigawatt.performance.laws import BandOperators
 from gigawatt.performance.step.assumed import Ends, assumption_ends
 from gigawatt.performance.step.task import StepAssumptions
 from gigawatt.validation.comparison import predicted

@@ -1,12 +1,14 @@
 """The calibrated operators behind the seam that training and serving ask through."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
 from gigawatt.catalog import load, platform
 from gigawatt.catalog.kernels import load_kernels
+from gigawatt.catalog.serving_operators import calibrated_laws
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.evaluation import evaluate
 from gigawatt.performance.kernels.calibrated import calibrated_operators
@@ -118,7 +120,7 @@ def test_collectives_across_domains_take_both_kinds_of_link():
 
 
 def test_the_stage_takes_calibrated_operators_in_place_of_the_roofline():
-    performance = evaluate(small_inputs(), operators=calibrated_operators(load_kernels()))
+    performance = evaluate(small_inputs(), operators=partial(calibrated_laws, load()))
     rates = performance.serving["tokens_per_s_per_rack"].values
     assert np.isfinite(rates).all()
     assert (np.diff(rates, axis=-1) >= 0).all()

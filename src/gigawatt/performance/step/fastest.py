@@ -1,0 +1,126 @@
+"""The one fastest layout that fits, by branch and bound over the blocks of the space.
+
+Whatever a block varies inside, no layout of it is faster than all micro-batches through an even share of the model
+without recomputation; a layer's time does not depend on pipeline and data parallelism, so the bounds of all blocks cost
+little. Blocks are opened from the lowest bound on until the next bound is no better than the best time found: the
+optimum is never lost, and only a few blocks are ever laid out in full.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from gigawatt.entities.hardware import Platform
+from gigawatt.performance.operators import OperatorModel
+from gigawatt.performance.step.memory import step_memory
+from gigawatt.performance.step.search import bound_s
+from gigawatt.performance.step.space import Block, block_layouts, blocks, divisors, joined
+from gigawatt.performance.step.step import cell_times, cells, time_after_cells_s
+from gigawatt.performance.step.task import Recompute, StepLayouts, StepTask, chosen, one_layout
+from gigawatt.timeline import FloatArray
+
+# Few layouts first, so that a good time is known early; then as many as make array arithmetic cheap.
+_FIRST_BATCH, _BATCH = 1 << 13, 1 << 17
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fastest:
+    """The fastest layout that fits (`layout` has one entry) with its step time and memory.
+
+    `layout` is `None` when nothing fits; then `least_memory_bytes` is the least that any layout needs, infinite when
+    there is no layout at all.
+    """
+
+    layout: StepLayouts | None
+    step_s: float
+    memory_bytes: float
+    least_memory_bytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Best:
+    layout: StepLayouts | None
+    step_s: float
+    memory_bytes: float
+
+
+def fastest(task: StepTask, platform: Platform, operators: OperatorModel, *, accelerators_count: int) -> Fastest:
+    """The fastest layout over exactly `accelerators_count` accelerators that fits the platform's memory."""
+    every = list(blocks(task, platform, accelerators_count=accelerators_count))
+    best = _Best(layout=None, step_s=float("inf"), memory_bytes=float("nan"))
+    least = float("inf")
+    if every:
+        bounds = block_bounds_s(task, every, operators)
+        for layouts, bound in _opened(task, platform, every, bounds):
+            if bound >= best.step_s:
+                break
+            memory = step_memory(task, layouts).total_bytes
+            least = min(least, float(memory.min()))
+            fits = memory <= platform.accelerator.memory_bytes
+            if fits.any():
+                best = _better(task, chosen(layouts, fits), memory[fits], operators, best)
+    return Fastest(layout=best.layout, step_s=best.step_s, memory_bytes=best.memory_bytes, least_memory_bytes=least)
+
+
+def block_bounds_s(task: StepTask, every: list[Block], operators: OperatorModel) -> FloatArray:
+    """A time that no layout of each block beats, `(block,)`."""
+    rows = [
+        (index, micro, sequence)
+        for index, block in enumerate(every)
+        for micro in divisors(int(np.ceil(task.batch_sequences_count / block.dp_count)))
+        for sequence in ((0.0, 1.0) if block.tp_count > 1 else (0.0,))
+    ]
+    index, micro, sequence = np.array(rows, dtype=np.float64).T
+    at = index.astype(np.intp)
+    plain = one_layout()
+    columns = {field.name: np.full(at.size, getattr(plain, field.name)[0]) for field in fields(StepLayouts)}
+    outer = {
+        field.name: np.array([float(getattr(block, field.name)) for block in every])[at] for field in fields(Block)
+    }
+    inner = {
+        "micro_batch_count": micro,
+        "sequence_parallel": sequence,
+        "recompute_level": np.full(at.size, Recompute.NONE),
+    }
+    layouts = StepLayouts(**{**columns, **outer, **inner})
+    found = cells(layouts)
+    bound = bound_s(task, layouts, found, cell_times(task, found.layouts, operators))
+    least = np.full(len(every), np.inf)
+    np.minimum.at(least, at, bound)
+    return least
+
+
+def _opened(
+    task: StepTask, platform: Platform, every: list[Block], bounds: FloatArray
+) -> Iterator[tuple[StepLayouts, float]]:
+    """Layouts of the blocks in batches from the lowest bound on, each with the lowest bound in it."""
+    waiting: list[StepLayouts] = []
+    size, bound, most = 0, float("inf"), _FIRST_BATCH
+    for index in np.argsort(bounds, kind="stable"):
+        waiting.append(block_layouts(task, platform, every[index]))
+        size += waiting[-1].candidates_count
+        bound = min(bound, float(bounds[index]))
+        if size >= most:
+            yield joined(waiting), bound
+            waiting, size, bound, most = [], 0, float("inf"), _BATCH
+    if waiting:
+        yield joined(waiting), bound
+
+
+def _better(task: StepTask, layouts: StepLayouts, memory: FloatArray, operators: OperatorModel, best: _Best) -> _Best:
+    found = cells(layouts)
+    per_cell = cell_times(task, found.layouts, operators)
+    open_ = np.flatnonzero(bound_s(task, layouts, found, per_cell) < best.step_s)
+    if not open_.size:
+        return best
+    some = chosen(layouts, open_)
+    times = time_after_cells_s(task, some, operators, per_cell, found.cell[open_])
+    first = int(np.argmin(times))
+    if times[first] >= best.step_s:
+        return best
+    return _Best(
+        layout=chosen(some, np.array([first])),
+        step_s=float(times[first]),
+        memory_bytes=float(memory[open_[first]]),
+    )

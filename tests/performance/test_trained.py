@@ -1,0 +1,89 @@
+"""A run on a platform: its fastest layout, its band, its idle accelerators, and refusals in words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gigawatt.entities.assumptions import StepFigures
+from gigawatt.entities.hardware import Precision
+from gigawatt.performance.flops import training_flop_per_token
+from gigawatt.performance.laws import roofline_laws
+from gigawatt.performance.refusal import Refused
+from gigawatt.performance.step.fastest import fastest
+from gigawatt.performance.trained import FORMATS, Trained, job_sizes, step_task, train, whole_domains_count
+from tests.performance.published import LLAMA_405B
+from tests.samples import PLATFORM, exactly, run, small_inputs
+
+INPUTS = small_inputs()
+LAWS = roofline_laws(INPUTS.efficiency)
+NO_RANGE = StepFigures(
+    host_issue_s=exactly(10e-6),
+    contention=exactly(0.2),
+    attention_backward=exactly(1.25),
+    reserved_bytes=exactly(4e9),
+    fragmentation=exactly(0.05),
+)
+
+
+def trained(asked=None, figures=NO_RANGE, **changes) -> Trained:
+    answer = train(replace(asked or run(), **changes), PLATFORM, LAWS.training, figures)
+    assert isinstance(answer, Trained)
+    return answer
+
+
+@pytest.fixture(scope="module")
+def sample() -> Trained:
+    return trained()
+
+
+def test_the_layout_is_the_fastest_of_the_step_model(sample):
+    task = step_task(run(), PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8])
+    found = fastest(task, PLATFORM, LAWS.training(PLATFORM, 0.5), accelerators_count=2304)
+    assert sample.step_time_s[1] == found.step_s
+    assert float(sample.layout.ranks_count[0]) == 2304.0
+
+
+def test_rates_are_model_flop_over_time_and_accelerators(sample):
+    """1,953 sequences of 8,192 tokens; peak FP8 of the sample platform 5e15."""
+    flop = training_flop_per_token(run().model, sequence_tokens_count=8192) * 1953 * 8192
+    np.testing.assert_allclose(sample.flop_per_s, flop / sample.step_time_s / 2304)
+    np.testing.assert_allclose(sample.mfu_fraction, sample.flop_per_s / 5e15)
+
+
+def test_the_band_is_that_of_the_step_and_widens_with_the_figures(sample):
+    assert sample.step_time_s[0] > sample.step_time_s[1] > sample.step_time_s[2]
+    wider = trained(figures=replace(NO_RANGE, attention_backward=replace(exactly(1.25), low=1.0, high=2.0)))
+    assert wider.step_time_s[1] == sample.step_time_s[1]
+    assert wider.step_time_s[0] > sample.step_time_s[0]
+    assert wider.step_time_s[2] < sample.step_time_s[2]
+
+
+def test_a_job_fills_whole_domains():
+    assert whole_domains_count(2375, scale_up_domain_count=72) == 2304
+    assert whole_domains_count(71, scale_up_domain_count=72) == 71
+    assert trained(accelerators_count=2375).flop_per_s == pytest.approx(trained().flop_per_s)
+
+
+def test_counts_that_divide_badly_leave_some_idle():
+    """101 domains: 100 = 2 x 2 x 5 x 5 divide well. Below one domain accelerators are counted one by one."""
+    assert job_sizes(101 * 72, scale_up_domain_count=72) == (7272, 7200)
+    assert job_sizes(2304, scale_up_domain_count=72) == (2304,)
+    assert job_sizes(71, scale_up_domain_count=72) == (71, 64)
+    odd = trained(accelerators_count=101 * 72)
+    even = trained(accelerators_count=100 * 72)
+    assert odd.flop_per_s[1] * 7272 >= even.flop_per_s[1] * 7200 * (1 - 1e-12)
+
+
+def test_refusals_say_what_is_missing():
+    def reason(asked, platform=PLATFORM):
+        answer = train(asked, platform, LAWS.training, NO_RANGE)
+        assert isinstance(answer, Refused)
+        return answer.reason
+
+    lone = replace(run(), model=LLAMA_405B, accelerators_count=1)
+    assert "does not fit 1 accelerators" in reason(lone)
+    few = replace(run(), batch_tokens_count=8192.0, accelerators_count=1009 * 72)
+    assert "no layout of test-70b spreads 1 sequences over 72,648 accelerators" in reason(few)
+    bare = replace(PLATFORM, accelerator=replace(PLATFORM.accelerator, peak_dense_flop_per_s={}))
+    assert "no published dense peak at fp8" in reason(run(), bare)
