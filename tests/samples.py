@@ -215,6 +215,7 @@ def small_inputs(**changes: object) -> Inputs:
             host_issue_s=exactly(10e-6),
             contention=exactly(0.2),
             attention_backward=exactly(1.25),
+            scan_backward=exactly(1.25),
             reserved_bytes=exactly(4e9),
             fragmentation=exactly(0.05),
         ),

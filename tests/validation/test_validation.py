@@ -80,11 +80,17 @@ def test_memory_becomes_bytes(tmp_path, catalog):
     assert found == MemoryBytes(value=2.0 * 2**30, part="activations")
 
 
+def test_a_hybrid_comes_from_the_catalogue_with_its_shared_predictions(tmp_path, catalog):
+    sizes = {"layers": "", "hidden": "", "heads": "", "ffn": "", "vocab": ""}
+    found = expressed(tmp_path, catalog, model="nemotron3-super-120b-a12b", **sizes).task
+    assert (found.model.hybrid.linear_layers_count, found.model.hybrid.attention_layers_count) == (40, 8)
+    assert (found.variant.predicted_tokens_count, found.variant.prediction_layers_count) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"metric": "mlperf_time_to_train_median"}, "number of steps"),
-        ({"model": "nemotron3-nano-30b-a3b"}, "state-space"),
         ({"model": "something-new"}, "no architecture"),
         ({"platform": "TPU v4"}, "no platform"),
         ({"precision": ""}, "number format"),

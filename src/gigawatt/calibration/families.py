@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import polars as pl
 
 from gigawatt.calibration.laws import STRONG_SKEW, WEAK_SKEW
 from gigawatt.calibration.tables import TableSet, read_table, reference
 from gigawatt.performance.kernels.collective import Collective
+from gigawatt.performance.kernels.scan import delta_rule_chunk_flop, delta_rule_token_bytes
 
 # Bytes of a stored value with its share of block scales: NVFP4 has one FP8 scale for every 16 values of half a byte.
 VALUE_BYTES = {"bf16": 2.0, "fp8": 1.0, "fp8-block": 1.0, "nvfp4": 0.5 + 1.0 / 16.0}
@@ -144,6 +146,33 @@ def _latent_decode(tables: TableSet, *, precision: str) -> pl.DataFrame:
     )
 
 
+# Of the kernels for gated delta rules those in Triton that training has too; fused ones of serving have no backward.
+_SCAN_ENGINE, _SCAN_KERNEL = "trtllm", "chunk_gated_delta_rule"
+_SCAN_CHUNK_TOKENS = 64.0
+_SCAN_SHAPE = ("batch_size", "seq_len", "num_k_heads", "head_k_dim", "num_v_heads", "head_v_dim")
+
+
+def _scan(tables: TableSet) -> pl.DataFrame:
+    """Whole sequences under the gated delta rule."""
+    timings = read_table(tables, "gdn_perf", shape=_SCAN_SHAPE)
+    timings = timings.filter((pl.col("engine") == _SCAN_ENGINE) & (pl.col("kernel_source") == _SCAN_KERNEL))
+    shapes = reference(timings, inputs=("op_name",), shape=_SCAN_SHAPE, all_engines=False)
+    chunk, keys, values = _SCAN_CHUNK_TOKENS, shapes["head_k_dim"].to_numpy(), shapes["head_v_dim"].to_numpy()
+    heads, key_heads = shapes["num_v_heads"].to_numpy(), shapes["num_k_heads"].to_numpy()
+    products = delta_rule_chunk_flop(chunk_tokens_count=chunk, key_dim=keys, value_dim=values)
+    moved = delta_rule_token_bytes(
+        chunk_tokens_count=chunk, heads_count=heads, key_heads_count=key_heads, key_dim=keys, value_dim=values
+    )
+    return shapes.with_columns(
+        pl.Series("chunk_flop", np.asarray(products)),
+        pl.Series("token_bytes", np.asarray(moved)),
+        sequences=pl.col("batch_size"),
+        tokens=pl.col("seq_len"),
+        heads=pl.col("num_v_heads"),
+        chunk_tokens=pl.lit(chunk),
+    )
+
+
 def _streaming(tables: TableSet) -> pl.DataFrame:
     """Quantization with a given scale: a BF16 value read, an FP8 value written, nothing else."""
     timings = read_table(tables, "scale_matrix_perf", shape=("quant_dtype", "m", "k"))
@@ -265,7 +294,15 @@ def _links_and_memory() -> tuple[FamilySource, ...]:
         tables=("scale_matrix_perf",),
         observe=_streaming,
     )
-    return (streaming, *collectives)
+    scan = FamilySource(
+        id="scan-delta-rule",
+        name="Scan in chunks, gated delta rule, BF16",
+        law="chunked-scan",
+        peak="bf16",
+        tables=("gdn_perf",),
+        observe=_scan,
+    )
+    return (scan, streaming, *collectives)
 
 
 FAMILIES = (*_products(), *_attentions("bf16"), *_attentions("fp8"), *_links_and_memory())

@@ -18,6 +18,7 @@ from gigawatt.performance.kernels.device import Device
 from gigawatt.performance.kernels.gemm import GemmCoefficients, gemm_time_s
 from gigawatt.performance.kernels.grouped import ExpertShapes, GroupedCoefficients, expert_layer_time_s
 from gigawatt.performance.kernels.library import Coefficients
+from gigawatt.performance.kernels.scan import ScanCoefficients, ScanShapes, scan_time_s
 from gigawatt.performance.kernels.streaming import StreamingCoefficients, streaming_time_s
 from gigawatt.timeline import FloatArray
 
@@ -103,6 +104,19 @@ def _prefill(columns: Columns, device: Device, coefficients: Coefficients) -> Fl
 def _decode(columns: Columns, device: Device, coefficients: Coefficients) -> FloatArray:
     assert isinstance(coefficients, DecodeCoefficients)
     return decode_time_s(_shapes(columns), device=device, coefficients=coefficients)
+
+
+def _scan(columns: Columns, device: Device, coefficients: Coefficients) -> FloatArray:
+    assert isinstance(coefficients, ScanCoefficients)
+    shapes = ScanShapes(
+        sequences_count=columns["sequences"],
+        tokens_count=columns["tokens"],
+        heads_count=columns["heads"],
+        chunk_tokens_count=columns["chunk_tokens"],
+        chunk_flop=columns["chunk_flop"],
+        token_bytes=columns["token_bytes"],
+    )
+    return scan_time_s(shapes, device=device, coefficients=coefficients)
 
 
 def _streaming(columns: Columns, device: Device, coefficients: Coefficients) -> FloatArray:
@@ -199,6 +213,18 @@ LAWS = {
                 "sustained_fraction": Prior(start=0.3, low=0.01, high=1.0),
                 "exponential_s": Prior(start=2e-10, low=1e-13, high=1e-8),
                 "ramp_tokens": _WIDTH,
+                "bandwidth_fraction": _FRACTION,
+                "overlap_exponent": _EXPONENT,
+            },
+        ),
+        Law(
+            id="chunked-scan",
+            coefficients=ScanCoefficients,
+            predict=_scan,
+            priors={
+                "launch_s": Prior(start=2e-5, low=1e-6, high=1e-4),
+                "turn_s": Prior(start=2e-6, low=1e-10, high=1e-4),
+                "chunk_s": Prior(start=1e-5, low=1e-8, high=1e-3),
                 "bandwidth_fraction": _FRACTION,
                 "overlap_exponent": _EXPONENT,
             },

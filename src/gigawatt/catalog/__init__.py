@@ -1,7 +1,7 @@
 """Every figure about the world, with its source, date and grade."""
 
 from gigawatt.catalog.loading import load
-from gigawatt.catalog.models import counted_parameters, model
+from gigawatt.catalog.models import counted_parameters, model, training_model
 from gigawatt.catalog.platforms import platform
 from gigawatt.catalog.quantities import Cited, quantity, ranged
 from gigawatt.catalog.records import Catalog, Figure, Record
@@ -17,4 +17,5 @@ __all__ = [
     "platform",
     "quantity",
     "ranged",
+    "training_model",
 ]

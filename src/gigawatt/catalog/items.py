@@ -77,7 +77,7 @@ class ModelTable(RecordTable):
     latent_attention: LatentAttentionTable | None = None
     mixture_of_experts: MixtureOfExpertsTable | None = None
     sparse_attention: dict[Kebab, int | str] | None = None
-    linear_attention: dict[Kebab, int | str] | None = None
+    linear_attention: dict[Kebab, bool | int | str] | None = None
     hybrid: dict[Kebab, bool | int | str] | None = None
 
 

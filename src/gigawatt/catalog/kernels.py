@@ -20,6 +20,7 @@ from gigawatt.performance.kernels.collective import CollectiveCoefficients
 from gigawatt.performance.kernels.gemm import GemmCoefficients
 from gigawatt.performance.kernels.grouped import GroupedCoefficients
 from gigawatt.performance.kernels.library import Band, Coefficients, Family, Fit, KernelLibrary, ProcessorSheet
+from gigawatt.performance.kernels.scan import ScanCoefficients
 from gigawatt.performance.kernels.streaming import StreamingCoefficients
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.units import parse
@@ -30,6 +31,7 @@ COEFFICIENTS: Mapping[str, type[Coefficients]] = MappingProxyType(
         "expert-layer": GroupedCoefficients,
         "attention-prefill": PrefillCoefficients,
         "attention-decode": DecodeCoefficients,
+        "chunked-scan": ScanCoefficients,
         "streaming": StreamingCoefficients,
         "collective": CollectiveCoefficients,
     }

@@ -1,6 +1,7 @@
 """Model architectures from the catalogue as workloads, and a recount of their weights."""
 
 from gigawatt.catalog.dimensions import PARAMETERS
+from gigawatt.catalog.hybrids import hybrid_layers
 from gigawatt.catalog.items import LatentAttentionTable, MixtureOfExpertsTable, ModelTable
 from gigawatt.catalog.quantities import Cited, evidences, published, quantity
 from gigawatt.catalog.records import Catalog, Figure, Record
@@ -22,8 +23,15 @@ def model(catalog: Catalog, model_id: str) -> Cited[Model]:
     evidence says so. Where no parameter count is published, the recount from the dimensions takes its place.
     """
     record = catalog.record("models", model_id)
+    _refuse_hybrid(record, _details(record))
+    return training_model(catalog, model_id)
+
+
+def training_model(catalog: Catalog, model_id: str) -> Cited[Model]:
+    """The model with its recurrent layers, where it has them: training computes these, serving does not yet."""
+    record = catalog.record("models", model_id)
     table = _details(record)
-    _refuse_inexpressible(record, table)
+    _refuse_compressed(record, table)
     total = _parameters(record, "total")
     active = _parameters(record, "active")
     item = Model(
@@ -36,24 +44,33 @@ def model(catalog: Catalog, model_id: str) -> Cited[Model]:
         feed_forward=_feed_forward(record, table),
         parameters_count=quantity(total, PARAMETERS),
         active_parameters_count=quantity(active, PARAMETERS),
+        hybrid=hybrid_layers(record.id, table),
     )
     return Cited(item=item, evidence=(_architecture_evidence(catalog, record, table), *evidences((total, active))))
 
 
-def _refuse_inexpressible(record: Record, table: ModelTable) -> None:
+def _refuse_hybrid(record: Record, table: ModelTable) -> None:
     kinds = {
         "state-space (Mamba) layers, see [hybrid]": table.hybrid,
         "linear-attention layers, see [linear-attention]": table.linear_attention,
-        "compressed attention, see [sparse-attention]": table.sparse_attention,
     }
     for what, present in kinds.items():
         if present is not None:
-            raise CatalogError(
-                where=f"models/{record.id}",
-                found=f"{what}: {table.attention}",
-                expected="grouped-query or latent attention in every layer",
-                fix="Choose another model; this one is in the catalogue but cannot be computed yet.",
-            )
+            raise _inexpressible(record, table, what)
+
+
+def _refuse_compressed(record: Record, table: ModelTable) -> None:
+    if table.sparse_attention is not None:
+        raise _inexpressible(record, table, "compressed attention, see [sparse-attention]")
+
+
+def _inexpressible(record: Record, table: ModelTable, what: str) -> CatalogError:
+    return CatalogError(
+        where=f"models/{record.id}",
+        found=f"{what}: {table.attention}",
+        expected="grouped-query or latent attention in every layer",
+        fix="Choose another model; this one is in the catalogue but cannot be computed yet.",
+    )
 
 
 def _attention(record: Record, table: ModelTable) -> GroupedQueryAttention | LatentAttention:
@@ -62,7 +79,10 @@ def _attention(record: Record, table: ModelTable) -> GroupedQueryAttention | Lat
         return _latent_attention(record, table.latent_attention, heads_count=shape.heads)
     if shape.kv_heads is None or shape.head_dim is None:
         raise _incomplete(record, ("architecture.kv-heads", "architecture.head-dim"))
-    return GroupedQueryAttention(heads_count=shape.heads, kv_heads_count=shape.kv_heads, head_dim=shape.head_dim)
+    gated = bool((table.linear_attention or {}).get("full-attention-gate", False))
+    return GroupedQueryAttention(
+        heads_count=shape.heads, kv_heads_count=shape.kv_heads, head_dim=shape.head_dim, output_gate=gated
+    )
 
 
 def _latent_attention(record: Record, table: LatentAttentionTable, *, heads_count: int) -> LatentAttention:
@@ -86,14 +106,17 @@ def _latent_attention(record: Record, table: LatentAttentionTable, *, heads_coun
 def _feed_forward(record: Record, table: ModelTable) -> DenseFeedForward | MixtureOfExperts:
     shape = table.architecture
     if table.mixture_of_experts is not None:
-        return _experts(record, table.mixture_of_experts, ffn_dense=shape.ffn_dense, gated=shape.gated_mlp)
+        return _experts(record, table.mixture_of_experts, table)
     if shape.ffn_dense is None:
         raise _incomplete(record, ("architecture.ffn-dense",))
     return DenseFeedForward(ffn_dim=shape.ffn_dense, gated=shape.gated_mlp)
 
 
-def _experts(record: Record, moe: MixtureOfExpertsTable, *, ffn_dense: int | None, gated: bool) -> MixtureOfExperts:
-    dense_ffn = moe.dense_ffn if moe.dense_ffn is not None else ffn_dense
+def _experts(record: Record, moe: MixtureOfExpertsTable, table: ModelTable) -> MixtureOfExperts:
+    """Experts; what [hybrid] says about the shared expert and the activation goes before."""
+    stated = table.hybrid or {}
+    dense_ffn = moe.dense_ffn if moe.dense_ffn is not None else table.architecture.ffn_dense
+    shared_ffn = moe.shared_ffn if moe.shared_ffn is not None else moe.expert_ffn
     needs_dense = moe.first_dense_layers > 0 or moe.moe_layer_interval > 1
     if dense_ffn is None and needs_dense:
         raise _incomplete(record, ("architecture.ffn-dense",))
@@ -102,11 +125,12 @@ def _experts(record: Record, moe: MixtureOfExpertsTable, *, ffn_dense: int | Non
         top_k_count=moe.top_k,
         expert_ffn_dim=moe.expert_ffn,
         shared_experts_count=moe.shared_experts,
-        shared_ffn_dim=moe.shared_ffn if moe.shared_ffn is not None else moe.expert_ffn,
+        shared_ffn_dim=int(stated.get("shared-ffn", shared_ffn)),
         first_dense_layers_count=moe.first_dense_layers,
         dense_ffn_dim=dense_ffn if dense_ffn is not None and needs_dense else 0,
         moe_layer_interval=moe.moe_layer_interval,
-        gated=gated,
+        gated=bool(stated.get("gated-mlp", table.architecture.gated_mlp)),
+        latent_dim=moe.latent_dim or 0,
     )
 
 

@@ -8,7 +8,7 @@ from gigawatt.performance.step.assumed import best_assumptions
 from gigawatt.performance.step.task import StepAssumptions
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
-_NAMES = ("host-issue", "contention", "attention-backward", "reserved", "fragmentation")
+_NAMES = ("host-issue", "contention", "attention-backward", "scan-backward", "reserved", "fragmentation")
 
 
 def step_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
@@ -18,13 +18,14 @@ def step_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
 
 def step_figures(catalog: Catalog) -> StepFigures:
     """The engineering figures of a step with their ranges."""
-    host, contention, backward, reserved, fragmentation = (
+    host, contention, backward, scan, reserved, fragmentation = (
         catalog.figure(f"assumptions/training-step/{name}") for name in _NAMES
     )
     return StepFigures(
         host_issue_s=ranged(host, DURATION_SECONDS),
         contention=ranged(contention, FRACTION),
         attention_backward=ranged(backward, RATIO),
+        scan_backward=ranged(scan, RATIO),
         reserved_bytes=ranged(reserved, MEMORY),
         fragmentation=ranged(fragmentation, FRACTION),
     )

@@ -81,5 +81,6 @@ class StepFigures:
     host_issue_s: Ranged
     contention: Ranged
     attention_backward: Ranged
+    scan_backward: Ranged
     reserved_bytes: Ranged
     fragmentation: Ranged

@@ -10,11 +10,15 @@ from gigawatt.entities.hardware import Precision
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupedQueryAttention:
-    """Attention with `kv_heads_count` key-value heads shared by `heads_count` query heads."""
+    """Attention with `kv_heads_count` key-value heads shared by `heads_count` query heads.
+
+    With an `output_gate` each head's output is multiplied by a gate that the query projection computes beside it.
+    """
 
     heads_count: int
     kv_heads_count: int
     head_dim: int
+    output_gate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,8 @@ class DenseFeedForward:
 class MixtureOfExperts:
     """Routed and shared experts; the first `first_dense_layers_count` layers keep a dense block of `dense_ffn_dim`.
 
-    `moe_layer_interval` 2 means that every second layer has experts.
+    `moe_layer_interval` 2 means that every second layer has experts. With a `latent_dim` above zero routed experts work
+    on a projection of that width, which is also what travels to them.
     """
 
     routed_experts_count: int
@@ -53,11 +58,60 @@ class MixtureOfExperts:
     dense_ffn_dim: int
     moe_layer_interval: int
     gated: bool
+    latent_dim: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateSpaceMixer:
+    """A Mamba-2 block (Dao and Gu, 2024, section 7.1): heads that each carry `head_dim` x `state_dim` of state.
+
+    Heads share their input and output maps in `groups_count` groups; a causal convolution over
+    `convolution_tokens_count` tokens comes before the recurrence.
+    """
+
+    heads_count: int
+    head_dim: int
+    state_dim: int
+    groups_count: int
+    convolution_tokens_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeltaRuleMixer:
+    """Gated delta-rule attention (Yang et al., 2024): value heads that each carry `key_dim` x `value_dim` of state.
+
+    With `channel_decay` each key channel forgets at a rate of its own (Kimi Delta Attention, 2025, section 3); else
+    each head does.
+    """
+
+    key_heads_count: int
+    value_heads_count: int
+    key_dim: int
+    value_dim: int
+    convolution_tokens_count: int
+    channel_decay: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HybridLayers:
+    """Which blocks the layers of a model have that mixes some tokens by a recurrence instead of attention.
+
+    A layer has one or two blocks: `linear_layers_count` of all layers have the `mixer`, `attention_layers_count` the
+    model's attention, `feed_forward_layers_count` a feed-forward block.
+    """
+
+    mixer: StateSpaceMixer | DeltaRuleMixer
+    linear_layers_count: int
+    attention_layers_count: int
+    feed_forward_layers_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A transformer's architecture; parameter counts are the published ones."""
+    """A network's architecture; parameter counts are the published ones.
+
+    Without `hybrid` every layer has attention and a feed-forward block.
+    """
 
     id: str
     layers_count: int
@@ -68,6 +122,7 @@ class Model:
     feed_forward: DenseFeedForward | MixtureOfExperts
     parameters_count: float
     active_parameters_count: float
+    hybrid: HybridLayers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

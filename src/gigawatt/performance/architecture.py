@@ -9,8 +9,18 @@ from enum import StrEnum
 
 import numpy as np
 
-from gigawatt.entities.workload import DenseFeedForward, GroupedQueryAttention, LatentAttention, MixtureOfExperts, Model
+from gigawatt.entities.workload import (
+    DeltaRuleMixer,
+    DenseFeedForward,
+    GroupedQueryAttention,
+    LatentAttention,
+    MixtureOfExperts,
+    Model,
+    StateSpaceMixer,
+)
 from gigawatt.timeline import FloatArray
+
+SHARED_EXPERT = "shared expert"
 
 
 class Split(StrEnum):
@@ -62,10 +72,14 @@ class AttentionCore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpertLayer:
-    """The routed part of a mixture-of-experts layer; the shared experts are ordinary projections."""
+    """The routed part of a mixture-of-experts layer; the shared experts are ordinary projections.
+
+    A token arrives as `token_dim` values.
+    """
 
     experts_count: int
     top_k_count: int
+    token_dim: int
     projections: tuple[Projection, ...]
 
     @property
@@ -82,7 +96,8 @@ def attention_projections(model: Model) -> tuple[Projection, ...]:
     """
     hidden, attention = model.hidden_dim, model.attention
     if isinstance(attention, GroupedQueryAttention):
-        fused = (attention.heads_count + 2 * attention.kv_heads_count) * attention.head_dim
+        queries = attention.heads_count * (2 if attention.output_gate else 1)
+        fused = (queries + 2 * attention.kv_heads_count) * attention.head_dim
         return (
             Projection(name="query-key-value", output_dim=fused, input_dim=hidden, split=Split.COLUMNS),
             _output_projection(hidden, attention.heads_count * attention.head_dim),
@@ -163,9 +178,24 @@ def _feed_forward(hidden_dim: int, ffn_dim: int, *, gated: bool, name: str) -> t
     )
 
 
+def attention_layers_count(model: Model) -> int:
+    """Layers that have attention: all, unless the model is a hybrid."""
+    return model.layers_count if model.hybrid is None else model.hybrid.attention_layers_count
+
+
+def linear_layers_count(model: Model) -> int:
+    """Layers that mix tokens by a recurrence."""
+    return 0 if model.hybrid is None else model.hybrid.linear_layers_count
+
+
+def feed_forward_layers_count(model: Model) -> int:
+    """Layers that have a feed-forward block: all, unless the model is a hybrid."""
+    return model.layers_count if model.hybrid is None else model.hybrid.feed_forward_layers_count
+
+
 def dense_layers_count(model: Model) -> int:
     """Layers whose feed-forward block is dense."""
-    return model.layers_count - expert_layers_count(model)
+    return feed_forward_layers_count(model) - expert_layers_count(model)
 
 
 def expert_layers_count(model: Model) -> int:
@@ -173,7 +203,54 @@ def expert_layers_count(model: Model) -> int:
     block = model.feed_forward
     if isinstance(block, DenseFeedForward):
         return 0
-    return (model.layers_count - block.first_dense_layers_count) // block.moe_layer_interval
+    return (feed_forward_layers_count(model) - block.first_dense_layers_count) // block.moe_layer_interval
+
+
+def mixer_projections(model: Model) -> tuple[Projection, ...]:
+    """The weight matrices of one recurrent mixer: one into its inputs, gates and decays, one out; none without it."""
+    if model.hybrid is None:
+        return ()
+    hidden, mixer = model.hidden_dim, model.hybrid.mixer
+    inner = mixer_value_dim(mixer)
+    into = Projection(name="mixer in", output_dim=_mixer_inputs(mixer), input_dim=hidden, split=Split.COLUMNS)
+    out = Projection(name="mixer out", output_dim=hidden, input_dim=inner, split=Split.ROWS)
+    if isinstance(mixer, DeltaRuleMixer) and mixer.channel_decay:
+        # Decay and output gate go through a head's width each (Kimi Linear, 2025, section 3): hidden to it and back up.
+        low = Projection(name="mixer low", output_dim=2 * mixer.value_dim, input_dim=hidden, split=Split.WHOLE)
+        gates = Projection(name="mixer gates", output_dim=2 * inner, input_dim=mixer.value_dim, split=Split.COLUMNS)
+        return (into, low, gates, out)
+    return (into, out)
+
+
+def mixer_value_dim(mixer: StateSpaceMixer | DeltaRuleMixer) -> int:
+    """Values per token that leave the recurrence, all heads together."""
+    if isinstance(mixer, StateSpaceMixer):
+        return mixer.heads_count * mixer.head_dim
+    return mixer.value_heads_count * mixer.value_dim
+
+
+def convolved_channels_count(mixer: StateSpaceMixer | DeltaRuleMixer) -> int:
+    """Channels of the short convolution: the values and the maps in and out of the state, or queries, keys, values."""
+    if isinstance(mixer, StateSpaceMixer):
+        return mixer_value_dim(mixer) + 2 * mixer.groups_count * mixer.state_dim
+    return mixer_value_dim(mixer) + 2 * mixer.key_heads_count * mixer.key_dim
+
+
+def _mixer_inputs(mixer: StateSpaceMixer | DeltaRuleMixer) -> int:
+    """Convolved channels, then a gate per value (unless it has a path of its own), and one or two scalars per head."""
+    if isinstance(mixer, StateSpaceMixer):
+        return convolved_channels_count(mixer) + mixer_value_dim(mixer) + mixer.heads_count
+    if mixer.channel_decay:
+        return convolved_channels_count(mixer) + mixer.value_heads_count
+    return convolved_channels_count(mixer) + mixer_value_dim(mixer) + 2 * mixer.value_heads_count
+
+
+def mixer_parameters_count(model: Model) -> int:
+    """Weights of one recurrent mixer: its matrices, and the taps of its convolution."""
+    if model.hybrid is None:
+        return 0
+    mixer = model.hybrid.mixer
+    return _sum(mixer_projections(model)) + convolved_channels_count(mixer) * mixer.convolution_tokens_count
 
 
 def dense_projections(model: Model) -> tuple[Projection, ...]:
@@ -184,7 +261,10 @@ def dense_projections(model: Model) -> tuple[Projection, ...]:
 
 
 def expert_side_projections(model: Model) -> tuple[Projection, ...]:
-    """What every token passes in a mixture-of-experts layer: the router and the shared experts; empty when dense."""
+    """What every token passes in a mixture-of-experts layer; empty when dense.
+
+    The router, the projections into and out of a latent space where experts work in one, and the shared experts.
+    """
     block = model.feed_forward
     if isinstance(block, DenseFeedForward):
         return ()
@@ -192,8 +272,22 @@ def expert_side_projections(model: Model) -> tuple[Projection, ...]:
         name="router", output_dim=block.routed_experts_count, input_dim=model.hidden_dim, split=Split.WHOLE
     )
     width = block.shared_experts_count * block.shared_ffn_dim
-    shared = _feed_forward(model.hidden_dim, width, gated=block.gated, name="shared expert") if width else ()
-    return (router, *shared)
+    shared = _feed_forward(model.hidden_dim, width, gated=block.gated, name=SHARED_EXPERT) if width else ()
+    return (router, *_latent_projections(model.hidden_dim, block.latent_dim), *shared)
+
+
+def has_shared_experts(model: Model) -> bool:
+    """Whether every token also passes shared experts."""
+    return any(matrix.name.startswith(SHARED_EXPERT) for matrix in expert_side_projections(model))
+
+
+def _latent_projections(hidden_dim: int, latent_dim: int) -> tuple[Projection, ...]:
+    if not latent_dim:
+        return ()
+    return (
+        Projection(name="latent in", output_dim=latent_dim, input_dim=hidden_dim, split=Split.WHOLE),
+        Projection(name="latent out", output_dim=hidden_dim, input_dim=latent_dim, split=Split.WHOLE),
+    )
 
 
 def expert_layer(model: Model) -> ExpertLayer | None:
@@ -201,10 +295,12 @@ def expert_layer(model: Model) -> ExpertLayer | None:
     block = model.feed_forward
     if isinstance(block, DenseFeedForward):
         return None
+    width = block.latent_dim or model.hidden_dim
     return ExpertLayer(
         experts_count=block.routed_experts_count,
         top_k_count=block.top_k_count,
-        projections=_feed_forward(model.hidden_dim, block.expert_ffn_dim, gated=block.gated, name="expert"),
+        token_dim=width,
+        projections=_feed_forward(width, block.expert_ffn_dim, gated=block.gated, name="expert"),
     )
 
 
@@ -216,12 +312,18 @@ def head_projection(model: Model) -> Projection:
 
 
 def shared_parameters_count(model: Model) -> int:
-    """Weights of all layers that every token passes: attention, dense blocks, routers, shared experts, norms."""
-    attention = _sum(attention_projections(model))
+    """Weights of all layers that every token passes: mixing halves, dense blocks, routers, shared experts, norms."""
+    mixing = attention_layers_count(model) * _sum(attention_projections(model))
+    mixing += linear_layers_count(model) * mixer_parameters_count(model)
     dense = dense_layers_count(model) * _sum(dense_projections(model))
     beside_experts = expert_layers_count(model) * _sum(expert_side_projections(model))
-    norms = 2 * model.hidden_dim
-    return model.layers_count * (attention + norms) + dense + beside_experts
+    return mixing + dense + beside_experts + norm_parameters_count(model)
+
+
+def norm_parameters_count(model: Model) -> int:
+    """One norm before each block."""
+    blocks = attention_layers_count(model) + linear_layers_count(model) + feed_forward_layers_count(model)
+    return blocks * model.hidden_dim
 
 
 def routed_parameters_count(model: Model) -> int:
@@ -283,8 +385,8 @@ def elementwise_values_per_token(model: Model) -> float:
 
 def tensor_parallel_exchanges_count(model: Model) -> int:
     """Blocks of all layers whose result tensor parallelism must sum: attention, dense blocks and shared experts."""
-    shared = expert_layers_count(model) if len(expert_side_projections(model)) > 1 else 0
-    return model.layers_count + dense_layers_count(model) + shared
+    shared = expert_layers_count(model) if has_shared_experts(model) else 0
+    return attention_layers_count(model) + linear_layers_count(model) + dense_layers_count(model) + shared
 
 
 def visited_ranks_count(experts: ExpertLayer, *, ep_count: FloatArray) -> FloatArray:

@@ -44,6 +44,22 @@ class AttentionWork:
     cache_precision: Precision
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanWork:
+    """A recurrence over whole sequences on one accelerator, `heads_count` heads each in chunks.
+
+    `chunk_flop` are the products of one chunk of one head; `token_bytes` is what a token moves between memory and chip
+    for all heads together.
+    """
+
+    sequences_count: Reals
+    tokens_count: Reals
+    heads_count: Reals
+    chunk_tokens_count: float
+    chunk_flop: float
+    token_bytes: Reals
+
+
 class OperatorModel(Protocol):
     """Time of each operator on one accelerator of a platform.
 
@@ -70,6 +86,10 @@ class OperatorModel(Protocol):
 
     def attention_decode_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of new tokens over a cache."""
+        ...
+
+    def scan_s(self, work: ScanWork) -> FloatArray:
+        """Time of a recurrence over whole sequences."""
         ...
 
     def memory_s(self, volume_bytes: Reals) -> FloatArray:
@@ -204,6 +224,17 @@ class RooflineOperators:
     def attention_decode_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of new tokens over a cache."""
         return self._attention_s(work, passes=1.0)
+
+    def scan_s(self, work: ScanWork) -> FloatArray:
+        """Time of a recurrence over whole sequences; its products are those of attention in kind."""
+        tokens = work.sequences_count * work.tokens_count
+        return roofline_s(
+            work_flop=tokens / work.chunk_tokens_count * work.heads_count * work.chunk_flop,
+            traffic_bytes=tokens * work.token_bytes,
+            flop_per_s=peak_dense_flop_per_s(self.accelerator, Precision.BF16) * self.achieved.attention_fraction,
+            bytes_per_s=self._memory_bytes_per_s,
+            launch_s=self.achieved.launch_s,
+        )
 
     def _attention_s(self, work: AttentionWork, *, passes: float) -> FloatArray:
         """Products in BF16 whatever the cache holds; scores stay on the chip (Dao, 2023)."""

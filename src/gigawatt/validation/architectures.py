@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 
 from gigawatt.catalog import Catalog
-from gigawatt.catalog import model as catalogued_model
+from gigawatt.catalog import training_model as catalogued_model
 from gigawatt.entities.workload import (
     DenseFeedForward,
     GroupedQueryAttention,
@@ -45,8 +45,6 @@ def architecture(row: TruthRow, catalog: Catalog) -> Architecture:
     family = next((f for f in _families() if re.search(str(f["match"]), row.model)), None)
     if family is None:
         raise Inexpressible(f"no architecture is known for the model {row.model}")
-    if "refuse" in family:
-        raise Inexpressible(str(family["refuse"]))
     if "catalogue" in family:
         return _from_catalogue(row, catalog, family)
     return Architecture(model=_from_columns(row, family), variant=_variant(row, family, row.layers or 0))
@@ -69,7 +67,8 @@ def _variant(row: TruthRow, family: Mapping[str, object], layers: int) -> Varian
     return Variant(
         windowed_layers_count=layers // every if every else 0,
         window_tokens_count=int(str(family.get("window", 0))),
-        predicted_tokens_count=1 if with_extra else 0,
+        predicted_tokens_count=int(str(family.get("predicted-tokens", 1 if with_extra else 0))),
+        shared_prediction=bool(family.get("shared-prediction", False)),
         adapter_rank=_ADAPTER_RANK if "(LoRA)" in row.model else 0,
         rotary=bool(family.get("rotary", True)),
         tied_head=bool(family.get("tied", False)),

@@ -12,6 +12,7 @@ ASSUMPTIONS = StepAssumptions(
     host_issue_s=0.0,
     contention_fraction=0.0,
     attention_backward_factor=1.0,
+    scan_backward_factor=2.0,
     reserved_bytes=0.0,
     fragmentation_fraction=0.0,
 )

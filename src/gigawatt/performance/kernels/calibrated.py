@@ -27,12 +27,14 @@ from gigawatt.performance.kernels.device import Device
 from gigawatt.performance.kernels.gemm import GemmCoefficients, gemm_time_s
 from gigawatt.performance.kernels.grouped import GroupedCoefficients, grouped_gemm_time_s
 from gigawatt.performance.kernels.library import Fit, KernelLibrary
+from gigawatt.performance.kernels.scan import ScanCoefficients, ScanShapes, scan_time_s
 from gigawatt.performance.kernels.streaming import StreamingCoefficients, streaming_time_s
 from gigawatt.performance.operators import (
     ATTENTION_BACKWARD_OVER_FORWARD,
     AttentionWork,
     OperatorFactory,
     OperatorModel,
+    ScanWork,
     achieved_fractions,
     native_precision,
     peak_dense_flop_per_s,
@@ -111,6 +113,20 @@ class CalibratedOperators:
         coefficients = _kind(fit, DecodeCoefficients)
         time = decode_time_s(_shapes(work), device=self._device(computes), coefficients=coefficients)
         return self._shifted(time, fit)
+
+    def scan_s(self, work: ScanWork) -> FloatArray:
+        """Time of a recurrence over whole sequences; measured for delta rules, taken by its products for others."""
+        fit = self._fit("scan-delta-rule")
+        shapes = ScanShapes(
+            sequences_count=work.sequences_count,
+            tokens_count=work.tokens_count,
+            heads_count=work.heads_count,
+            chunk_tokens_count=work.chunk_tokens_count,
+            chunk_flop=work.chunk_flop,
+            token_bytes=work.token_bytes,
+        )
+        device, coefficients = self._device(Precision.BF16), _kind(fit, ScanCoefficients)
+        return self._shifted(scan_time_s(shapes, device=device, coefficients=coefficients), fit)
 
     def memory_s(self, volume_bytes: Reals) -> FloatArray:
         """Time of an element-wise operator that moves `volume_bytes` between memory and chip."""

@@ -7,6 +7,7 @@ from gigawatt.performance.kernels.attention import DecodeCoefficients, PrefillCo
 from gigawatt.performance.kernels.collective import CollectiveCoefficients
 from gigawatt.performance.kernels.gemm import GemmCoefficients
 from gigawatt.performance.kernels.grouped import GroupedCoefficients
+from gigawatt.performance.kernels.scan import ScanCoefficients
 from gigawatt.performance.kernels.streaming import StreamingCoefficients
 
 Coefficients = (
@@ -14,6 +15,7 @@ Coefficients = (
     | GroupedCoefficients
     | PrefillCoefficients
     | DecodeCoefficients
+    | ScanCoefficients
     | StreamingCoefficients
     | CollectiveCoefficients
 )

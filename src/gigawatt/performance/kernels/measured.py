@@ -21,7 +21,7 @@ from gigawatt.performance.kernels.calibrated import (
     product_family,
 )
 from gigawatt.performance.kernels.collective import Collective
-from gigawatt.performance.operators import ATTENTION_BACKWARD_OVER_FORWARD, AttentionWork, OperatorModel
+from gigawatt.performance.operators import ATTENTION_BACKWARD_OVER_FORWARD, AttentionWork, OperatorModel, ScanWork
 from gigawatt.timeline import FloatArray
 
 # Points that a ratio is taken from: as many as a cell of a grid in three dimensions has corners.
@@ -94,6 +94,10 @@ class MeasuredOperators:
         """Time of attention of new tokens over a cache."""
         time = self.operators.attention_decode_s(work)
         return self._brought(decode_family(work, self.accelerator), time, *attention_shape(work))
+
+    def scan_s(self, work: ScanWork) -> FloatArray:
+        """Time of a recurrence over whole sequences."""
+        return self.operators.scan_s(work)
 
     def memory_s(self, volume_bytes: Reals) -> FloatArray:
         """Time of an element-wise operator."""

@@ -14,6 +14,7 @@ def best_assumptions(figures: StepFigures) -> StepAssumptions:
         host_issue_s=figures.host_issue_s.best,
         contention_fraction=figures.contention.best,
         attention_backward_factor=figures.attention_backward.best,
+        scan_backward_factor=figures.scan_backward.best,
         reserved_bytes=figures.reserved_bytes.best,
         fragmentation_fraction=figures.fragmentation.best,
     )
@@ -32,6 +33,7 @@ def assumption_ends(figures: StepFigures) -> Ends:
     """With one figure at the low and at the high end of its range, for each that time depends on."""
     best = best_assumptions(figures)
     host, contention, attention = figures.host_issue_s, figures.contention, figures.attention_backward
+    scan = figures.scan_backward
     return (
         (replace(best, host_issue_s=host.low), replace(best, host_issue_s=host.high)),
         (replace(best, contention_fraction=contention.low), replace(best, contention_fraction=contention.high)),
@@ -39,4 +41,5 @@ def assumption_ends(figures: StepFigures) -> Ends:
             replace(best, attention_backward_factor=attention.low),
             replace(best, attention_backward_factor=attention.high),
         ),
+        (replace(best, scan_backward_factor=scan.low), replace(best, scan_backward_factor=scan.high)),
     )

@@ -10,6 +10,7 @@ from gigawatt.entities.hardware import Precision
 from gigawatt.performance.architecture import (
     AttentionCore,
     Projection,
+    attention_layers_count,
     attention_projections,
     prefill_core,
 )
@@ -139,7 +140,7 @@ def core_backward(task: StepTask, layouts: StepLayouts, operators: OperatorModel
 def _mean_over_layers(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> FloatArray:
     time = operators.attention_backward_s if backward else operators.attention_prefill_s
     slower = task.practice.attention_time_factor * (task.assumptions.attention_backward_factor if backward else 1.0)
-    share = task.variant.windowed_layers_count / task.model.layers_count
+    share = task.variant.windowed_layers_count / attention_layers_count(task.model)
     mean = np.zeros_like(layouts.tp_count)
     for part, window in ((1.0 - share, 0), (share, task.variant.window_tokens_count)):
         if part > 0.0:

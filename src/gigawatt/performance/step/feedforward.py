@@ -81,6 +81,7 @@ def dense_backward(task: StepTask, layouts: StepLayouts, operators: OperatorMode
 
 
 def _shared_projections(task: StepTask) -> tuple[Projection, ...]:
+    """What every token passes besides the router: shared experts, and projections into and out of a latent space."""
     return tuple(matrix for matrix in expert_side_projections(task.model) if matrix.name != "router")
 
 
@@ -160,7 +161,7 @@ def _router(task: StepTask, operators: OperatorModel, routed: _Routed, *, backwa
 def _permutations(task: StepTask, operators: OperatorModel, routed: _Routed) -> PassTimes:
     """Sorting copies by destination, by local expert, and back twice; one pass each way when fused with dispatch."""
     passes = 2 if task.practice.fused_dispatch else 4
-    moved = 2.0 * _VALUE_BYTES * routed.copies_count * task.model.hidden_dim
+    moved = 2.0 * _VALUE_BYTES * routed.copies_count * routed.experts.token_dim
     return linear.elementwise(operators, *([moved] * passes))
 
 
@@ -169,16 +170,21 @@ def _dispatch_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, 
     send = _deduplicated_s if task.practice.deduplicated_dispatch else _copies_s
     sent = send(task, layouts, operators, routed)
     split = operators.all_gather_s(
-        routed.copies_count * task.model.hidden_dim * _VALUE_BYTES,
+        routed.copies_count * routed.experts.token_dim * _VALUE_BYTES,
         ranks_count=layouts.expert_tp_count,
         stride_count=1.0,
     )
     return np.where(layouts.ep_count > 1.0, sent, 0.0) + np.where(layouts.expert_tp_count > 1.0, split, 0.0)
 
 
-def _copies_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed) -> FloatArray:
+def _copies_s(
+    task: StepTask,  # noqa: ARG001  # the two ways of sending are called alike
+    layouts: StepLayouts,
+    operators: OperatorModel,
+    routed: _Routed,
+) -> FloatArray:
     """Every copy of a token goes to its expert's rank."""
-    volume = routed.own_count * routed.experts.top_k_count * task.model.hidden_dim * _VALUE_BYTES
+    volume = routed.own_count * routed.experts.top_k_count * routed.experts.token_dim * _VALUE_BYTES
     return operators.all_to_all_s(volume, ranks_count=layouts.ep_count, stride_count=layouts.expert_tp_count)
 
 
@@ -190,7 +196,7 @@ def _deduplicated_s(task: StepTask, layouts: StepLayouts, operators: OperatorMod
     stride, domain = layouts.expert_tp_count, float(task.scale_up_domain_count)
     local = np.minimum(np.maximum(np.floor(domain / stride), 1.0), layouts.ep_count)
     domains = np.maximum(layouts.ep_count / local, 1.0)
-    token_bytes = routed.own_count * task.model.hidden_dim * _VALUE_BYTES
+    token_bytes = routed.own_count * routed.experts.token_dim * _VALUE_BYTES
     crossing = token_bytes * visited_ranks_count(routed.experts, ep_count=domains)
     copied = token_bytes * visited_ranks_count(routed.experts, ep_count=layouts.ep_count)
     between = operators.all_to_all_s(crossing, ranks_count=domains, stride_count=stride * local)

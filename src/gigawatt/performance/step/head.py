@@ -8,7 +8,7 @@ from gigawatt.entities.hardware import Precision
 from gigawatt.performance.architecture import head_projection
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step import linear
-from gigawatt.performance.step.layer import LayerTimes
+from gigawatt.performance.step.layer import LayerTimes, layer_times, prediction_mix
 from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
 from gigawatt.performance.step.times import PassTimes, total
 
@@ -35,6 +35,8 @@ def end_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, la
     extra = float(task.variant.predicted_tokens_count)
     if extra:
         projections = _merging(task, layouts, operators)
+        if task.model.hybrid is not None:
+            layer = layer_times(task, layouts, operators, mix=prediction_mix(task))
         forward = total(forward.times(1.0 + extra), layer.forward.times(extra), projections.times(extra))
         backward = total(backward.times(1.0 + extra), layer.backward.times(extra), projections.times(2.0 * extra))
     hidden = micro_tokens_count(task, layouts) * task.model.hidden_dim * Precision.BF16.value_bytes
@@ -73,4 +75,4 @@ def _merging(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> 
 def merging_parameters_count(task: StepTask) -> float:
     """Weights of the projections that merge hidden states for extra predictions."""
     hidden = float(task.model.hidden_dim)
-    return task.variant.predicted_tokens_count * 2.0 * hidden * hidden
+    return task.variant.prediction_layers_count * 2.0 * hidden * hidden

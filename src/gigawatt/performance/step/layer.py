@@ -1,17 +1,23 @@
 """One micro-batch through a mean layer: forward, backward and what is computed twice.
 
-Layers of different kinds (dense and expert, windowed and full) enter by their share. The host issues kernels ahead of
-the device; a pass takes as long as the slower of the two.
+Layers of different kinds (dense and expert, windowed and full, with attention or a recurrence) enter by their share.
+The host issues kernels ahead of the device; a pass takes as long as the slower of the two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gigawatt.entities.hardware import Precision
-from gigawatt.performance.architecture import expert_layers_count, expert_side_projections
+from gigawatt.performance.architecture import (
+    attention_layers_count,
+    dense_layers_count,
+    expert_layers_count,
+    has_shared_experts,
+    linear_layers_count,
+)
 from gigawatt.performance.operators import OperatorModel
-from gigawatt.performance.step import attention, feedforward, linear
+from gigawatt.performance.step import attention, feedforward, linear, recurrence
 from gigawatt.performance.step.task import Module, Recompute, StepLayouts, StepTask, micro_tokens_count
 from gigawatt.performance.step.times import PassTimes, exposed_s, total
 from gigawatt.timeline import FloatArray
@@ -28,47 +34,92 @@ class LayerTimes:
     recompute: PassTimes
 
 
-def layer_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, expert_share: float) -> LayerTimes:
-    """Forward, backward and recomputed passes of one micro-batch through a layer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerMix:
+    """Blocks of a layer by kind, or their mean over layers: how it mixes tokens, and its feed-forward half."""
 
-    `expert_share` is 1 for a layer with experts, 0 for a dense one and between them for a mean layer.
-    """
-    forward = _pass(task, layouts, operators, expert_share=expert_share, backward=False)
+    attention: float
+    linear: float
+    dense: float
+    expert: float
+
+    @property
+    def feed_forward(self) -> float:
+        """Feed-forward blocks of either kind."""
+        return self.dense + self.expert
+
+
+def mean_mix(task: StepTask) -> LayerMix:
+    """The blocks of a mean layer."""
+    model = task.model
+    return LayerMix(
+        attention=attention_layers_count(model) / model.layers_count,
+        linear=linear_layers_count(model) / model.layers_count,
+        dense=dense_layers_count(model) / model.layers_count,
+        expert=expert_layers_count(model) / model.layers_count,
+    )
+
+
+def kinds(task: StepTask) -> tuple[LayerMix, ...]:
+    """The kinds of layers that stages may be full of: dense layers lie together, others alternate."""
+    mean = mean_mix(task)
+    if mean.dense == 0.0 or mean.expert == 0.0:
+        return (mean,)
+    both = mean.feed_forward
+    return (replace(mean, dense=both, expert=0.0), replace(mean, dense=0.0, expert=both))
+
+
+def prediction_mix(task: StepTask) -> LayerMix:
+    """The layer behind an extra predicted token: attention and the model's usual feed-forward block."""
+    experts = 1.0 if expert_layers_count(task.model) else 0.0
+    return LayerMix(attention=1.0, linear=0.0, dense=1.0 - experts, expert=experts)
+
+
+def layer_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, mix: LayerMix) -> LayerTimes:
+    """Forward, backward and recomputed passes of one micro-batch through a layer, or a mean one."""
+    forward = _pass(task, layouts, operators, mix=mix, backward=False)
     return LayerTimes(
         forward=forward,
-        backward=_pass(task, layouts, operators, expert_share=expert_share, backward=True),
+        backward=_pass(task, layouts, operators, mix=mix, backward=True),
         recompute=_recomputed(task, layouts, operators, forward=forward),
     )
 
 
-def mean_expert_share(task: StepTask) -> float:
-    """Layers with experts over all layers."""
-    return expert_layers_count(task.model) / task.model.layers_count
-
-
 def _pass(
-    task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, expert_share: float, backward: bool
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, mix: LayerMix, backward: bool
 ) -> PassTimes:
-    attend = attention.backward if backward else attention.forward
     parts = total(
-        attend(task, layouts, operators),
-        _feed_forward(task, layouts, operators, expert_share=expert_share, backward=backward),
-        _norm_and_residual(task, layouts, operators, backward=backward),
+        _mixing(task, layouts, operators, mix=mix, backward=backward),
+        _feed_forward(task, layouts, operators, mix=mix, backward=backward),
+        _norm_and_residual(task, layouts, operators, backward=backward).times(mix.feed_forward),
     )
-    exchanged = _tensor_exchange(task, layouts, operators, parts, expert_share=expert_share)
+    exchanged = _tensor_exchange(task, layouts, operators, parts, mix=mix)
     return feedforward.overlapped(task, layouts, parts.plus(exchanged))
 
 
+def _mixing(
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, mix: LayerMix, backward: bool
+) -> PassTimes:
+    attend = attention.backward if backward else attention.forward
+    recur = recurrence.backward if backward else recurrence.forward
+    pieces = []
+    if mix.attention > 0.0:
+        pieces.append(attend(task, layouts, operators).times(mix.attention))
+    if mix.linear > 0.0:
+        pieces.append(recur(task, layouts, operators).times(mix.linear))
+    return total(*pieces)
+
+
 def _feed_forward(
-    task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, expert_share: float, backward: bool
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, mix: LayerMix, backward: bool
 ) -> PassTimes:
     dense = feedforward.dense_backward if backward else feedforward.dense_forward
     expert = feedforward.expert_backward if backward else feedforward.expert_forward
     pieces = []
-    if expert_share < 1.0:
-        pieces.append(dense(task, layouts, operators).times(1.0 - expert_share))
-    if expert_share > 0.0:
-        pieces.append(expert(task, layouts, operators).times(expert_share))
+    if mix.dense > 0.0:
+        pieces.append(dense(task, layouts, operators).times(mix.dense))
+    if mix.expert > 0.0:
+        pieces.append(expert(task, layouts, operators).times(mix.expert))
     return total(*pieces)
 
 
@@ -84,14 +135,13 @@ def _norm_and_residual(task: StepTask, layouts: StepLayouts, operators: Operator
     return linear.elementwise(operators, *sums)
 
 
-def _exchanged_blocks(task: StepTask, *, expert_share: float) -> float:
-    """Blocks of a layer whose result the tensor-parallel ranks sum: attention, dense blocks, shared experts."""
-    shared = len(expert_side_projections(task.model)) > 1
-    return 1.0 + (1.0 - expert_share) + (expert_share if shared else 0.0)
+def _exchanged_blocks(task: StepTask, mix: LayerMix) -> float:
+    """Blocks of a layer whose result the tensor-parallel ranks sum: all but routed experts alone."""
+    return mix.attention + mix.linear + mix.dense + (mix.expert if has_shared_experts(task.model) else 0.0)
 
 
 def _tensor_exchange(
-    task: StepTask, layouts: StepLayouts, operators: OperatorModel, parts: PassTimes, *, expert_share: float
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, parts: PassTimes, *, mix: LayerMix
 ) -> PassTimes:
     """Sums over tensor-parallel ranks: an all-reduce per block, or a gather before and a scatter after it.
 
@@ -106,8 +156,8 @@ def _tensor_exchange(
     sharded = gathered + operators.reduce_scatter_s(volume, ranks_count=ranks, stride_count=1.0)
     summed = operators.all_reduce_s(volume, ranks_count=ranks, stride_count=1.0)
     one = np.where(layouts.sequence_parallel > 0.0, sharded, summed)
-    whole = np.where(layouts.tp_count > 1.0, _exchanged_blocks(task, expert_share=expert_share) * one, 0.0)
-    kernels = 2.0 * _exchanged_blocks(task, expert_share=expert_share)
+    whole = np.where(layouts.tp_count > 1.0, _exchanged_blocks(task, mix) * one, 0.0)
+    kernels = 2.0 * _exchanged_blocks(task, mix)
     if task.practice.tensor_parallel_overlap:
         whole = exposed_s(
             whole,
@@ -129,17 +179,20 @@ def _recomputed(task: StepTask, layouts: StepLayouts, operators: OperatorModel, 
 
 
 def _module(task: StepTask, layouts: StepLayouts, operators: OperatorModel, module: Module) -> PassTimes:
+    mix = mean_mix(task)
     if module is Module.CORE_ATTENTION:
-        return attention.core_forward(task, layouts, operators)
+        return attention.core_forward(task, layouts, operators).times(mix.attention)
     if module is Module.ACTIVATION:
-        return feedforward.activation_forward(task, layouts, operators)
+        return feedforward.activation_forward(task, layouts, operators).times(mix.feed_forward)
     if module is Module.LATENT_UP:
-        return attention.latent_up_forward(task, layouts, operators)
+        return attention.latent_up_forward(task, layouts, operators).times(mix.attention)
     if module is Module.NORM:
         tokens = micro_tokens_count(task, layouts) / layouts.norm_shards_count
-        once = 2.0 * tokens * task.model.hidden_dim * _VALUE_BYTES
-        return linear.elementwise(operators, once, once)
-    return feedforward.dense_forward(task, layouts, operators).times(1.0 - mean_expert_share(task))
+        once = linear.elementwise(operators, 2.0 * tokens * task.model.hidden_dim * _VALUE_BYTES)
+        return once.times(mix.attention + mix.linear + mix.feed_forward)
+    if module is Module.EXPERTS:
+        return feedforward.expert_forward(task, layouts, operators).times(mix.expert)
+    return feedforward.dense_forward(task, layouts, operators).times(mix.dense)
 
 
 def issued_s(task: StepTask, times: PassTimes) -> FloatArray:

@@ -19,7 +19,7 @@ from gigawatt.performance.kernels.attention import PrefillCoefficients
 from gigawatt.performance.kernels.gemm import GemmCoefficients
 from gigawatt.performance.kernels.library import Family, Fit, KernelLibrary
 from gigawatt.performance.kernels.streaming import StreamingCoefficients
-from gigawatt.performance.operators import AttentionWork, OperatorModel
+from gigawatt.performance.operators import AttentionWork, OperatorModel, ScanWork
 from gigawatt.timeline import FloatArray
 
 # The products whose bandwidth over large operands is the reference.
@@ -123,6 +123,10 @@ class LoadedOperators:
     def attention_decode_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of new tokens over a cache: bound by memory, whose clock stays."""
         return self.operators.attention_decode_s(work)
+
+    def scan_s(self, work: ScanWork) -> FloatArray:
+        """Time of a recurrence over whole sequences."""
+        return self.clock_factor * self.operators.scan_s(work)
 
     def memory_s(self, volume_bytes: Reals) -> FloatArray:
         """Time of an element-wise operator."""

@@ -12,16 +12,18 @@ import numpy as np
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.workload import DenseFeedForward
 from gigawatt.performance.architecture import (
+    SHARED_EXPERT,
     attention_projections,
     dense_layers_count,
     dense_projections,
     embedding_parameters_count,
     expert_layer,
-    expert_layers_count,
     expert_side_projections,
+    mixer_projections,
     prefill_core,
 )
-from gigawatt.performance.step import sharding
+from gigawatt.performance.step import recurrence, sharding
+from gigawatt.performance.step.layer import LayerMix, mean_mix
 from gigawatt.performance.step.pipeline import stage_layers
 from gigawatt.performance.step.task import (
     Module,
@@ -95,9 +97,14 @@ class KeptBytes:
 
 def kept_bytes_per_token(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
     """Bytes per token and mean layer that the backward pass needs, without what `dropped` modules compute anew."""
+    mix = mean_mix(task)
     attention = _attention_kept(task, dropped=dropped)
-    feed_forward = _feed_forward_kept(task, dropped=dropped)
-    return KeptBytes(whole=attention.whole + feed_forward.whole, split=attention.split + feed_forward.split)
+    feed_forward = _feed_forward_kept(task, mix, dropped=dropped)
+    mixer_whole, mixer_split = recurrence.kept_bytes_per_token(task)
+    return KeptBytes(
+        whole=mix.attention * attention.whole + mix.linear * mixer_whole + feed_forward.whole,
+        split=mix.attention * attention.split + mix.linear * mixer_split + feed_forward.split,
+    )
 
 
 def _attention_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
@@ -126,17 +133,15 @@ def _attention_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
     return KeptBytes(whole=whole, split=heads * _VALUE_BYTES + scores)
 
 
-def _feed_forward_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
+def _feed_forward_kept(task: StepTask, mix: LayerMix, *, dropped: frozenset[Module]) -> KeptBytes:
     """Inputs of norm, products and activation; a frozen product does not need its input."""
-    model, hidden = task.model, task.model.hidden_dim
+    hidden = task.model.hidden_dim
     normed = 0.0 if Module.NORM in dropped or task.variant.frozen_weights else hidden * _input_bytes(task)
     mask = hidden * _MASK_BYTES if task.practice.dropout else 0.0
-    dense_share = dense_layers_count(model) / model.layers_count
-    split = dense_share * _dense_width(task) * _width_bytes(task, dropped=dropped)
-    expert_share = expert_layers_count(model) / model.layers_count
-    if expert_share:
-        split += expert_share * _expert_kept(task, dropped=dropped)
-    return KeptBytes(whole=hidden * _VALUE_BYTES + normed + mask, split=split)
+    split = mix.dense * _dense_width(task) * _width_bytes(task, dropped=dropped)
+    if mix.expert and Module.EXPERTS not in dropped:
+        split += mix.expert * _expert_kept(task, dropped=dropped)
+    return KeptBytes(whole=mix.feed_forward * (hidden * _VALUE_BYTES + normed + mask), split=split)
 
 
 def _input_bytes(task: StepTask) -> float:
@@ -164,9 +169,9 @@ def _expert_kept(task: StepTask, *, dropped: frozenset[Module]) -> float:
     if experts is None:
         return 0.0
     width = _width_bytes(task, dropped=dropped)
-    ends = (_input_bytes(task) + _VALUE_BYTES) * model.hidden_dim
+    ends = (_input_bytes(task) + _VALUE_BYTES) * experts.token_dim
     routed = experts.top_k_count * (ends + width * experts.projections[1].input_dim)
-    shared = [matrix for matrix in expert_side_projections(model) if matrix.name.endswith("down")]
+    shared = [matrix for matrix in expert_side_projections(model) if matrix.name == f"{SHARED_EXPERT} down"]
     beside = sum(matrix.input_dim for matrix in shared) * width
     return routed + beside + 2.0 * _LOGIT_BYTES * experts.experts_count
 
@@ -238,7 +243,7 @@ def placeholder_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     if not task.practice.placeholder_gradients or task.variant.frozen_weights:
         return np.zeros_like(layouts.tp_count)
     model, experts = task.model, expert_layer(task.model)
-    matrices = [*attention_projections(model), *expert_side_projections(model)]
+    matrices = [*attention_projections(model), *mixer_projections(model), *expert_side_projections(model)]
     matrices += list(dense_projections(model)) if dense_layers_count(model) else []
     values = sum(matrix.parameters_count for matrix in matrices) / layouts.tp_count
     if experts is not None:

@@ -11,9 +11,12 @@ import numpy as np
 
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.architecture import (
+    attention_projections,
+    dense_projections,
     embedding_parameters_count,
     expert_layer,
     expert_layers_count,
+    expert_side_projections,
     routed_parameters_count,
     shared_parameters_count,
 )
@@ -49,13 +52,14 @@ def held_parameters(
 ) -> HeldParameters:
     """Parameters of a rank with `layers_count` layers and `matrices_count` vocabulary matrices.
 
-    Its layers have experts, as far as there are that many: dense layers lie together at the start.
+    Its layers have experts, as far as there are that many: dense layers lie together at the start. Layers of a hybrid
+    alternate, so that each rank has its share of every kind.
     """
     model = task.model
     share = layers_count / model.layers_count
     whole = shared_parameters_count(model) * share + embedding_parameters_count(model) * matrices_count
     experts = float(max(expert_layers_count(model), 1))
-    routed_share = np.minimum(layers_count, experts) / experts
+    routed_share = np.minimum(layers_count, experts) / experts if model.hybrid is None else share
     routed = routed_parameters_count(model) * routed_share / (layouts.ep_count * layouts.expert_tp_count)
     return HeldParameters(
         shared_count=np.asarray(whole / layouts.tp_count, dtype=np.float64),
@@ -67,16 +71,40 @@ def fullest_parameters(task: StepTask, layouts: StepLayouts) -> HeldParameters:
     """Parameters of the first rank, or of the only one with both vocabulary matrices and the extra predictions."""
     held: StageLayers = stage_layers(task, layouts)
     only = layouts.pp_count == 1.0
-    extra = float(task.variant.predicted_tokens_count)
     both = 1.0 if task.variant.tied_head else 2.0
     found = held_parameters(
         task,
         layouts,
-        layers_count=held.first_count + np.where(only, extra, 0.0),
+        layers_count=held.first_count,
         matrices_count=np.where(only, both, 1.0),
     )
-    merging = np.where(only, merging_parameters_count(task), 0.0) / layouts.tp_count
-    return HeldParameters(shared_count=found.shared_count + merging, routed_count=found.routed_count)
+    extra = prediction_parameters(task)
+    merging = np.where(only, merging_parameters_count(task) + extra.shared_count, 0.0) / layouts.tp_count
+    experts = np.where(only, extra.routed_count, 0.0) / (layouts.ep_count * layouts.expert_tp_count)
+    return HeldParameters(shared_count=found.shared_count + merging, routed_count=found.routed_count + experts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionParameters:
+    """Parameters of all extra layers that predict further tokens, before any parallelism."""
+
+    shared_count: float
+    routed_count: float
+
+
+def prediction_parameters(task: StepTask) -> PredictionParameters:
+    """A mean layer for each distinct extra prediction; of a hybrid one with attention and its feed-forward block."""
+    model, extra = task.model, float(task.variant.prediction_layers_count)
+    experts = expert_layer(model)
+    if model.hybrid is None:
+        shared = shared_parameters_count(model) / model.layers_count
+        routed = routed_parameters_count(model) / max(expert_layers_count(model), 1)
+    else:
+        beside = expert_side_projections(model) if experts else dense_projections(model)
+        matrices = (*attention_projections(model), *beside)
+        shared = float(sum(matrix.parameters_count for matrix in matrices) + 2 * model.hidden_dim)
+        routed = float(experts.experts_count * experts.expert_parameters_count) if experts else 0.0
+    return PredictionParameters(shared_count=extra * shared, routed_count=extra * routed)
 
 
 def middle_parameters(task: StepTask, layouts: StepLayouts) -> HeldParameters:

@@ -109,14 +109,12 @@ class CellTimes:
 
 def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> CellTimes:
     """Times of each cell."""
-    share = layer.mean_expert_share(task)
-    times = layer.layer_times(task, layouts, operators, expert_share=share)
+    times = layer.layer_times(task, layouts, operators, mix=layer.mean_mix(task))
     end = head.end_times(task, layouts, operators, times)
-    mean = _all_passes_s(task, times)
-    heaviest = mean
-    if 0.0 < share < 1.0:
-        kinds = (layer.layer_times(task, layouts, operators, expert_share=kind) for kind in (0.0, 1.0))
-        heaviest = np.maximum(*(_all_passes_s(task, kind) for kind in kinds))
+    heaviest, kinds = _all_passes_s(task, times), layer.kinds(task)
+    if len(kinds) > 1:
+        each = (layer.layer_times(task, layouts, operators, mix=kind) for kind in kinds)
+        heaviest = np.maximum(*(_all_passes_s(task, kind) for kind in each))
     return CellTimes(
         forward_s=issued_s(task, times.forward),
         backward_s=issued_s(task, times.backward),

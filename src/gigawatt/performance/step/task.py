@@ -25,6 +25,7 @@ class Module(StrEnum):
     ACTIVATION = "activation"
     LATENT_UP = "latent-up"
     FEED_FORWARD = "feed-forward"
+    EXPERTS = "experts"
 
 
 class ContextExchange(StrEnum):
@@ -52,16 +53,23 @@ class Variant:
     """What an architecture adds to `Model`.
 
     `windowed_layers_count` layers see only the last `window_tokens_count` tokens. `predicted_tokens_count` extra tokens
-    are predicted by one extra layer and head each (DeepSeek-V3, 2024, section 2.2). `adapter_rank` above zero trains
+    are predicted by one extra layer and head each (DeepSeek-V3, 2024, section 2.2), all by the same weights if
+    `shared_prediction`. `adapter_rank` above zero trains
     low-rank adapters of the attention projections only (Hu et al., 2021, LoRA). `causal` models attend to the past.
     """
 
     windowed_layers_count: int = 0
     window_tokens_count: int = 0
     predicted_tokens_count: int = 0
+    shared_prediction: bool = False
     adapter_rank: int = 0
     rotary: bool = True
     tied_head: bool = False
+
+    @property
+    def prediction_layers_count(self) -> int:
+        """Extra layers with weights of their own."""
+        return min(self.predicted_tokens_count, 1) if self.shared_prediction else self.predicted_tokens_count
 
     @property
     def frozen_weights(self) -> bool:
@@ -143,13 +151,15 @@ class StepAssumptions:
 
     `host_issue_s` is what the host takes to issue one kernel; `contention_fraction` the part of hidden communication
     that still slows the computation it hides behind; `attention_backward_factor` what the backward pass of attention
-    takes beyond its count of products; `reserved_bytes` what context, communication and workspace take of
+    takes beyond its count of products; `scan_backward_factor` what the backward pass of a recurrence takes over the
+    forward one; `reserved_bytes` what context, communication and workspace take of
     memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator.
     """
 
     host_issue_s: float
     contention_fraction: float
     attention_backward_factor: float
+    scan_backward_factor: float
     reserved_bytes: float
     fragmentation_fraction: float
 
