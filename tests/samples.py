@@ -7,17 +7,8 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw, Ranged, StepFigures
-from gigawatt.entities.capital import (
-    CostBook,
-    EquityRound,
-    Instalment,
-    MilestoneTranches,
-    Party,
-    PartyRole,
-    PowerBasis,
-    PowerTarget,
-    Treasury,
-)
+from gigawatt.entities.capital import CostBook, Party, PartyRole, PowerBasis, PowerTarget, Treasury
+from gigawatt.entities.contracts import EquityRound, Instalment, MilestoneTranches
 from gigawatt.entities.hardware import Accelerator, Offer, Platform, Precision, SupplyStep
 from gigawatt.entities.site import Leased, Owned, PowerStep, Site
 from gigawatt.entities.stages import Inputs, Objective, Performance, SolverSettings
@@ -74,6 +65,8 @@ def offer(*, platform: Platform = PLATFORM, price_usd_per_rack: float = 3.5e6) -
         supply=(SupplyStep(start=CALENDAR.start, racks_per_month=300.0),),
         lead_months=6,
         life_months=60,
+        book_life_months=60,
+        residual_fraction=0.0,
         deposit_fraction=0.2,
         block_racks_count=8,
     )
@@ -201,6 +194,8 @@ def small_inputs(**changes: object) -> Inputs:
             storage_usd_per_facility_mw=0.55e6,
             facility_operation_fraction_per_year=0.03,
             systems_operation_fraction_per_year=0.02,
+            facility_book_life_months=240,
+            facility_residual_fraction=0.0,
         ),
         operator_law=OperatorLaw.ROOFLINE,
         efficiency=KernelEfficiency(

@@ -127,6 +127,8 @@ FRACTION = Dimension(name="fraction", canonical="ratio", example='"12 percent" o
 RATIO = Dimension(name="ratio", canonical="ratio", example='"1.25 ratio"')
 PUE = Dimension(name="PUE (facility over IT power)", canonical="ratio", example='"1.25 ratio"', minimum=1.0)
 GROWTH = Dimension(name="yearly growth", canonical="1/year", example='"-20 percent/year"', minimum=-1.0)
+SHARE_COUNT = Dimension(name="shares", canonical="share", example='"160 million share"', exclusive=True)
+SHARE_PRICE = Dimension(name="price of a share", canonical="USD/share", example='"210 USD/share"')
 MONEY_PER_RACK = Dimension(name="price of a rack", canonical="USD/rack", example='"8.0 MUSD/rack"')
 MONEY_PER_IT_MW = Dimension(name="cost per IT power", canonical="USD/MW_IT", example='"11.3 MUSD/MW IT"')
 MONEY_PER_FACILITY_MW = Dimension(

@@ -6,10 +6,12 @@ from datetime import date
 import polars as pl
 import pytest
 
-from gigawatt.entities.capital import Instalment, PowerBasis, ResidualGuarantee
+from gigawatt.entities.capital import PowerBasis
+from gigawatt.entities.contracts import Instalment, ResidualGuarantee
 from gigawatt.entities.site import Leased, PowerStep
 from gigawatt.errors import ScenarioError
-from gigawatt.finance.contracts import equity_round, milestone_tranches
+from gigawatt.finance.contracts.rounds import equity_round
+from gigawatt.finance.contracts.tranches import milestone_tranches
 from tests.finance.programmes import RACK, Played, eight_racks, paid, play
 from tests.samples import ROUND, TRANCHES, site, small_inputs
 from tests.simulation.plans import small_plan
@@ -136,7 +138,7 @@ def test_instalments_come_on_their_dates():
             Instalment(on=date(2030, 1, 1), amount_usd=4e9),
         ),
     )
-    (stream,) = equity_round(terms, inputs).streams
+    (stream,) = equity_round(terms, inputs, hundreds(1).history).streams
     # Only April 2027 (month 3) lies within January 2027 to December 2029.
     assert stream.amount_usd.sum() == stream.amount_usd[3] == 2e9
     assert (stream.payer, stream.payee) == ("softbank", "openai")

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.assumptions import OperationAssumptions
-from gigawatt.entities.capital import CostBook, EquityRound, Instalment, MilestoneTranches, PowerBasis, Treasury
+from gigawatt.entities.capital import CostBook, PowerBasis, Treasury
+from gigawatt.entities.contracts import EquityRound, Instalment, MilestoneTranches
 from gigawatt.entities.hardware import Offer, SupplyStep
 from gigawatt.entities.site import Cloud, Leased, Owned, PowerStep, Site
 from gigawatt.entities.stages import Inputs, Performance, SolverSettings
@@ -83,6 +84,8 @@ def _offer(index: int, calendar: Calendar) -> Offer:
         ),
         lead_months=6,
         life_months=60,
+        book_life_months=60,
+        residual_fraction=0.0,
         deposit_fraction=0.2,
         block_racks_count=8,
     )
@@ -177,6 +180,8 @@ def napkin_offer(**changes: object) -> Offer:
         supply=(SupplyStep(start=START, racks_per_month=1000.0),),
         lead_months=0,
         life_months=60,
+        book_life_months=60,
+        residual_fraction=0.0,
         deposit_fraction=0.0,
         block_racks_count=1,
     )
@@ -225,6 +230,8 @@ FREE = CostBook(
     storage_usd_per_facility_mw=0.0,
     facility_operation_fraction_per_year=0.0,
     systems_operation_fraction_per_year=0.0,
+    facility_book_life_months=240,
+    facility_residual_fraction=0.0,
 )
 
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gigawatt.entities.capital import CostBook, MilestoneTranches, PowerBasis, Treasury
+from gigawatt.entities.capital import CostBook, PowerBasis, Treasury
+from gigawatt.entities.contracts import MilestoneTranches
 from gigawatt.entities.hardware import SupplyStep
 from gigawatt.entities.site import Leased, PowerStep
 from gigawatt.entities.stages import BuildPlan, Inputs
@@ -42,6 +43,8 @@ def programmes(draw: st.DrawFn) -> Inputs:
         lead_months=draw(st.sampled_from([0, 4])),
         deposit_fraction=0.3,
         life_months=draw(st.sampled_from([9, 60])),
+        book_life_months=60,
+        residual_fraction=0.0,
         block_racks_count=2,
         price_usd_per_rack=draw(st.integers(1, 4)) * 1e6,
     )
@@ -80,6 +83,8 @@ def programmes(draw: st.DrawFn) -> Inputs:
             storage_usd_per_facility_mw=0.0,
             facility_operation_fraction_per_year=0.03,
             systems_operation_fraction_per_year=0.02,
+            facility_book_life_months=240,
+            facility_residual_fraction=0.0,
         ),
     )
     return replace(base, operation=replace(base.operation, ramp_months=2))

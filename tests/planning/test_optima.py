@@ -6,15 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from gigawatt.entities.capital import (
-    CostBook,
-    EquityRound,
-    Instalment,
-    MilestoneTranches,
-    PowerBasis,
-    PowerTarget,
-    Treasury,
-)
+from gigawatt.entities.capital import CostBook, PowerBasis, PowerTarget, Treasury
+from gigawatt.entities.contracts import EquityRound, Instalment, MilestoneTranches
 from gigawatt.entities.hardware import SupplyStep
 from gigawatt.entities.site import Cloud, Leased, PowerStep
 from gigawatt.entities.stages import BuildPlan, Inputs, Objective, SolveStatus

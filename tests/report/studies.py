@@ -7,15 +7,8 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from gigawatt.entities.capital import (
-    EquityRound,
-    Instalment,
-    MilestoneTranches,
-    Party,
-    PartyRole,
-    PowerBasis,
-    ResidualGuarantee,
-)
+from gigawatt.entities.capital import Party, PartyRole, PowerBasis
+from gigawatt.entities.contracts import EquityRound, Instalment, MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.hardware import Offer, Platform, SupplyStep
 from gigawatt.entities.site import Cloud, Leased, Owned, Ownership, PowerStep, Site
 from gigawatt.entities.stages import (
@@ -32,6 +25,7 @@ from gigawatt.entities.stages import (
     Study,
 )
 from gigawatt.entities.workload import Service, TrainingRun
+from gigawatt.finance.contracts.given import EVENT_SCHEMA, LOAN_SCHEMA, STAKE_SCHEMA
 from gigawatt.finance.flows import whole_cents
 from gigawatt.provenance import Evidence, Grade, Ledger, Source
 from gigawatt.store import content_sha256
@@ -443,6 +437,9 @@ def appraisal(past: History) -> Appraisal:
                 "usd_per_accelerator_hour": [2.35, 3.10],
             }
         ),
+        stakes=pl.DataFrame(schema=STAKE_SCHEMA),
+        loans=pl.DataFrame(schema=LOAN_SCHEMA),
+        events=pl.DataFrame(schema=EVENT_SCHEMA),
         exposures=pl.DataFrame(
             {
                 "contract": ["piketon-guarantee"] * 3,

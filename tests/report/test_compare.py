@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from gigawatt.entities.capital import EquityRound, Instalment, ResidualGuarantee
+from gigawatt.entities.contracts import EquityRound, Instalment, ResidualGuarantee
 from gigawatt.entities.stages import Study
 from gigawatt.report.compare import compare, comparison_json, side_by_side
 from gigawatt.report.comparison_page import comparison_html

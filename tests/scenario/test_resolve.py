@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from gigawatt.catalog import load
-from gigawatt.entities.capital import EquityRound, MilestoneTranches, PartyRole, PowerBasis, ResidualGuarantee
+from gigawatt.entities.capital import PartyRole, PowerBasis
+from gigawatt.entities.contracts import EquityRound, MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.site import Cloud, Leased, Owned
 from gigawatt.entities.stages import Inputs, Objective
 from gigawatt.errors import CatalogError
@@ -55,7 +56,11 @@ def test_every_default_of_the_least_scenario_stands_in_the_ledger():
         "scenario/service.gpt-oss-120b.precision",
         "scenario/service.gpt-oss-120b.cache_precision",
     }
-    assert taken == assumptions | conventions | {"platforms/gb300-nvl72/street-price"}
+    books = {
+        f"assumptions/books/{name}"
+        for name in ("facility-life", "facility-residual", "gb300-nvl72-life", "systems-residual")
+    }
+    assert taken == assumptions | conventions | books | {"platforms/gb300-nvl72/street-price"}
 
 
 def test_what_is_stated_replaces_the_default_in_the_value_and_in_the_ledger():
@@ -115,7 +120,7 @@ def test_ownership_contracts_and_parties_of_the_sound_scenario(sound):
     assert isinstance(equity, EquityRound)
     assert isinstance(guarantee, ResidualGuarantee)
     roles = {party.id: set(party.roles) for party in inputs.parties}
-    assert roles["nvidia"] == {PartyRole.VENDOR, PartyRole.INVESTOR}
+    assert roles["nvidia"] == {PartyRole.VENDOR, PartyRole.INVESTOR, PartyRole.GUARANTOR}
     assert roles["landlord"] == {PartyRole.SITE_PARTNER}
     assert roles["openai"] == {PartyRole.PROGRAMME}
 

@@ -9,12 +9,12 @@ from rich.table import Table
 
 from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
-from gigawatt.entities.capital import Contract, EquityRound, MilestoneTranches, ResidualGuarantee
+from gigawatt.cli.contracts import contract_in_words
 from gigawatt.entities.site import Cloud, Leased, Owned, Ownership
 from gigawatt.entities.stages import Inputs
 from gigawatt.scenario.loading import bundled, canonical, digest, json_schema, read
 from gigawatt.scenario.resolve import resolve
-from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION, WATTS_PER_MEGAWATT
+from gigawatt.units import WATTS_PER_MEGAWATT
 
 scenario_app = typer.Typer(
     name="scenario", help="List, show and check scenarios, or print their schema.", no_args_is_help=True
@@ -101,7 +101,11 @@ def _tables(inputs: Inputs) -> tuple[Table, ...]:
         _table("Platforms", ("platform", "vendor", "USD a rack", "MW IT a rack", "racks a month"), _offer_rows(inputs)),
         _table("Services", ("service", "model", "tokens a month", "USD/Mtoken in, out"), _service_rows(inputs)),
         _table("Training", ("run", "model", "FLOP", "from", "until"), _run_rows(inputs)),
-        _table("Contracts", ("contract", "terms"), ((contract.id, _terms(contract)) for contract in inputs.contracts)),
+        _table(
+            "Contracts",
+            ("contract", "terms"),
+            ((contract.id, contract_in_words(contract)) for contract in inputs.contracts),
+        ),
         _table(
             "Parties",
             ("party", "name", "roles"),
@@ -149,31 +153,6 @@ def _owner(ownership: Ownership) -> str:
             return f"cloud of {provider}"
 
 
-def _terms(contract: Contract) -> str:
-    match contract:
-        case MilestoneTranches():
-            unit_gw = contract.unit_mw / MEGAWATTS_PER_GIGAWATT
-            return (
-                f"{contract.investor} pays {contract.recipient} {_bn(contract.amount_usd)} per {unit_gw:g} GW "
-                f"{contract.basis.value}, at most {_bn(contract.cap_usd)}"
-            )
-        case EquityRound():
-            total_usd = sum(instalment.amount_usd for instalment in contract.instalments)
-            return (
-                f"{contract.investor} pays {contract.recipient} {_bn(total_usd)} in "
-                f"{len(contract.instalments)} instalments"
-            )
-        case ResidualGuarantee():
-            return (
-                f"{contract.guarantor} guarantees {contract.lessor} at most {_bn(contract.cap_usd)} for the first "
-                f"{contract.covered_it_mw:,.0f} MW IT at {contract.site}"
-            )
-
-
-def _bn(amount_usd: float) -> str:
-    return f"{amount_usd / USD_PER_BILLION:,.3g} bn USD"
-
-
 def _summary(inputs: Inputs) -> dict[str, Any]:
     months = inputs.calendar.months
     return {
@@ -195,7 +174,7 @@ def _summary(inputs: Inputs) -> dict[str, Any]:
         "platforms": [offer.platform.id for offer in inputs.offers],
         "services": [service.id for service in inputs.services],
         "runs": [run.id for run in inputs.runs],
-        "contracts": {contract.id: _terms(contract) for contract in inputs.contracts},
+        "contracts": {contract.id: contract_in_words(contract) for contract in inputs.contracts},
         "parties": {party.id: [role.value for role in party.roles] for party in inputs.parties},
         **_origins(inputs),
     }

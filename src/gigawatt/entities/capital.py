@@ -1,4 +1,4 @@
-"""Parties, contracts with their terms as data, and what things cost. Money is nominal USD."""
+"""Parties, purses and what things cost. Money is nominal USD."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +16,9 @@ class PartyRole(StrEnum):
     UTILITY = "utility"
     BUILDER = "builder"
     CUSTOMERS = "customers"
+    SELLER = "seller"
+    GUARANTOR = "guarantor"
+    AUTHORITY = "authority"
 
 
 class PowerBasis(StrEnum):
@@ -35,69 +38,8 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MilestoneTranches:
-    """`investor` pays `recipient` `amount_usd` for each full `unit_mw` energized, at most `cap_usd` in all.
-
-    Only power of platforms in `platforms` at `sites` counts, on `basis`. `paid_on_signature_count` tranches are
-    due on `signed` instead of on their gigawatt. Payment follows the milestone by `payment_lag_months`.
-    """
-
-    id: str
-    investor: str
-    recipient: str
-    unit_mw: float
-    basis: PowerBasis
-    amount_usd: float
-    cap_usd: float
-    platforms: tuple[str, ...]
-    sites: tuple[str, ...]
-    signed: date
-    paid_on_signature_count: int
-    payment_lag_months: int
-    binding: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instalment:
-    """One dated payment of a round."""
-
-    on: date
-    amount_usd: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EquityRound:
-    """`investor` pays `recipient` in instalments on fixed dates, whatever is built."""
-
-    id: str
-    investor: str
-    recipient: str
-    instalments: tuple[Instalment, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResidualGuarantee:
-    """`guarantor` covers what `lessor` of `site` loses when `lessee` stops paying, at most `cap_usd`.
-
-    It covers the first `covered_it_mw` built. It is contingent: without a default no cash flows, and the exposure
-    is reported.
-    """
-
-    id: str
-    guarantor: str
-    lessor: str
-    lessee: str
-    site: str
-    covered_it_mw: float
-    cap_usd: float
-
-
-Contract = MilestoneTranches | EquityRound | ResidualGuarantee
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CostBook:
-    """Unit costs by layer, each on the basis its name says."""
+    """Unit costs by layer, each on the basis its name says, and how the books write facilities off."""
 
     building_usd_per_facility_mw: float
     cooling_usd_per_facility_mw: float
@@ -107,6 +49,8 @@ class CostBook:
     storage_usd_per_facility_mw: float
     facility_operation_fraction_per_year: float
     systems_operation_fraction_per_year: float
+    facility_book_life_months: int
+    facility_residual_fraction: float
 
     @property
     def facility_usd_per_facility_mw(self) -> float:

@@ -62,7 +62,8 @@ class Offer:
 
     Racks are ordered in blocks of `block_racks_count`, delivered and in service `lead_months` after the order,
     and retired `life_months` after they entered service. `deposit_fraction` of the price is due with the order,
-    the rest on delivery. Systems are bought from the party `vendor`.
+    the rest on delivery. Systems are bought from the party `vendor`. The books write a rack off evenly over
+    `book_life_months`, but for `residual_fraction` of its cost.
     """
 
     platform: Platform
@@ -71,5 +72,7 @@ class Offer:
     supply: tuple[SupplyStep, ...]
     lead_months: int
     life_months: int
+    book_life_months: int
+    residual_fraction: float
     deposit_fraction: float
     block_racks_count: int

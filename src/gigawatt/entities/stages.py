@@ -13,7 +13,8 @@ import polars as pl
 import xarray as xr
 
 from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw, StepFigures
-from gigawatt.entities.capital import Contract, CostBook, Party, PowerTarget, Treasury
+from gigawatt.entities.capital import CostBook, Party, PowerTarget, Treasury
+from gigawatt.entities.contracts import Contract
 from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import Site
 from gigawatt.entities.workload import Service, TrainingRun
@@ -149,12 +150,17 @@ class Appraisal:
     """The money.
 
     `flows`: one row per payment with polars columns `month` (Date), `payer`, `payee`, `purpose`
-    (`finance.flows.Purpose`), `kind` (`capex`, `opex`, `revenue`, `financing`), `site` and `platform` ("" when none),
-    `amount_usd` (positive, whole cents). NPV and IRR are the programme's, of operating and investment
-    flows, financing left out. `irr_fraction` is NaN when the flows have no single rate of return.
+    (`finance.flows.Purpose`), `kind` (`capex`, `opex`, `revenue`, `financing`, `tax`), `site` and `platform` ("" when
+    none), `amount_usd` (positive, whole cents). NPV and IRR are the programme's, of operating and investment
+    flows, financing and tax left out. `irr_fraction` is NaN when the flows have no single rate of return.
     `unit_costs`: polars columns `platform`, `usd_per_mtoken`, `usd_per_accelerator_hour`, over the whole horizon at the
     discount rate, from all parties' cost of the systems (not the prices between parties).
-    `exposures`: polars columns `contract`, `party`, `month`, `amount_usd` of contingent claims.
+    `exposures`: polars columns `contract`, `party`, `month`, `amount_usd` of contingent claims. `stakes`: one row per
+    payment for shares: `contract`, `month`, `issuer`, `holder`, `paid_usd`, `pre_money_usd`, `stake_fraction` of all
+    shares there are after it, `shares_count` (of warrants), `value_usd`; what does not apply is null. `loans`: by
+    `contract` and `month`: `drawn_usd`, `interest_usd`, `principal_usd`, `unpaid_usd`, `balance_usd` owed at its end,
+    `available_usd` for debt service, `collateral_usd`, `reserve_usd` to keep aside. `events`: `contract`, `month`,
+    `party`, `event`, `amount_usd`: covenants broken, defaults, warrants vested.
     """
 
     flows: pl.DataFrame
@@ -168,6 +174,9 @@ class Appraisal:
     revenue_usd: float
     unit_costs: pl.DataFrame
     exposures: pl.DataFrame
+    stakes: pl.DataFrame
+    loans: pl.DataFrame
+    events: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 import polars as pl
 
 from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
-from gigawatt.finance.contracts import EXPOSURE_SCHEMA, outcome
+from gigawatt.finance.contracts import Given, outcomes
+from gigawatt.finance.contracts.given import EVENT_SCHEMA, EXPOSURE_SCHEMA, LOAN_SCHEMA, STAKE_SCHEMA
 from gigawatt.finance.costs import operating_and_investment_streams, quantities
 from gigawatt.finance.flows import FlowKind, Purpose, flow_table, monthly_usd, whole_cents
 from gigawatt.finance.parties import check_parties
@@ -20,15 +21,16 @@ def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
     """
     check_parties(inputs)
     calendar = inputs.calendar
-    outcomes = [outcome(contract, inputs, history) for contract in inputs.contracts]
-    operating = operating_and_investment_streams(inputs, quantities(inputs, plan, history))
-    flows = flow_table([*operating, *(stream for each in outcomes for stream in each.streams)], calendar=calendar)
-    unfinanced = flows.filter(pl.col("kind") != FlowKind.FINANCING.value)
+    counted = quantities(inputs, plan, history)
+    operating = tuple(operating_and_investment_streams(inputs, counted))
+    agreed = outcomes(Given(inputs=inputs, history=history, delivered_racks=counted.delivered_racks, streams=operating))
+    flows = flow_table([*operating, *(stream for each in agreed for stream in each.streams)], calendar=calendar)
+    unfinanced = flows.filter(~pl.col("kind").is_in([FlowKind.FINANCING.value, FlowKind.TAX.value]))
     net_usd = monthly_usd(unfinanced, party=inputs.programme, calendar=calendar)
     peak_usd, peak_month = peak_funding(net_usd)
     return Appraisal(
         flows=flows,
-        milestones=tuple(milestone for each in outcomes for milestone in each.milestones),
+        milestones=tuple(milestone for each in agreed for milestone in each.milestones),
         npv_usd=net_present_value_usd(net_usd, calendar=calendar, annual_rate_fraction=inputs.discount_rate_fraction),
         irr_fraction=internal_rate_of_return_fraction(net_usd),
         peak_funding_usd=peak_usd,
@@ -37,7 +39,10 @@ def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
         opex_usd=_by_purpose(flows, kind=FlowKind.OPEX),
         revenue_usd=sum(_by_purpose(flows, kind=FlowKind.REVENUE).values()),
         unit_costs=unit_costs(inputs, history, flows=flows),
-        exposures=pl.concat([pl.DataFrame(schema=EXPOSURE_SCHEMA), *(each.exposures for each in outcomes)]),
+        exposures=pl.concat([pl.DataFrame(schema=EXPOSURE_SCHEMA), *(each.exposures for each in agreed)]),
+        stakes=pl.concat([pl.DataFrame(schema=STAKE_SCHEMA), *(each.stakes for each in agreed)]),
+        loans=pl.concat([pl.DataFrame(schema=LOAN_SCHEMA), *(each.loans for each in agreed)]),
+        events=pl.concat([pl.DataFrame(schema=EVENT_SCHEMA), *(each.events for each in agreed)]),
     )
 
 

@@ -32,13 +32,29 @@ class Purpose(StrEnum):
     RENT = "rent"
     CLOUD = "cloud"
     TOKENS = "tokens"
+    LEASE = "capacity lease"
+    TAKE_OR_PAY = "take or pay"
+    SHORTFALL = "shortfall"
+    REVENUE_SHARE = "revenue share"
+    POWER_PURCHASE = "power purchase"
     TRANCHE = "tranche"
     EQUITY = "equity"
+    WARRANT_EXERCISE = "warrant exercise"
+    LOAN = "loan"
+    INTEREST = "interest"
+    PRINCIPAL = "principal"
+    ADVANCE = "advance"
+    CREDIT = "credit"
+    DEPOSIT = "deposit"
+    DEPOSIT_RETURN = "deposit returned"
+    GRANT = "grant"
+    GUARANTEE_CLAIM = "guarantee claim"
+    TAX = "tax"
 
     @property
     def kind(self) -> "FlowKind":
         """Investment, running cost, revenue or financing."""
-        return _KINDS[self]
+        return _KINDS.get(self, FlowKind.FINANCING)
 
 
 class FlowKind(StrEnum):
@@ -48,6 +64,7 @@ class FlowKind(StrEnum):
     OPEX = "opex"
     REVENUE = "revenue"
     FINANCING = "financing"
+    TAX = "tax"
 
 
 _KINDS = {
@@ -64,12 +81,31 @@ _KINDS = {
     Purpose.RENT: FlowKind.OPEX,
     Purpose.CLOUD: FlowKind.OPEX,
     Purpose.TOKENS: FlowKind.REVENUE,
-    Purpose.TRANCHE: FlowKind.FINANCING,
-    Purpose.EQUITY: FlowKind.FINANCING,
+    Purpose.LEASE: FlowKind.OPEX,
+    Purpose.TAKE_OR_PAY: FlowKind.OPEX,
+    Purpose.SHORTFALL: FlowKind.OPEX,
+    Purpose.REVENUE_SHARE: FlowKind.OPEX,
+    Purpose.POWER_PURCHASE: FlowKind.OPEX,
+    Purpose.TAX: FlowKind.TAX,
 }
+"""The kind of each purpose; what is not named is financing."""
 
-TRANSFERS = (Purpose.RENT, Purpose.CLOUD)
-"""What the programme pays for others' capacity: a price between parties, not a cost of its own kind."""
+TRANSFERS = (
+    Purpose.RENT,
+    Purpose.CLOUD,
+    Purpose.LEASE,
+    Purpose.TAKE_OR_PAY,
+    Purpose.SHORTFALL,
+    Purpose.REVENUE_SHARE,
+    Purpose.POWER_PURCHASE,
+)
+"""What parties pay each other for capacity and by contract: a price between parties, not a cost of its own kind."""
+
+FACILITY_PURPOSES = (Purpose.BUILDING, Purpose.COOLING, Purpose.POWER, Purpose.GRID)
+"""What a facility is made of."""
+
+FABRIC_PURPOSES = (Purpose.NETWORK, Purpose.STORAGE)
+"""What joins racks outside the rack."""
 
 
 def operating_cost_usd(opex_usd: Mapping[str, float]) -> float:

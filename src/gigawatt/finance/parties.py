@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from gigawatt.entities.capital import Contract, EquityRound, MilestoneTranches, PartyRole, ResidualGuarantee
+from gigawatt.entities.capital import PartyRole
+from gigawatt.entities.contracts import parties_of
 from gigawatt.entities.site import Cloud, Leased, Owned, Ownership, Site
 from gigawatt.entities.stages import Inputs
 from gigawatt.errors import ScenarioError
@@ -67,7 +68,7 @@ def _references(inputs: Inputs) -> list[tuple[str, str]]:
     contracts = [
         (f"contracts.{contract.id}.{role}", party)
         for contract in inputs.contracts
-        for role, party in _contract_parties(contract).items()
+        for role, party in parties_of(contract).items()
     ]
     return [("programme", inputs.programme), ("customers", inputs.customers), *vendors, *sites, *owners, *contracts]
 
@@ -76,11 +77,3 @@ def _owner(ownership: Ownership) -> str:
     match ownership:
         case Owned(builder=party) | Leased(lessor=party) | Cloud(provider=party):
             return party
-
-
-def _contract_parties(contract: Contract) -> dict[str, str]:
-    match contract:
-        case MilestoneTranches() | EquityRound():
-            return {"investor": contract.investor, "recipient": contract.recipient}
-        case ResidualGuarantee():
-            return {"guarantor": contract.guarantor, "lessor": contract.lessor, "lessee": contract.lessee}

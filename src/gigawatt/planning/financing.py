@@ -6,7 +6,8 @@ from math import floor
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.capital import EquityRound, MilestoneTranches, PowerBasis
+from gigawatt.entities.capital import PowerBasis
+from gigawatt.entities.contracts import EquityRound, MilestoneTranches
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import ROUNDING, Fleet
 from gigawatt.timeline import Calendar, FloatArray
@@ -74,7 +75,9 @@ def _fixed(inputs: Inputs, contracts: list[MilestoneTranches], signature: list[f
     calendar = inputs.calendar
     signed = [(c.signed, _sign(inputs, c) * n * c.amount_usd) for c, n in zip(contracts, signature, strict=True)]
     rounds = [contract for contract in inputs.contracts if isinstance(contract, EquityRound)]
-    instalments = [(i.on, _sign(inputs, r) * i.amount_usd) for r in rounds for i in r.instalments]
+    instalments = [
+        (i.on, _sign(inputs, r) * i.amount_usd) for r in rounds for i in r.instalments if i.condition is None
+    ]
     usd = np.zeros(calendar.period_count)
     for day, amount in (*signed, *instalments):
         month = calendar.month_index(day)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gigawatt.entities.capital import EquityRound, MilestoneTranches, ResidualGuarantee
+from gigawatt.entities.contracts import EquityRound, MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.stages import Study
 from gigawatt.report import measures
 from gigawatt.report.blocks import Cell, Head, Row, Table

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gigawatt.entities.capital import MilestoneTranches
+from gigawatt.entities.contracts import MilestoneTranches
 from gigawatt.entities.stages import Objective, SolveStatus, Study
 from gigawatt.report import measures
 from gigawatt.report.wording import (

@@ -52,10 +52,24 @@ def _offer(desk: Desk, table: PlatformTable, index: int) -> Offer:
             table.lead, *at, "lead", default="assumptions/offer/lead", dimension=DURATION_MONTHS
         ),
         life_months=desk.months_or(table.life, *at, "life", default="assumptions/offer/life", dimension=LIFE),
+        book_life_months=desk.months_or(
+            table.book_life, *at, "book_life", default=_book_figure(desk, table.id, "life"), dimension=LIFE
+        ),
+        residual_fraction=desk.number_or(
+            table.residual, *at, "residual", default=_book_figure(desk, table.id, "residual"), dimension=FRACTION
+        ),
         deposit_fraction=desk.number_or(
             table.deposit, *at, "deposit", default="assumptions/offer/deposit", dimension=FRACTION
         ),
         block_racks_count=round(block) if table.block is None else desk.whole(block, table.block, *at, "block"),
+    )
+
+
+def _book_figure(desk: Desk, platform_id: str, name: str) -> str:
+    """The assumption on a platform's own life or residual value in the books, or the one on systems at large."""
+    own = f"{platform_id}-{name}"
+    return (
+        f"assumptions/books/{own if own in desk.catalog.record('assumptions', 'books').figures else f'systems-{name}'}"
     )
 
 

@@ -1,14 +1,31 @@
 """Who takes part: the parties a scenario declares, and those its entries bring with them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
-from gigawatt.entities.capital import Contract, Party, PartyRole, ResidualGuarantee
+from gigawatt.entities.capital import Party, PartyRole
+from gigawatt.entities.contracts import Contract, parties_of
 from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import Cloud, Leased, Owned, Site
+from gigawatt.scenario.agreements import Setting
 from gigawatt.scenario.checks import unique_ids
-from gigawatt.scenario.contracts import Setting
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.estate import BUILDERS
+
+_ROLES: Final[Mapping[str, PartyRole]] = {
+    "investor": PartyRole.INVESTOR,
+    "issuer": PartyRole.VENDOR,
+    "vendor": PartyRole.VENDOR,
+    "lessor": PartyRole.SITE_PARTNER,
+    "provider": PartyRole.SITE_PARTNER,
+    "seller": PartyRole.SELLER,
+    "payee": PartyRole.SELLER,
+    "guarantor": PartyRole.GUARANTOR,
+    "lender": PartyRole.LENDER,
+    "authority": PartyRole.AUTHORITY,
+    "giver": PartyRole.AUTHORITY,
+}
+"""What it makes of a party to have a role in a contract; the other side is the programme or has a role already."""
 
 
 def parties(
@@ -48,7 +65,6 @@ def _site_roles(site: Site) -> Iterator[tuple[str, PartyRole]]:
 
 
 def _contract_roles(contract: Contract) -> Iterator[tuple[str, PartyRole]]:
-    if isinstance(contract, ResidualGuarantee):
-        yield contract.lessor, PartyRole.SITE_PARTNER
-    else:
-        yield contract.investor, PartyRole.INVESTOR
+    for role, party in parties_of(contract).items():
+        if role in _ROLES:
+            yield party, _ROLES[role]

@@ -5,7 +5,9 @@ from gigawatt.entities.assumptions import OperationAssumptions
 from gigawatt.entities.capital import Treasury
 from gigawatt.entities.stages import Inputs, Objective, SolverSettings
 from gigawatt.provenance import Ledger
-from gigawatt.scenario.contracts import Setting, contracts, cost_book, targets
+from gigawatt.scenario.agreements import Setting
+from gigawatt.scenario.agreements.supplies import supplied
+from gigawatt.scenario.contracts import contracts, cost_book, targets
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.estate import sites
 from gigawatt.scenario.kernels import assumed_step, kernel_efficiency, law_evidence, operator_law
@@ -36,8 +38,9 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
     estate = sites(desk, platforms=platforms)
     principal = desk.party(programme.party, "programme", "party", default=programme.name)
     customers = desk.party(programme.customers, "programme", "customers", default="Customers")
-    setting = Setting(programme=principal, calendar=calendar, sites=estate, platforms=platforms)
-    agreements = contracts(desk, setting)
+    written = Setting(programme=principal, calendar=calendar, sites=estate, offers=offered)
+    agreements = contracts(desk, written)
+    setting = supplied(written, agreements)
     law = operator_law(desk)
     return Inputs(
         name=scenario.name,
@@ -53,11 +56,11 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
             default="assumptions/finance/discount-rate",
             dimension=FRACTION,
         ),
-        offers=offered,
-        sites=estate,
+        offers=setting.offers,
+        sites=setting.sites,
         services=services(desk, calendar=calendar),
         runs=runs(desk, calendar=calendar),
-        parties=parties(desk, setting, customers=customers, offers=offered, contracts=agreements),
+        parties=parties(desk, setting, customers=customers, offers=setting.offers, contracts=agreements),
         contracts=agreements,
         targets=targets(desk, setting),
         treasury=_treasury(desk, programme),

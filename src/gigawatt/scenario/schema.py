@@ -4,17 +4,18 @@ Only what nobody else can know is required; the rest has a default in the catalo
 default taken stands in the ledger. Quantities are strings with their unit (`gigawatt.scenario.quantities`).
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field
 
 from gigawatt.entities.assumptions import OperatorLaw
 from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.stages import Objective
 from gigawatt.scenario import quantities as q
+from gigawatt.scenario.contract_tables import ContractTable
+from gigawatt.scenario.path_tables import DemandPath, PricePath
 from gigawatt.scenario.tables import Shorthand, Shown, Table, choice
 
 
@@ -136,6 +137,8 @@ class PlatformTable(Table):
     ]
     lead: q.Months | None = None
     life: q.Life | None = None
+    book_life: q.Life | None = None
+    residual: q.FractionText | None = None
     deposit: q.FractionText | None = None
     block: q.Racks | None = None
     rack_power: q.DevicePower | None = None
@@ -148,58 +151,6 @@ class PlatformTable(Table):
     peak_dense_bf16: q.ComputeRate | None = None
     peak_dense_fp8: q.ComputeRate | None = None
     peak_dense_fp4: q.ComputeRate | None = None
-
-
-class GrowthTable(Table):
-    """From a month on, so much more (or less) a year."""
-
-    start: Annotated[q.Month, Field(alias="from"), Shown('"2028-01"')]
-    rate: q.YearlyGrowth
-
-
-class DemandGrowth(Table):
-    """Demand in the month `at` (the programme's start when left out), growing from there."""
-
-    start: q.TokenRate
-    at: q.Month | None = None
-    growth: tuple[GrowthTable, ...] = ()
-
-
-class DemandAnchors(Table):
-    """Demand at given months, geometric between them, level before the first and after the last."""
-
-    anchors: Annotated[Mapping[q.Month, q.TokenRate], Field(min_length=1)]
-
-
-class PriceGrowth(Table):
-    """Price in the month `at` (the programme's start when left out), changing from there."""
-
-    start: q.TokenPrice
-    at: q.Month | None = None
-    growth: tuple[GrowthTable, ...] = ()
-
-
-class PriceAnchors(Table):
-    """Price at given months, geometric between them, level before the first and after the last."""
-
-    anchors: Annotated[Mapping[q.Month, q.TokenPrice], Field(min_length=1)]
-
-
-def _path_tag(value: object) -> str:
-    anchored = isinstance(value, DemandAnchors | PriceAnchors) or (isinstance(value, Mapping) and "anchors" in value)
-    return "path by anchors" if anchored else "path by growth"
-
-
-DemandPath = Annotated[
-    Annotated[DemandGrowth, Tag("path by growth")] | Annotated[DemandAnchors, Tag("path by anchors")],
-    Discriminator(_path_tag),
-    Shorthand("start"),
-]
-PricePath = Annotated[
-    Annotated[PriceGrowth, Tag("path by growth")] | Annotated[PriceAnchors, Tag("path by anchors")],
-    Discriminator(_path_tag),
-    Shorthand("start"),
-]
 
 
 class ServiceTable(Table):
@@ -232,61 +183,6 @@ class TrainingTable(Table):
     accelerators: q.Accelerators
 
 
-class MilestoneTranchesTable(Table):
-    """A slice of committed money for each full `unit` of power energized."""
-
-    kind: Literal["milestone-tranches"]
-    id: Annotated[q.Identifier, Shown('"tranches"')]
-    investor: Annotated[q.Identifier, Shown('"nvidia"')]
-    recipient: q.Identifier | None = None
-    unit: q.FacilityOrItPower
-    amount: q.Money
-    cap: q.Money
-    platforms: Annotated[tuple[q.Identifier, ...], Field(min_length=1)] | None = None
-    sites: Annotated[tuple[q.Identifier, ...], Field(min_length=1)] | None = None
-    signed: Annotated[q.Day, Shown('"2025-09-22"')]
-    paid_on_signature: q.Count = 0
-    payment_lag: q.Months | None = None
-    binding: Annotated[q.Flag, Field(examples=["false"])]
-
-
-class InstalmentTable(Table):
-    """One dated payment."""
-
-    on: Annotated[q.Day, Shown('"2026-10-01"')]
-    amount: q.Money
-
-
-class EquityRoundTable(Table):
-    """Payments on fixed dates, whatever is built."""
-
-    kind: Literal["equity-round"]
-    id: Annotated[q.Identifier, Shown('"round-2026"')]
-    investor: Annotated[q.Identifier, Shown('"softbank"')]
-    recipient: q.Identifier | None = None
-    instalments: Annotated[
-        tuple[InstalmentTable, ...], Field(min_length=1), Shown('[{ on = "2026-10-01", amount = "10 bn USD" }]')
-    ]
-
-
-class ResidualGuaranteeTable(Table):
-    """A guarantor stands in for the lessee of one site."""
-
-    kind: Literal["residual-guarantee"]
-    id: Annotated[q.Identifier, Shown('"pike-guarantee"')]
-    guarantor: Annotated[q.Identifier, Shown('"nvidia"')]
-    lessor: Annotated[q.Identifier, Shown('"sb-energy"')]
-    lessee: q.Identifier | None = None
-    site: Annotated[q.Identifier, Shown('"ports-pike"')]
-    covered: q.ItPower
-    cap: q.Money
-
-
-ContractTable = Annotated[
-    MilestoneTranchesTable | EquityRoundTable | ResidualGuaranteeTable, Field(discriminator="kind")
-]
-
-
 class TargetTable(Table):
     """At least so much facility power energized by the end of a month."""
 
@@ -306,6 +202,8 @@ class CostsTable(Table):
     storage: q.FacilityCost | None = None
     facility_operation: q.YearlyShare | None = None
     systems_operation: q.YearlyShare | None = None
+    facility_life: q.Life | None = None
+    facility_residual: q.FractionText | None = None
 
 
 class FractionRange(Table):

@@ -1,23 +1,14 @@
 """Services and training runs: the catalogue's models with the scenario's demand, prices and deadlines."""
 
-from datetime import date
-
 from gigawatt.catalog import model
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.workload import Model, Service, TrainingRun
-from gigawatt.scenario.checks import rising_dates, unique_ids, within_calendar
+from gigawatt.scenario.checks import unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
-from gigawatt.scenario.paths import GrowthRate, grown, interpolated
+from gigawatt.scenario.monthly import monthly
 from gigawatt.scenario.places import Step
 from gigawatt.scenario.quantities import Stated
-from gigawatt.scenario.schema import (
-    DemandAnchors,
-    DemandGrowth,
-    PriceAnchors,
-    PriceGrowth,
-    ServiceTable,
-    TrainingTable,
-)
+from gigawatt.scenario.schema import ServiceTable, TrainingTable
 from gigawatt.timeline import Calendar
 from gigawatt.units import LATENCY, TOKEN_COUNT
 
@@ -51,9 +42,9 @@ def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar)
         tpot_limit_s=desk.number_or(table.tpot, *at, "tpot", default=f"{known}/tpot", dimension=LATENCY),
         weight_precision=weights,
         cache_precision=_precision(desk, table.cache_precision, *at, "cache_precision", default=Precision.FP8),
-        demand_tokens_per_month=_monthly(desk, table.demand, *at, "demand", calendar=calendar),
-        input_price_usd_per_mtoken=_monthly(desk, table.input_price, *at, "input_price", calendar=calendar),
-        output_price_usd_per_mtoken=_monthly(desk, table.output_price, *at, "output_price", calendar=calendar),
+        demand_tokens_per_month=monthly(desk, table.demand, *at, "demand", calendar=calendar),
+        input_price_usd_per_mtoken=monthly(desk, table.input_price, *at, "input_price", calendar=calendar),
+        output_price_usd_per_mtoken=monthly(desk, table.output_price, *at, "output_price", calendar=calendar),
     )
 
 
@@ -114,53 +105,3 @@ def _model(desk: Desk, name: str, *steps: Step) -> Model:
 def _precision(desk: Desk, stated: Precision | None, *steps: Step, default: Precision) -> Precision:
     note = f"{default.value} unless the scenario says otherwise"
     return Precision(desk.choose(stated, *steps, default=default, note=note))
-
-
-def _monthly(
-    desk: Desk,
-    path: DemandGrowth | DemandAnchors | PriceGrowth | PriceAnchors,
-    *steps: Step,
-    calendar: Calendar,
-) -> dict[date, float]:
-    if isinstance(path, DemandAnchors | PriceAnchors):
-        return _anchored(desk, path, *steps, "anchors", calendar=calendar)
-    at = path.at or calendar.start
-    if at > calendar.start:
-        raise desk.refuse(
-            *steps,
-            "at",
-            found=at.isoformat()[:7],
-            expected=f"a month not after the programme's start, {calendar.start.isoformat()[:7]}",
-            fix="State an earlier month, or write the path as anchors.",
-        )
-    rising_dates(desk.scenario, [step.start for step in path.growth], *steps, "growth")
-    rates = [
-        GrowthRate(start=step.start, fraction_per_year=desk.number(step.rate, *steps, "growth", position, "rate"))
-        for position, step in enumerate(path.growth)
-    ]
-    value = desk.number(path.start, *steps, "start")
-    try:
-        return grown(calendar.months, value=value, at=at, rates=rates)
-    except OverflowError as error:
-        raise desk.refuse(
-            *steps,
-            "growth",
-            found="growth beyond every number",
-            expected="a path that stays finite to the programme's end",
-            fix='Write yearly growth like "80 percent/year".',
-        ) from error
-
-
-def _anchored(desk: Desk, path: DemandAnchors | PriceAnchors, *steps: Step, calendar: Calendar) -> dict[date, float]:
-    anchors = {}
-    for month, stated in path.anchors.items():
-        at = (*steps, month.isoformat()[:7])
-        anchors[month] = desk.number(stated, *at)
-        if anchors[month] == 0:
-            raise desk.refuse(
-                *at,
-                found=f'"{stated.text}"',
-                expected="more than zero; between anchors values change by a factor",
-                fix="Write a small amount, or leave the anchor out.",
-            )
-    return interpolated(calendar.months, anchors=anchors)

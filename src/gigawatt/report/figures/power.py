@@ -3,7 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from gigawatt.entities.capital import MilestoneTranches, PowerBasis
+from gigawatt.entities.capital import PowerBasis
+from gigawatt.entities.contracts import MilestoneTranches
 from gigawatt.entities.site import Site
 from gigawatt.entities.stages import Study
 from gigawatt.report import measures

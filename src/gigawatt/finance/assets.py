@@ -1,0 +1,109 @@
+"""What parties own: systems and facilities placed in service month by month, and how the books write them off."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gigawatt.entities.site import Site
+from gigawatt.entities.stages import History, Inputs
+from gigawatt.facility.electrical import facility_power_mw, rack_it_power_mw
+from gigawatt.finance.costs import values
+from gigawatt.finance.depreciation import straight_line_fractions
+from gigawatt.finance.parties import bearers
+from gigawatt.timeline import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assets:
+    """Systems of one platform at one site (or, with `platform` empty, its facility) that `owner` has in service.
+
+    `unit_usd` is what a unit (a rack, a facility MW) cost; `placed_count` and `retired_count` `(month,)` count units.
+    """
+
+    owner: str
+    site: str
+    platform: str
+    unit_usd: float
+    placed_count: FloatArray
+    retired_count: FloatArray
+    life_months: int
+    residual_fraction: float
+
+    @property
+    def placed_usd(self) -> FloatArray:
+        """Cost of what enters service in each month, `(month,)`."""
+        return self.placed_count * self.unit_usd
+
+
+def assets(inputs: Inputs, history: History) -> tuple[Assets, ...]:
+    """Everything that is placed in service in a history."""
+    return tuple(each for row, site in enumerate(inputs.sites) for each in _site_assets(inputs, history, site, row=row))
+
+
+def written_off_usd(found: Assets) -> FloatArray:
+    """What the books write off in each month, `(month,)`.
+
+    Evenly over the life from the month in which a unit enters service, but for the residual; what a unit that retires
+    is still worth is written off in that month. The oldest units retire first.
+    """
+    month_count = found.placed_count.size
+    per_month = straight_line_fractions(found.life_months)[:month_count] * (1.0 - found.residual_fraction)
+    written = np.convolve(found.placed_count, per_month)[:month_count]
+    for placed, retired, count in _retirements(found):
+        age = retired - placed
+        written[retired:] -= count * _tail(per_month, age, month_count - retired)
+        written[retired] += count * (1.0 - float(per_month[:age].sum()))
+    return np.asarray(written * found.unit_usd, dtype=np.float64)
+
+
+def _tail(per_month: FloatArray, age: int, length: int) -> FloatArray:
+    """What would still be written off from `age` on, `(length,)`."""
+    left = per_month[age : age + length]
+    return np.concatenate([left, np.zeros(length - left.size)])
+
+
+def _retirements(found: Assets) -> Iterator[tuple[int, int, float]]:
+    """Month placed, month retired and number of units, oldest units first."""
+    waiting = [[month, float(count)] for month, count in enumerate(found.placed_count) if count > 0.0]
+    for month in np.flatnonzero(found.retired_count > 0.0):
+        left = float(found.retired_count[month])
+        while left > 0.0 and waiting and waiting[0][0] <= month:
+            placed, count = waiting[0]
+            taken = min(left, count)
+            yield int(placed), int(month), taken
+            left -= taken
+            waiting[0][1] -= taken
+            if waiting[0][1] <= 0.0:
+                waiting.pop(0)
+
+
+def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> Iterator[Assets]:
+    who, costs = bearers(inputs, site), inputs.costs
+    built = values(inputs, history.state["built_facility_mw"], "site", "month")[row]
+    yield Assets(
+        owner=who.facility,
+        site=site.id,
+        platform="",
+        unit_usd=costs.facility_usd_per_facility_mw,
+        placed_count=np.clip(np.diff(built, prepend=0.0), 0.0, None),
+        retired_count=np.zeros_like(built),
+        life_months=costs.facility_book_life_months,
+        residual_fraction=costs.facility_residual_fraction,
+    )
+    installed = values(inputs, history.state["installed_racks"], "site", "platform", "month")[row]
+    retired = values(inputs, history.state["retired_racks"], "site", "platform", "month")[row]
+    fabric_power = inputs.operation.fabric_power.best
+    for column, offer in enumerate(inputs.offers):
+        it_mw = rack_it_power_mw(offer.platform, fabric_power_fraction=fabric_power)
+        rack_mw = facility_power_mw(it_mw, pue=site.peak_pue)
+        yield Assets(
+            owner=who.systems,
+            site=site.id,
+            platform=offer.platform.id,
+            unit_usd=offer.price_usd_per_rack + rack_mw * costs.fabric_usd_per_facility_mw,
+            placed_count=np.clip(np.diff(installed[column], prepend=0.0) + retired[column], 0.0, None),
+            retired_count=retired[column],
+            life_months=offer.book_life_months,
+            residual_fraction=offer.residual_fraction,
+        )

@@ -1,0 +1,76 @@
+"""Income tax of a party, year by year."""
+
+import numpy as np
+
+from gigawatt.entities.contracts import IncomeTax, TaxDepreciation
+from gigawatt.finance.assets import Assets, assets
+from gigawatt.finance.contracts.given import Given, Outcome, paid_usd, purposes_of
+from gigawatt.finance.depreciation import (
+    declining_balance_fractions,
+    depreciation_usd,
+    half_step_straight_line_fractions,
+)
+from gigawatt.finance.flows import FlowKind, Purpose, Stream
+from gigawatt.finance.tax import CarriedForward, TaxRegime
+from gigawatt.finance.tax import income_tax as tax_by_step
+from gigawatt.timeline import Calendar, FloatArray, IntArray
+from gigawatt.units import MONTHS_PER_YEAR
+
+_TAXED = (*purposes_of(FlowKind.OPEX, FlowKind.REVENUE), Purpose.INTEREST)
+_MACRS = {TaxDepreciation.MACRS_5: (5, 2.0), TaxDepreciation.MACRS_15: (15, 1.5)}
+
+
+def income_tax(contract: IncomeTax, given: Given) -> Outcome:
+    """Tax of each calendar year, paid in its last month.
+
+    Income = revenue - operation - interest - tax depreciation of what was placed in service; losses and credits are
+    carried forward as in `gigawatt.finance.tax`.
+    """
+    calendar = given.inputs.calendar
+    regime = TaxRegime(
+        rate_fraction=contract.rate_fraction,
+        losses=CarriedForward(limit_fraction=contract.loss_offset_fraction),
+    )
+    year, ends = _years(calendar)
+    owned = [found for found in assets(given.inputs, given.history) if found.owner == contract.taxpayer]
+    earned = paid_usd(given, payee=contract.taxpayer, purposes=_TAXED)
+    spent = paid_usd(given, payer=contract.taxpayer, purposes=_TAXED)
+    income = _by_year(earned - spent, year=year) - _written_off(contract, owned, year=year)
+    facilities = np.sum([np.zeros(calendar.month_count), *(a.placed_usd for a in owned if not a.platform)], axis=0)
+    credit = contract.credit_fraction * _by_year(facilities, year=year)
+    tax_usd = np.zeros(calendar.month_count)
+    tax_usd[ends] = tax_by_step(income, regime=regime, credits_usd=credit).tax_usd
+    stream = Stream(
+        payer=contract.taxpayer, payee=contract.authority, purpose=Purpose.TAX, amount_usd=np.clip(tax_usd, 0.0, None)
+    )
+    return Outcome(streams=(stream,))
+
+
+def _written_off(contract: IncomeTax, owned: list[Assets], *, year: IntArray) -> FloatArray:
+    """Tax depreciation of each calendar year, `(year,)`."""
+    written = np.zeros(int(year[-1]) + 1)
+    for found in owned:
+        schedule = contract.systems if found.platform else contract.facilities
+        additions = _by_year(found.placed_usd, year=year)
+        written += depreciation_usd(additions, fractions=_fractions(schedule, life_months=found.life_months))
+    return written
+
+
+def _fractions(schedule: TaxDepreciation, *, life_months: int) -> FloatArray:
+    if schedule is TaxDepreciation.BONUS:
+        return np.ones(1)
+    if schedule is TaxDepreciation.STRAIGHT_LINE:
+        return half_step_straight_line_fractions(max(1, round(life_months / MONTHS_PER_YEAR)))
+    life, multiple = _MACRS[schedule]
+    return declining_balance_fractions(life, rate_multiple=multiple)
+
+
+def _years(calendar: Calendar) -> tuple[IntArray, IntArray]:
+    """The calendar year of each month, counted from 0, and the index of each year's last month."""
+    years = np.array([day.year for day in calendar.months])
+    year = years - years[0]
+    return year, np.flatnonzero(np.diff(year, append=year[-1] + 1))
+
+
+def _by_year(monthly: FloatArray, *, year: IntArray) -> FloatArray:
+    return np.asarray(np.bincount(year, weights=monthly), dtype=np.float64)

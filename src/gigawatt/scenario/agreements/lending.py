@@ -1,0 +1,204 @@
+"""Loans, shares of revenue, taxes and grants."""
+
+from gigawatt.entities.contracts import (
+    GpuDebt,
+    Grant,
+    IncomeTax,
+    LoanTerms,
+    ProjectDebt,
+    Repayment,
+    RevenueShare,
+    TaxDepreciation,
+    VendorFinancing,
+)
+from gigawatt.scenario.agreements.setting import (
+    TERMS,
+    Setting,
+    fraction_or,
+    months_or_none,
+    pair,
+    some,
+)
+from gigawatt.scenario.contract_tables import (
+    GpuDebtTable,
+    GrantTable,
+    LoanTable,
+    ProjectDebtTable,
+    RevenueShareTable,
+    TaxRegimeTable,
+    VendorFinancingTable,
+)
+from gigawatt.scenario.desk import Desk
+from gigawatt.scenario.places import Step
+from gigawatt.scenario.quantities import Stated
+from gigawatt.units import DURATION_MONTHS, LIFE, RATIO, YEARLY_SHARE
+
+
+def vendor_financing(desk: Desk, table: VendorFinancingTable, *at: Step, setting: Setting) -> VendorFinancing:
+    """A vendor of the programme's platforms who lends part of their price."""
+    vendor, borrower = pair(desk, *at, names={"vendor": table.vendor, "borrower": table.borrower}, setting=setting)
+    if vendor not in {offer.vendor for offer in setting.offers}:
+        raise desk.refuse(
+            *at,
+            "vendor",
+            found=f'"{vendor}", who sells no platform of this scenario',
+            expected="the vendor of a platform",
+            fix="Name another vendor, or write the loan as gpu-debt.",
+        )
+    return VendorFinancing(id=table.id, vendor=vendor, borrower=borrower, terms=_loan_terms(desk, table, *at))
+
+
+def gpu_debt(desk: Desk, table: GpuDebtTable, *at: Step, setting: Setting) -> GpuDebt:
+    """A loan against systems."""
+    lender, borrower = pair(desk, *at, names={"lender": table.lender, "borrower": table.borrower}, setting=setting)
+    return GpuDebt(
+        id=table.id,
+        lender=lender,
+        borrower=borrower,
+        platforms=some(desk, table.platforms, *at, "platforms", known=setting.platforms, noun="platform"),
+        sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
+        terms=_loan_terms(desk, table, *at),
+    )
+
+
+def project_debt(desk: Desk, table: ProjectDebtTable, *at: Step, setting: Setting) -> ProjectDebt:
+    """A loan against facilities."""
+    lender, borrower = pair(desk, *at, names={"lender": table.lender, "borrower": table.borrower}, setting=setting)
+    return ProjectDebt(
+        id=table.id,
+        lender=lender,
+        borrower=borrower,
+        sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
+        terms=_loan_terms(desk, table, *at),
+    )
+
+
+def revenue_share(desk: Desk, table: RevenueShareTable, *at: Step, setting: Setting) -> RevenueShare:
+    """A part of revenue between two months, up to a cap."""
+    payee, payer = pair(desk, *at, names={"payee": table.payee, "payer": table.payer}, setting=setting)
+    if table.end < table.start:
+        raise desk.refuse(
+            *at,
+            "end",
+            found=f"{table.end.isoformat()[:7]}, before the start {table.start.isoformat()[:7]}",
+            expected="an end in or after the month of the start",
+            fix="Swap the two, or move one.",
+        )
+    return RevenueShare(
+        id=table.id,
+        payer=payer,
+        payee=payee,
+        share_fraction=desk.number(table.share, *at, "share"),
+        cap_usd=desk.number(table.cap, *at, "cap"),
+        start=table.start,
+        end=table.end,
+    )
+
+
+def income_tax(desk: Desk, table: TaxRegimeTable, *at: Step, setting: Setting) -> IncomeTax:
+    """How a party's income is taxed; lives are those of the books where an asset is written off evenly."""
+    names = {"authority": table.authority, "taxpayer": table.taxpayer}
+    authority, taxpayer = pair(desk, *at, names=names, setting=setting)
+    return IncomeTax(
+        id=table.id,
+        authority=authority,
+        taxpayer=taxpayer,
+        rate_fraction=fraction_or(desk, table.rate, *at, "rate", figure="tax-rate"),
+        systems=_schedule(desk, table.systems, *at, "systems", default=TaxDepreciation.MACRS_5),
+        facilities=_schedule(desk, table.facilities, *at, "facilities", default=TaxDepreciation.MACRS_15),
+        loss_offset_fraction=fraction_or(desk, table.loss_offset, *at, "loss_offset", figure="loss-offset"),
+        credit_fraction=0.0 if table.credit is None else desk.number(table.credit, *at, "credit"),
+    )
+
+
+def grant(desk: Desk, table: GrantTable, *at: Step, setting: Setting) -> Grant:
+    """Public money for part of what facilities cost."""
+    giver, recipient = pair(desk, *at, names={"giver": table.giver, "recipient": table.recipient}, setting=setting)
+    return Grant(
+        id=table.id,
+        giver=giver,
+        recipient=recipient,
+        sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
+        capex_fraction=desk.number(table.share, *at, "share"),
+        cap_usd=desk.number(table.cap, *at, "cap"),
+        payment_lag_months=months_or_none(
+            desk, table.payment_lag, *at, "payment_lag", note="a grant is paid with the spending that earns it"
+        ),
+    )
+
+
+def _schedule(desk: Desk, stated: TaxDepreciation | None, *steps: Step, default: TaxDepreciation) -> TaxDepreciation:
+    return TaxDepreciation(desk.choose(stated, *steps, default=default, note="the schedule of United States tax law"))
+
+
+def _loan_terms(desk: Desk, table: LoanTable, *at: Step) -> LoanTerms:
+    repayment = Repayment(
+        desk.choose(table.repayment, *at, "repayment", default=Repayment.LEVEL, note="loans are repaid level")
+    )
+    advance, ltv = (
+        fraction_or(desk, table.advance, *at, "advance", figure="advance"),
+        _none(desk, table.most_ltv, *at, key="most_ltv"),
+    )
+    if 0.0 < ltv < advance:
+        raise desk.refuse(
+            *at,
+            "most_ltv",
+            found=f"{ltv:g} for an advance of {advance:g}",
+            expected="a covenant that the first draw does not break",
+            fix="Raise most_ltv, or lower the advance.",
+        )
+    target, least = _dscr(desk, table, repayment, *at)
+    return LoanTerms(
+        commitment_usd=desk.number(table.commitment, *at, "commitment"),
+        advance_fraction=advance,
+        rate_fraction_per_year=desk.number_or(
+            table.rate, *at, "rate", default=f"{TERMS}/loan-rate", dimension=YEARLY_SHARE
+        ),
+        start=table.start,
+        grace_months=desk.months_or(
+            table.grace, *at, "grace", default=f"{TERMS}/loan-grace", dimension=DURATION_MONTHS
+        ),
+        tenor_months=desk.months_or(table.tenor, *at, "tenor", default=f"{TERMS}/loan-tenor", dimension=LIFE),
+        repayment=repayment,
+        target_dscr_ratio=target,
+        least_dscr_ratio=least,
+        most_ltv_fraction=ltv,
+        sweep_fraction=_none(desk, table.sweep, *at, key="sweep"),
+        reserve_months=months_or_none(desk, table.reserve, *at, "reserve", note="no reserve is kept"),
+        collateral_life_months=desk.months_or(
+            table.collateral_life, *at, "collateral_life", default=f"{TERMS}/collateral-life", dimension=LIFE
+        ),
+    )
+
+
+def _dscr(desk: Desk, table: LoanTable, repayment: Repayment, *at: Step) -> tuple[float, float]:
+    """Coverage that sculpted service keeps, and the covenant's least; the first must not break the second."""
+    least = _none(desk, table.least_dscr, *at, key="least_dscr")
+    if repayment is Repayment.LEVEL:
+        if table.target_dscr is not None:
+            raise desk.refuse(
+                *at,
+                "target_dscr",
+                found=f'"{table.target_dscr.text}" for a loan that is repaid level',
+                expected="a target only where repayment is sculpted",
+                fix='Write repayment = "sculpted", or leave target_dscr out.',
+            )
+        return 0.0, least
+    target = desk.number_or(table.target_dscr, *at, "target_dscr", default=f"{TERMS}/target-dscr", dimension=RATIO)
+    if target < max(1.0, least):
+        raise desk.refuse(
+            *at,
+            "target_dscr",
+            found=f"{target:g}",
+            expected=f"at least {max(1.0, least):g}: debt service within the cash, and within the covenant",
+            fix='Write it like target_dscr = "1.3 ratio".',
+        )
+    return target, least
+
+
+def _none(desk: Desk, stated: Stated | None, *at: Step, key: str) -> float:
+    """The number at `key`; 0, which means none, where the scenario is silent."""
+    if stated is None:
+        desk.choose(None, *at, key, default="none", note=f"a loan has no {key} unless the scenario says so")
+        return 0.0
+    return desk.number(stated, *at, key)
