@@ -521,10 +521,42 @@ def build_plan(past: History) -> BuildPlan:
         objective_value=41.3e9,
         bound=41.5e9,
         decisions=decisions,
+        marginals=_marginals(),
         binding=(
             "Power at Stargate Abilene holds the plan back until January 2027: one more MW is worth $11.2 m.",
             "Supply of Vera Rubin NVL72 is used in full in 9 of 32 quarters.",
         ),
+    )
+
+
+def _marginals() -> xr.Dataset:
+    """Power binds at the first site in the first two quarters, the second waits; chips bind in the third quarter."""
+    periods = np.array(CALENDAR.periods, dtype="datetime64[ns]")
+    sites = [place[0] for place in PLACES]
+    power, full, waiting = (np.zeros((len(sites), len(periods))) for _ in range(3))
+    power[0, :2], full[0, :2] = (2e6, 1e6), 1.0
+    power[1, 0], waiting[1, 0] = 3e5, 1.0
+    power[2, 5] = 4e5  # neither full nor waiting: does not bind
+    chips = np.zeros((len(PLATFORMS), len(periods)))
+    chips[1, 2] = 7e5
+    by_site, by_platform = ("site", "period"), ("platform", "period")
+    return xr.Dataset(
+        {
+            "energized": (
+                by_site,
+                power,
+                {"units": "USD/MW", "scarcity": "power", "words": "power", "key": "site.power"},
+            ),
+            "supply": (
+                by_platform,
+                chips,
+                {"units": "USD/rack", "scarcity": "chips", "words": "racks", "key": "platform"},
+            ),
+            "site_full": (by_site, full, {"units": "1"}),
+            "site_waiting": (by_site, waiting, {"units": "1"}),
+            "site_filled_fraction": (by_site, full, {"units": "1"}),
+        },
+        coords={"site": sites, "platform": list(PLATFORMS), "period": periods},
     )
 
 

@@ -74,7 +74,7 @@ def test_figures_draw_no_map_that_needs_a_server(page: Elements) -> None:
     figures = [json.loads(text) for text in page.scripts if '"layout"' in text]
     assert len(figures) == len(FIGURES)
     kinds = {trace.get("type", "scatter") for figure in figures for trace in figure["data"]}
-    assert kinds <= {"scatter", "bar", "sankey", "waterfall"}
+    assert kinds <= {"scatter", "bar", "sankey", "waterfall", "heatmap"}
 
 
 def test_text_of_others_is_escaped(study: Study) -> None:

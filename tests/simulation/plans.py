@@ -73,5 +73,6 @@ def small_plan(
         objective_value=0.0,
         bound=0.0,
         decisions=decisions,
+        marginals=xr.Dataset(),
         binding=(),
     )

@@ -105,7 +105,8 @@ class BuildPlan:
     `(site, platform, service, period)`; `training_racks` `(site, platform, run, period)`; `served_tokens`
     `(service, period)`; `training_flop` `(run, period)`; `milestones_count` `(contract, period)`; `cash_usd`
     `(period,)` at the period's end. `objective_value` and `bound` are in the objective's own unit (USD, tokens
-    or periods). `binding` says in words what holds the plan back.
+    or periods). `marginals` holds, by family of constraints, what one more unit of each limit would add to the present
+    value (`planning.marginals`); `binding` says in words what holds the plan back.
     """
 
     objective: Objective
@@ -114,6 +115,7 @@ class BuildPlan:
     objective_value: float
     bound: float
     decisions: xr.Dataset
+    marginals: xr.Dataset
     binding: tuple[str, ...]
 
 

@@ -1,127 +1,218 @@
-"""What holds the plan back, year by year, from the marginal values of its limits.
+"""What holds the plan back, period by period and year by year, told from the marginal values of its limits.
 
-With its milestones fixed and racks divisible the plan is a linear programme; the dual value of each limit says what one
-more unit of it would add to the present value (Dantzig, 1963). A limit binds in a year when that is more than nothing.
+A limit binds where one more unit of it would add to the present value. A site's power binds only where the plan's own
+racks fill it: the linear programme may want more power at a site that stands half empty in the plan. A site that has no
+power yet, and whose power would be worth something, waits for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
-from gigawatt.planning.constraints import energized_mw
-from gigawatt.planning.fleet import can_arrive
-from gigawatt.planning.formulation import Formulation
-from gigawatt.planning.search import duals_of, search, silent
-from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
+from gigawatt.planning.families import Scarcity
+from gigawatt.planning.terms import Terms
+from gigawatt.planning.work import window_months
 from gigawatt.timeline import IntArray
-from gigawatt.units import MEGAWATTS_PER_GIGAWATT, TOKENS_PER_MILLION, USD_PER_MILLION
+from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_MILLION
 
-_TOLERANCE = 1e-6
-_LEAST_WORTH_USD = 1.0
+_POWER = "energized"
+_LEAST_USD = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarginalValues:
-    """Present value in USD that one more unit of each limit would add.
+class Bound:
+    """One limit that binds in one period: its family, what it is about (a site, a platform ...), and its worth.
 
-    `power_usd_per_mw` `(site, period)`; `supply_usd_per_rack` `(platform, period)`; `cash_usd_per_usd` lent through
-    a period `(period,)`; `demand_usd_per_mtoken` `(service, month)`.
+    `usd_per_unit` is what one unit more in this period would add to the present value. `waits` marks a site that has no
+    power yet.
     """
 
-    power_usd_per_mw: xr.DataArray
-    supply_usd_per_rack: xr.DataArray
-    cash_usd_per_usd: xr.DataArray
-    demand_usd_per_mtoken: xr.DataArray
+    period: int
+    scarcity: Scarcity
+    family: str
+    label: str
+    usd_per_unit: float
+    unit: str
+    waits: bool
 
 
-def binding(inputs: Inputs, *, terms: Terms, built: Formulation) -> tuple[str, ...]:
-    """One sentence per calendar year: which of power, chip supply, cash, demand and lead time binds."""
-    used = energized_mw(terms=terms, choose=built.choose).solution
-    worth = marginal_values(inputs, terms=terms, built=built)
-    if worth is None:
+def bounds(inputs: Inputs, *, marginals: xr.Dataset) -> tuple[Bound, ...]:
+    """Every limit that binds, in order of periods and scarcities."""
+    found = [
+        bound
+        for name, values in marginals.data_vars.items()
+        if "scarcity" in values.attrs
+        for bound in _bounds_of_family(inputs, str(name), values, marginals=marginals)
+    ]
+    return tuple(sorted(found, key=lambda bound: (bound.period, list(Scarcity).index(bound.scarcity))))
+
+
+def _bounds_of_family(inputs: Inputs, name: str, values: xr.DataArray, *, marginals: xr.Dataset) -> Iterator[Bound]:
+    by_label = labelled(inputs, values)
+    waiting = marginals["site_waiting"].transpose("site", "period").values > 0.0
+    counted = (marginals["site_full"].transpose("site", "period").values > 0.0) | waiting
+    for row, label in enumerate(by_label):
+        for period in np.flatnonzero(by_label[label] > 0.0):
+            if name == _POWER and not counted[row, period]:
+                continue
+            yield Bound(
+                period=int(period),
+                scarcity=Scarcity(values.attrs["scarcity"]),
+                family=name,
+                label=label,
+                usd_per_unit=float(by_label[label][period]),
+                unit=str(values.attrs["units"]).removeprefix("USD/"),
+                waits=name == _POWER and bool(waiting[row, period]),
+            )
+
+
+def labelled(inputs: Inputs, values: xr.DataArray) -> Mapping[str, np.ndarray[tuple[int], np.dtype[np.float64]]]:
+    """The values of a family by label (site, platform ...) and period, `(period,)` each.
+
+    Of the months of a period the highest counts; what has no time of its own (a run) counts in all of its window.
+    """
+    calendar = inputs.calendar
+    if "month" in values.dims:
+        months = values.transpose(..., "month").values
+        shape = (*months.shape[:-1], calendar.period_count, calendar.months_per_period)
+        arrays = months.reshape(shape).max(axis=-1)
+    elif "period" in values.dims:
+        arrays = values.transpose(..., "period").values
+    else:
+        arrays = values.values[..., None] * _windows(inputs, values)
+    other = [dim for dim in values.dims if dim not in {"month", "period"}]
+    labels = _labels([[str(label) for label in values[dim].values] for dim in other])
+    return dict(zip(labels, arrays.reshape(len(labels), calendar.period_count), strict=True))
+
+
+def _labels(axes: list[list[str]]) -> list[str]:
+    names = [""]
+    for axis in axes:
+        names = [f"{name}/{label}" if name else label for name in names for label in axis]
+    return names
+
+
+def _windows(inputs: Inputs, values: xr.DataArray) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """1 in the periods in which what has no time of its own is wanted: a run's window, else the whole horizon."""
+    calendar = inputs.calendar
+    if values.dims != ("run",):
+        return np.ones((1, calendar.period_count))
+    months = np.array([window_months(run, calendar) for run in inputs.runs], dtype=np.float64)
+    shape = (len(inputs.runs), calendar.period_count, calendar.months_per_period)
+    return np.asarray(months.reshape(shape).max(axis=-1))
+
+
+def binding(inputs: Inputs, *, terms: Terms, marginals: xr.Dataset) -> tuple[str, ...]:
+    """One sentence per calendar year: which limits bind, and how much of the energized power carries racks."""
+    if not any("scarcity" in values.attrs for values in marginals.data_vars.values()):
         return ()
+    found = bounds(inputs, marginals=marginals)
     years = np.array([day.year for day in inputs.calendar.periods])
     return tuple(
-        _sentence(int(year), np.flatnonzero(years == year), worth=worth, used=used, terms=terms, inputs=inputs)
+        _sentence(int(year), np.flatnonzero(years == year), found=found, terms=terms, marginals=marginals)
         for year in np.unique(years)
     )
 
 
-def marginal_values(inputs: Inputs, *, terms: Terms, built: Formulation) -> MarginalValues | None:
-    """Dual values of the plan's limits, its milestones fixed; None where the linear programme is not solved in time.
-
-    Bounds that repeat power and supply are lifted, so that each limit's value stands in one place.
-    """
-    model, tranches, arrivals = built.model, built.choose.tranches, built.choose.arrivals
-    tranches.update(lower=tranches.solution, upper=tranches.solution)
-    possible = can_arrive(terms.fleet)
-    arrivals.update(upper=xr.full_like(arrivals.upper, np.inf).where(possible, 0.0))
-    model.variables.relax()
-    model.add_objective(built.npv, sense="max", overwrite=True)
-    found = search(model, settings=inputs.solver, report=silent)
-    if not found.found:
-        return None
-
-    def dual(name: str) -> xr.DataArray:
-        return duals_of(model.constraints[name], found.duals)
-
-    return MarginalValues(
-        power_usd_per_mw=(dual("energized") * MONEY_UNIT_USD).where(possible.any("platform"), 0.0),
-        supply_usd_per_rack=dual("supply") * MONEY_UNIT_USD / terms.fleet.block_racks,
-        cash_usd_per_usd=dual("minimum_cash"),
-        demand_usd_per_mtoken=dual("demand") * MONEY_UNIT_USD / TOKEN_UNIT * TOKENS_PER_MILLION,
-    )
+def _sentence(year: int, periods: IntArray, *, found: tuple[Bound, ...], terms: Terms, marginals: xr.Dataset) -> str:
+    state = _state(int(periods[-1]), terms=terms, marginals=marginals)
+    reasons = _reasons(periods, found=found, terms=terms)
+    return f"{year}: {reasons}; {state}" if reasons else f"{year}: nothing binds; {state}, and more would not pay"
 
 
-def _sentence(
-    year: int, periods: IntArray, *, worth: MarginalValues, used: xr.DataArray, terms: Terms, inputs: Inputs
-) -> str:
-    last = int(periods[-1])
-    open_mw = float(terms.fleet.energized_facility_mw.isel(period=last).sum())
-    state = (
-        f"{float(used.isel(period=last)) / MEGAWATTS_PER_GIGAWATT:.2f} of "
-        f"{open_mw / MEGAWATTS_PER_GIGAWATT:.2f} GW energized carry racks"
-    )
-    reasons = [*_power(periods, worth), *_supply(periods, worth), *_cash(periods, worth)]
-    reasons += [*_demand(periods, worth, inputs=inputs), *_lead(periods, terms)]
-    if not reasons:
-        return f"{year}: nothing binds; {state}, and more would not pay"
-    return f"{year}: {', '.join(reasons)}; {state}"
+def _state(last: int, *, terms: Terms, marginals: xr.Dataset) -> str:
+    """How much of the power energized in a period carries racks."""
+    energized_mw = terms.fleet.energized_facility_mw.transpose("site", "period").values[:, last]
+    filled = marginals["site_filled_fraction"].transpose("site", "period").values[:, last]
+    used_gw, open_gw = (float(mw.sum()) / MEGAWATTS_PER_GIGAWATT for mw in (energized_mw * filled, energized_mw))
+    return f"{used_gw:.2f} of {open_gw:.2f} GW energized carry racks"
 
 
-def _power(periods: IntArray, worth: MarginalValues) -> Iterator[str]:
-    by_site = worth.power_usd_per_mw.isel(period=periods).sum("period")
-    scarce = int((by_site > _LEAST_WORTH_USD).sum())
-    if scarce:
-        best = by_site.idxmax("site").item()
+def _reasons(periods: IntArray, *, found: tuple[Bound, ...], terms: Terms) -> str:
+    inside = [bound for bound in found if bound.period in periods]
+    reasons: list[str] = []
+    for scarcity in Scarcity:
+        chosen = [bound for bound in inside if bound.scarcity is scarcity]
+        if chosen:
+            reasons += _SAYINGS[scarcity](chosen, periods, terms)
+    reasons += _lead(periods, terms)
+    return ", ".join(reasons)
+
+
+def _worth(found: list[Bound], *, summed: bool) -> Mapping[str, float]:
+    """Worth by label, over the periods summed (a unit that stays) or the highest (a unit once), the highest first."""
+    worth: dict[str, float] = {}
+    for bound in found:
+        before = worth.get(bound.label, 0.0)
+        worth[bound.label] = before + bound.usd_per_unit if summed else max(before, bound.usd_per_unit)
+    return dict(sorted(worth.items(), key=lambda item: -item[1]))
+
+
+def _power(found: list[Bound], periods: IntArray, terms: Terms) -> Iterator[str]:
+    in_use = _worth([bound for bound in found if not bound.waits], summed=True)
+    energized = int((terms.fleet.energized_facility_mw.isel(period=periods).max("period") > 0.0).sum())
+    if in_use:
+        best = next(iter(in_use))
         yield (
-            f"power binds at {scarce} of {by_site.size} sites "
-            f"(one more MW at {best} through the year is worth {_usd(float(by_site.max()))})"
+            f"power binds at {len(in_use)} of {energized} sites "
+            f"(one more MW at {best} through the year is worth {_usd(in_use[best])})"
         )
+    awaited = {label: usd for label, usd in _worth(found, summed=True).items() if label not in in_use}
+    if awaited:
+        best = next(iter(awaited))
+        waiting = "1 site waits" if len(awaited) == 1 else f"{len(awaited)} sites wait"
+        yield f"{waiting} for power (a MW at {best} would be worth {_usd(awaited[best])})"
 
 
-def _supply(periods: IntArray, worth: MarginalValues) -> Iterator[str]:
-    by_platform = worth.supply_usd_per_rack.isel(period=periods).max("period")
-    if float(by_platform.max()) > _LEAST_WORTH_USD:
-        best = by_platform.idxmax("platform").item()
-        yield f"chip supply binds (one more rack of {best} is worth {_usd(float(by_platform.max()))})"
+def _chips(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
+    best, usd = next(iter(_worth(found, summed=False).items()))
+    yield f"chip supply binds (one more rack of {best} is worth {_usd(usd)})"
 
 
-def _cash(periods: IntArray, worth: MarginalValues) -> Iterator[str]:
-    value = float(worth.cash_usd_per_usd.isel(period=periods).sum())
-    if value > _TOLERANCE:
+def _money(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
+    value = sum(bound.usd_per_unit for bound in found)
+    if value >= _LEAST_USD / 2.0:
         yield f"cash binds (one more dollar through the year is worth {value:.2f} USD)"
 
 
-def _demand(periods: IntArray, worth: MarginalValues, *, inputs: Inputs) -> Iterator[str]:
-    months = np.flatnonzero(np.isin(inputs.calendar.period_of_month, periods))
-    by_service = worth.demand_usd_per_mtoken.isel(month=months).max("month")
-    if by_service.size and float(by_service.max()) > _TOLERANCE:
-        names = [str(name) for name in by_service.service.values[by_service.values > _TOLERANCE]]
-        yield f"demand for {' and '.join(names)} binds"
+def _demand(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
+    yield f"demand for {' and '.join(sorted(_worth(found, summed=False)))} binds"
+
+
+def _construction(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
+    for family, own in _families(found):
+        best, usd = next(iter(_worth(own, summed=True).items()))
+        yield f"{statement(family, best)} binds (one {own[0].unit} more is worth {_usd(usd)})"
+
+
+def _deadlines(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
+    for family, own in _families(found):
+        best, usd = next(iter(_worth(own, summed=family != "runs").items()))
+        yield f"{statement(family, best)} binds (one {own[0].unit} less of it is worth {_usd(usd)})"
+
+
+def _families(found: list[Bound]) -> Iterator[tuple[str, list[Bound]]]:
+    for family in dict.fromkeys(bound.family for bound in found):
+        yield family, [bound for bound in found if bound.family == family]
+
+
+def statement(family: str, label: str) -> str:
+    """A limit with the label it is about, as a scenario's key would say it."""
+    names = {"targets": f"target[{label}]", "runs": f"training {label}", "earliest_target": "the earliest target"}
+    return names.get(family, f"{family.replace('_', ' ')} {label}".strip())
+
+
+_SAYINGS: Mapping[Scarcity, Callable[[list[Bound], IntArray, Terms], Iterator[str]]] = {
+    Scarcity.POWER: _power,
+    Scarcity.CHIPS: _chips,
+    Scarcity.MONEY: _money,
+    Scarcity.DEMAND: _demand,
+    Scarcity.CONSTRUCTION: _construction,
+    Scarcity.DEADLINES: _deadlines,
+}
 
 
 def _lead(periods: IntArray, terms: Terms) -> Iterator[str]:

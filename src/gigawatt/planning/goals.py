@@ -106,6 +106,15 @@ def _counted_mw(inputs: Inputs, *, built: Formulation) -> linopy.LinearExpressio
     return counted_mw(inputs, terms=built.terms, choose=built.choose).sel(target=index, drop=True)
 
 
+def keep(inputs: Inputs, *, built: Formulation, value: float) -> None:
+    """Holds a plan's model to a first goal that was reached: tokens, or the period of the earliest target."""
+    if inputs.objective is Objective.SERVED_TOKENS:
+        reached = value / TOKEN_UNIT * _GOAL_KEPT_FRACTION
+        built.model.add_constraints(built.tokens >= reached, name="tokens_kept")
+    if inputs.objective is Objective.EARLIEST_TARGET:
+        _insist_on_target(inputs, built=built, period=round(value))
+
+
 def largest_target_mw(inputs: Inputs) -> float:
     """Facility power of the largest target, which `earliest-target` is about."""
     if not inputs.targets:

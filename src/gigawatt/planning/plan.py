@@ -7,8 +7,9 @@ from gigawatt.errors import InfeasibleError
 from gigawatt.planning.conflicts import conflicts
 from gigawatt.planning.decisions import decisions, settle
 from gigawatt.planning.explain import binding
-from gigawatt.planning.formulation import formulation, insist
+from gigawatt.planning.formulation import earned_count, formulation, insist
 from gigawatt.planning.goals import achieved, pursue
+from gigawatt.planning.marginals import Racks, marginal_values
 from gigawatt.planning.search import Report, adopt, gap_fraction, silent
 from gigawatt.planning.terms import terms
 
@@ -44,6 +45,13 @@ def _plan(inputs: Inputs, performance: Performance, *, report: Report) -> BuildP
     gap = gap_fraction(value, bound)
     chosen = decisions(inputs, terms=known, built=built)
     report("what holds the plan back")
+    in_service = built.choose.in_service.solution
+    racks = Racks(
+        arrived_blocks=built.choose.arrivals.solution,
+        installed_blocks=in_service,
+        earned=earned_count(in_service, terms=known),
+    )
+    marginals = marginal_values(inputs, terms=known, built=built, racks=racks)
     return BuildPlan(
         objective=inputs.objective,
         status=SolveStatus.OPTIMAL if gap <= inputs.solver.gap_fraction + _ROUNDING else SolveStatus.TIME_LIMIT,
@@ -51,5 +59,6 @@ def _plan(inputs: Inputs, performance: Performance, *, report: Report) -> BuildP
         objective_value=value,
         bound=bound,
         decisions=chosen,
-        binding=binding(inputs, terms=known, built=built),
+        marginals=marginals,
+        binding=binding(inputs, terms=known, marginals=marginals),
     )

@@ -87,18 +87,16 @@ def search(model: linopy.Model, *, settings: SolverSettings, report: Report, sta
     GigawattError when the solver fails; that nothing was found in time is an ending.
     """
     matrices = model.matrices
-    engine = _engine(matrices, settings=settings)
-    if model.sense == "max":
-        engine.changeObjectiveSense(highspy.ObjSense.kMaximize)
+    engine = loaded(model, matrices, settings=settings)
     if start is not None:
         known = np.flatnonzero(np.isfinite(start[matrices.vlabels])).astype(np.int32)
         engine.setSolution(len(known), known, start[matrices.vlabels][known])
-    _run(engine, report=report)
-    return _outcome(engine, matrices)
+    run(engine, report=report)
+    return outcome(engine, matrices)
 
 
-def _engine(matrices: MatrixAccessor, *, settings: SolverSettings) -> highspy.Highs:
-    """The solver, loaded with the matrices of a model."""
+def loaded(model: linopy.Model, matrices: MatrixAccessor, *, settings: SolverSettings) -> highspy.Highs:
+    """The solver, loaded with a model and its matrices."""
     engine = _QuietHighs()  # type: ignore[no-untyped-call]  # the solver's own signature has no types
     for name, value in _options(settings).items():
         engine.setOptionValue(name, value)
@@ -113,6 +111,8 @@ def _engine(matrices: MatrixAccessor, *, settings: SolverSettings) -> highspy.Hi
         lower = np.where(matrices.sense == "<", -np.inf, matrices.b)
         upper = np.where(matrices.sense == ">", np.inf, matrices.b)
         engine.addRows(rows.shape[0], lower, upper, rows.nnz, rows.indptr, rows.indices, rows.data)
+    if model.sense == "max":
+        engine.changeObjectiveSense(highspy.ObjSense.kMaximize)
     return engine
 
 
@@ -126,7 +126,7 @@ def _options(settings: SolverSettings) -> dict[str, str | int | float | bool]:
     }
 
 
-def _run(engine: highspy.Highs, *, report: Report) -> None:
+def run(engine: highspy.Highs, *, report: Report) -> None:
     """Runs the solver beside the calling thread, so that an interrupt reaches us, stops it and goes on its way."""
     stop, news = Event(), SimpleQueue[str]()
 
@@ -147,6 +147,8 @@ def _run(engine: highspy.Highs, *, report: Report) -> None:
     finally:
         stop.set()
         worker.join()
+        for event in (engine.cbMipInterrupt, engine.cbSimplexInterrupt, engine.cbMipImprovingSolution):
+            event.clear()  # type: ignore[no-untyped-call]  # the solver's own signature has no types
 
 
 def _improvement(event: highspy.HighsCallbackEvent) -> str:
@@ -154,7 +156,8 @@ def _improvement(event: highspy.HighsCallbackEvent) -> str:
     return f"better plan after {found.running_time:.0f} s, at most {found.mip_gap:.1%} from the best"
 
 
-def _outcome(engine: highspy.Highs, matrices: MatrixAccessor) -> Search:
+def outcome(engine: highspy.Highs, matrices: MatrixAccessor) -> Search:
+    """What the solver found. Raises GigawattError where it stopped without an answer."""
     status, numbers = engine.getModelStatus(), engine.getInfo()
     ending = _ENDINGS.get(status)
     if ending is None:

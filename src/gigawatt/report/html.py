@@ -15,6 +15,7 @@ from gigawatt.entities.stages import Manifest, Study
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.report import blocks, figures, measures, words
 from gigawatt.report.blocks import Table, Tile
+from gigawatt.report.figures.binding import heat_words
 from gigawatt.report.figures.power import milestone_basis
 from gigawatt.report.palette import DARK_COUNTERPARTS
 from gigawatt.report.wording import month_name
@@ -33,6 +34,7 @@ FIGURES: dict[str, Callable[[Study], go.Figure | None]] = {
     "rack_rates": figures.rack_rates,
     "mtoken_cost": figures.mtoken_cost,
     "capex_waterfall": figures.capex_waterfall,
+    "binding_heat": figures.binding_heat,
 }
 
 WORDS: dict[str, Callable[[Study], str]] = {
@@ -50,6 +52,7 @@ WORDS: dict[str, Callable[[Study], str]] = {
     "performance": words.performance,
     "capital": words.capital,
     "evidence": words.evidence,
+    "binding_heat": heat_words,
 }
 
 TABLES: dict[str, Callable[[Study], Table]] = {

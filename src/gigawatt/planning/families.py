@@ -1,0 +1,126 @@
+"""The families of constraints by name: what each is in words, in which unit, and under which key a scenario states it.
+
+`explain` and `conflicts` know a constraint by its family alone. A family that limits the plan belongs to a `Scarcity`
+and has a marginal value; the others only say how decisions hang together.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import xarray as xr
+
+from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
+from gigawatt.units import PERCENT_PER_ONE, TOKENS_PER_MILLION
+
+Scale = Callable[[Terms], float | xr.DataArray]
+
+
+class Scarcity(StrEnum):
+    """What a planner lacks where a constraint binds."""
+
+    POWER = "power"
+    CHIPS = "chips"
+    MONEY = "money"
+    DEMAND = "demand"
+    CONSTRUCTION = "construction"
+    DEADLINES = "deadlines"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A limit or a demand of the scenario.
+
+    `words` what one unit of it is, `unit` that unit, `key` where the scenario states it, `scale` how many units one
+    unit of the model's own rows is.
+    """
+
+    scarcity: Scarcity
+    words: str
+    unit: str
+    key: str
+    scale: Scale
+
+
+def _one(_terms: Terms) -> float:
+    return 1.0
+
+
+def _block_racks(terms: Terms) -> xr.DataArray:
+    return terms.fleet.block_racks
+
+
+def _mtokens(_terms: Terms) -> float:
+    return TOKEN_UNIT / TOKENS_PER_MILLION
+
+
+def _usd(_terms: Terms) -> float:
+    return MONEY_UNIT_USD
+
+
+def _percent(_terms: Terms) -> float:
+    return PERCENT_PER_ONE
+
+
+LIMITS: Mapping[str, Family] = {
+    "energized": Family(
+        scarcity=Scarcity.POWER, words="energized power at a site", unit="MW", key="site.power", scale=_one
+    ),
+    "supply": Family(
+        scarcity=Scarcity.CHIPS, words="supply of a platform", unit="rack", key="platform.supply", scale=_block_racks
+    ),
+    "demand": Family(
+        scarcity=Scarcity.DEMAND, words="demand for a service", unit="Mtoken", key="service.demand", scale=_mtokens
+    ),
+    "minimum_cash": Family(
+        scarcity=Scarcity.MONEY, words="cash lent for a period", unit="USD", key="programme.minimum_cash", scale=_usd
+    ),
+    "targets": Family(
+        scarcity=Scarcity.DEADLINES, words="power that a target asks for", unit="MW", key="target", scale=_one
+    ),
+    "runs": Family(
+        scarcity=Scarcity.DEADLINES, words="computation of a run", unit="percent", key="training", scale=_percent
+    ),
+    "earliest_target": Family(
+        scarcity=Scarcity.DEADLINES,
+        words="power of the earliest target",
+        unit="MW",
+        key="programme.objective",
+        scale=_one,
+    ),
+}
+"""Families that limit the plan."""
+
+BOOKKEEPING: frozenset[str] = frozenset(
+    {
+        "rack_balance",
+        "delivered",
+        "pool",
+        "built",
+        "expansion",
+        "allocation",
+        "serving_kept",
+        "training_kept",
+        "serving_ramped_up",
+        "training_ramped_up",
+        "capacity",
+        "tranches_kept",
+        "milestones",
+        "level_kept",
+        "level_reached",
+        "tranches_past_signature",
+        "tranches_due",
+        "tranches_full",
+        "cash_balance",
+        "tokens_kept",
+    }
+)
+"""Families that say how decisions hang together, or keep an earlier goal; nobody can have one unit more of them."""
+
+DIVISIBLE: frozenset[str] = frozenset({"arrivals"})
+"""Whole-number decisions that are taken as divisible where marginal values are sought: blocks are small and many."""
+
+
+def unregistered(names: set[str]) -> set[str]:
+    """Those of the constraint names that no registry knows."""
+    return names - set(LIMITS) - BOOKKEEPING
