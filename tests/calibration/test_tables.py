@@ -47,6 +47,13 @@ def test_the_reference_is_the_fastest_engine_where_all_measured(root):
     ]
 
 
+def test_products_of_unfilled_weights_do_not_count(root):
+    """vLLM's collector leaves BF16 weights as allocated: its 5 us for m = 1 and its gap at m = 2 change nothing."""
+    before = GEMM.observe(TableSet(root=root, version="x"))
+    write(root, "h100_sxm", "vllm", "1", [(1, 8, 8, 0.005)])
+    assert GEMM.observe(TableSet(root=root, version="x")).equals(before)
+
+
 def test_gaps_of_an_engine_may_be_allowed(root):
     timings = read_table(TableSet(root=root, version="x"), "gemm_perf", shape=("m", "n", "k"))
     shapes = reference(timings, inputs=("gemm_dtype",), shape=("m", "n", "k"), all_engines=False)

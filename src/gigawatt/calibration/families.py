@@ -10,15 +10,16 @@ import polars as pl
 from gigawatt.calibration.laws import STRONG_SKEW, WEAK_SKEW
 from gigawatt.calibration.tables import TableSet, read_table, reference
 from gigawatt.performance.kernels.collective import Collective
+from gigawatt.performance.kernels.device import NVFP4_VALUE_BYTES
 from gigawatt.performance.kernels.scan import delta_rule_chunk_flop, delta_rule_token_bytes
 
-# Bytes of a stored value with its share of block scales: NVFP4 has one FP8 scale for every 16 values of half a byte.
-VALUE_BYTES = {"bf16": 2.0, "fp8": 1.0, "fp8-block": 1.0, "nvfp4": 0.5 + 1.0 / 16.0}
+# Bytes of a stored value with its share of block scales, where they weigh.
+VALUE_BYTES = {"bf16": 2.0, "fp8": 1.0, "fp8-block": 1.0, "nvfp4": NVFP4_VALUE_BYTES}
 
 # The dense peak of the data sheet that bounds each kind of product.
 PEAKS = {"bf16": "bf16", "fp8": "fp8", "fp8-block": "fp8", "nvfp4": "fp4"}
 
-_DTYPES = {"bf16": "bfloat16", "fp8": "fp8", "fp8-block": "fp8_block", "nvfp4": "nvfp4"}
+DTYPES = {"bf16": "bfloat16", "fp8": "fp8", "fp8-block": "fp8_block", "nvfp4": "nvfp4"}
 _GEMM_SHAPE = ("m", "n", "k")
 _EXPERT_SHAPE = (
     "num_tokens",
@@ -40,6 +41,10 @@ _ROPE_DIM, _NOPE_DIM, _VALUE_DIM, _LATENT_DIM = 64, 128, 128, 512
 # The tables call a device without FP8 units with an FP8 cache too; such rows are BF16 kernels.
 _WITHOUT_FP8 = ("dgx-a100",)
 
+# Collectors that leave the weights of their products as allocated, by precision. Zeros switch no transistors, so that
+# power limits do not lower the clock, which no product of real values reaches.
+UNFILLED_ENGINES = {"bf16": ("vllm",), "fp8": ("vllm",)}
+
 # Nobody has tuned latent decode for it: its kernel takes 2 to 20 times what the law that suits all others says.
 _WITHOUT_TUNED_LATENT_DECODE = ("dgx-a100",)
 
@@ -60,9 +65,15 @@ class FamilySource:
     unlike: tuple[str, ...] = ()
 
 
+def products_of_values(timings: pl.DataFrame, precision: str) -> pl.DataFrame:
+    """The dense products in a precision, of those engines that fill the weights."""
+    filled = ~pl.col("engine").is_in(list(UNFILLED_ENGINES.get(precision, ())))
+    return timings.filter((pl.col("gemm_dtype") == DTYPES[precision]) & filled)
+
+
 def _gemm(tables: TableSet, *, precision: str) -> pl.DataFrame:
     timings = read_table(tables, "gemm_perf", shape=("gemm_dtype", *_GEMM_SHAPE))
-    timings = timings.filter(pl.col("gemm_dtype") == _DTYPES[precision])
+    timings = products_of_values(timings, precision)
     shapes = reference(timings, inputs=("gemm_dtype",), shape=_GEMM_SHAPE, all_engines=True)
     return shapes.with_columns(value_bytes=pl.lit(VALUE_BYTES[precision]))
 
@@ -70,7 +81,7 @@ def _gemm(tables: TableSet, *, precision: str) -> pl.DataFrame:
 def _experts(tables: TableSet, *, precision: str) -> pl.DataFrame:
     timings = read_table(tables, "moe_perf", shape=("moe_dtype", *_EXPERT_SHAPE))
     gated = ~pl.col("kernel_source").str.contains("nongated")
-    timings = timings.filter((pl.col("moe_dtype") == _DTYPES[precision]) & gated)
+    timings = timings.filter((pl.col("moe_dtype") == DTYPES[precision]) & gated)
     shapes = reference(timings, inputs=("moe_dtype",), shape=_EXPERT_SHAPE, all_engines=True)
     skews = {"balanced": 0.0, "power_law_1.01": WEAK_SKEW, "power_law_1.2": STRONG_SKEW}
     return shapes.filter(pl.col("distribution").is_in(list(skews))).with_columns(
@@ -80,7 +91,7 @@ def _experts(tables: TableSet, *, precision: str) -> pl.DataFrame:
 
 def _prefill(tables: TableSet, *, precision: str) -> pl.DataFrame:
     timings = read_table(tables, "context_attention_perf", shape=("attn_dtype", "kv_cache_dtype", *_PREFILL_SHAPE))
-    dtype = _DTYPES[precision]
+    dtype = DTYPES[precision]
     timings = timings.filter((pl.col("attn_dtype") == dtype) & (pl.col("kv_cache_dtype") == dtype))
     timings = timings.with_columns(pl.col("window_size").fill_null(0))
     shapes = reference(timings, inputs=("attn_dtype",), shape=_PREFILL_SHAPE, all_engines=True)
@@ -90,13 +101,16 @@ def _prefill(tables: TableSet, *, precision: str) -> pl.DataFrame:
     return _grouped_query(shapes, precision).with_columns(queries=length, context=seen)
 
 
-def _decode(tables: TableSet, *, precision: str) -> pl.DataFrame:
+def _decode(tables: TableSet, *, precision: str, alone: bool | None = None) -> pl.DataFrame:
+    """All shapes, those whose cached heads serve one query head each (`alone`), or all others."""
     timings = read_table(tables, "generation_attention_perf", shape=("kv_cache_dtype", *_DECODE_SHAPE))
-    timings = timings.filter(pl.col("kv_cache_dtype") == _DTYPES[precision])
+    timings = timings.filter(pl.col("kv_cache_dtype") == DTYPES[precision])
     timings = timings.with_columns(pl.col("window_size").fill_null(0))
     shapes = reference(timings, inputs=("kv_cache_dtype",), shape=_DECODE_SHAPE, all_engines=True)
     length, window = pl.col("step") + 1, pl.col("window_size")
     seen = pl.when(window > 0).then(pl.min_horizontal(length, window)).otherwise(length)
+    if alone is not None:
+        shapes = shapes.filter((pl.col("num_heads") == pl.col("num_key_value_heads")) == alone)
     return _grouped_query(shapes, precision).with_columns(queries=1, context=seen)
 
 
@@ -113,7 +127,7 @@ def _grouped_query(shapes: pl.DataFrame, precision: str) -> pl.DataFrame:
 
 def _latent(tables: TableSet, *, table: str, precision: str) -> pl.DataFrame:
     timings = read_table(tables, table, shape=("kv_cache_dtype", *_LATENT_SHAPE))
-    timings = timings.filter(pl.col("kv_cache_dtype") == _DTYPES[precision])
+    timings = timings.filter(pl.col("kv_cache_dtype") == DTYPES[precision])
     if precision == "fp8":
         timings = timings.filter(~pl.col("platform").is_in(_WITHOUT_FP8))
     shapes = reference(timings, inputs=("kv_cache_dtype",), shape=_LATENT_SHAPE, all_engines=True)
@@ -254,14 +268,7 @@ def _attentions(precision: str) -> tuple[FamilySource, ...]:
             tables=("context_mla_perf",),
             observe=partial(_latent_prefill, precision=precision),
         ),
-        FamilySource(
-            id=f"decode-gqa-{precision}",
-            name=f"Attention decode, grouped queries, {words} cache",
-            law="attention-decode",
-            peak="bf16",
-            tables=("generation_attention_perf",),
-            observe=partial(_decode, precision=precision),
-        ),
+        *_grouped_decodes(precision),
         FamilySource(
             id=f"decode-mla-{precision}",
             name=f"Attention decode, latent, {words} cache",
@@ -271,6 +278,28 @@ def _attentions(precision: str) -> tuple[FamilySource, ...]:
             observe=partial(_latent_decode, precision=precision),
             unlike=_WITHOUT_TUNED_LATENT_DECODE,
         ),
+    )
+
+
+def _grouped_decodes(precision: str) -> tuple[FamilySource, ...]:
+    """Engines have a slower kernel for one query head per cached head where the cache is FP8."""
+    words = {"bf16": "BF16", "fp8": "FP8"}[precision]
+    kinds: dict[str, tuple[str, bool | None]] = {
+        "gqa": ("grouped queries", False),
+        "mha": ("one query per cached head", True),
+    }
+    if precision == "bf16":
+        kinds = {"gqa": ("grouped queries", None)}
+    return tuple(
+        FamilySource(
+            id=f"decode-{kind}-{precision}",
+            name=f"Attention decode, {queries}, {words} cache",
+            law="attention-decode",
+            peak="bf16",
+            tables=("generation_attention_perf",),
+            observe=partial(_decode, precision=precision, alone=alone),
+        )
+        for kind, (queries, alone) in kinds.items()
     )
 
 

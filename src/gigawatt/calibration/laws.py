@@ -144,6 +144,9 @@ _MIX = Prior(start=0.3, low=1e-3, high=1.0)
 _EXPONENT = Prior(start=2.5, low=1.0, high=8.0)
 _BYTES = Prior(start=4.0, low=1e-3, high=60.0)
 _WIDTH = Prior(start=100.0, low=0.1, high=5000.0)
+# One clock cycle of a unit at 1.7 to 2 GHz; kernels may take up to half of them by polynomials on the multipliers
+# (FlashAttention-4, https://www.together.ai/blog/flashattention-4).
+_EXPONENTIAL = Prior(start=5e-10, low=2.5e-10, high=6e-10)
 
 LAWS = {
     law.id: law
@@ -196,7 +199,7 @@ LAWS = {
                 "throttle_fraction": _MIX,
                 "throttle_onset_s": Prior(start=1e-3, low=2e-4, high=5e-3),
                 "ramp_keys": _WIDTH,
-                "exponential_s": Prior(start=2e-10, low=1e-13, high=1e-8),
+                "exponential_s": _EXPONENTIAL,
                 "quantization_fraction": _MIX,
                 "bandwidth_fraction": _FRACTION,
                 "overlap_exponent": _EXPONENT,
@@ -212,7 +215,8 @@ LAWS = {
                 "head_s": Prior(start=1e-9, low=1e-13, high=1e-6),
                 "sustained_fraction": Prior(start=0.3, low=0.01, high=1.0),
                 "exponential_s": Prior(start=2e-10, low=1e-13, high=1e-8),
-                "ramp_tokens": _WIDTH,
+                "least_tokens": _WIDTH,
+                "walk_s": Prior(start=1e-10, low=1e-12, high=1e-6),
                 "bandwidth_fraction": _FRACTION,
                 "overlap_exponent": _EXPONENT,
             },

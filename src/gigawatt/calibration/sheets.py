@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from gigawatt.catalog import Catalog, platform
 from gigawatt.entities.hardware import Precision
-from gigawatt.performance.kernels.device import Device
+from gigawatt.performance.kernels.device import Device, fed_peak_flop_per_s
 from gigawatt.performance.kernels.library import ProcessorSheet
 
 
@@ -20,7 +20,7 @@ def _device(catalog: Catalog, processors: ProcessorSheet, name: str, peak: Preci
     peaks = accelerator.peak_dense_flop_per_s
     units = processors.processors(name, peak_dense_bf16_flop_per_s=peaks[Precision.BF16])
     return Device(
-        peak_dense_flop_per_s=peaks[peak],
+        peak_dense_flop_per_s=fed_peak_flop_per_s(peaks, peak),
         memory_bytes_per_s=accelerator.memory_bandwidth_bytes_per_s,
         link_bytes_per_s=accelerator.scale_up_bandwidth_bytes_per_s,
         processors_count=units.processors_count,

@@ -1,9 +1,9 @@
 """How much the longest measured products slow down: the clock that the power limit leaves under sustained load.
 
-Power depends on the values: a product of zeros switches few transistors and keeps its clock. One engine's collector
-leaves the weights of BF16 and per-tensor FP8 products as allocated, so only engines that fill them with random numbers
-count here. On A100 its products reach 291 TFLOP/s where theirs reach 261, as zeros and normally distributed values do
-elsewhere (295 against 257, https://www.thonking.ai/p/strangely-matrix-multiplications).
+Power depends on the values: a product of zeros switches few transistors and keeps its clock, so only engines that fill
+weights with random numbers count. On A100 the products of the one that leaves them as allocated reach 291 TFLOP/s
+where theirs reach 261, as zeros and normally distributed values do elsewhere (295 against 257,
+https://www.thonking.ai/p/strangely-matrix-multiplications).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from gigawatt.calibration.families import FAMILIES
+from gigawatt.calibration.families import DTYPES, FAMILIES, VALUE_BYTES, products_of_values
 from gigawatt.calibration.sheets import device_sheets
 from gigawatt.calibration.tables import MILLISECONDS_PER_SECOND, TableSet, read_table
 from gigawatt.catalog import Catalog
@@ -31,15 +31,10 @@ _FEWEST = 20
 # When these tables were read.
 READ_ON = "2026-11-23"
 # All engines call the vendor's library for these, so that their timings are repetitions; elsewhere the fastest counts.
-_ONE_LIBRARY = "bfloat16"
+_ONE_LIBRARY = DTYPES["bf16"]
 
-# Name in the tables, bytes per value, engines whose collectors fill the weights.
-PRODUCTS: Mapping[str, tuple[str, float, tuple[str, ...]]] = {
-    "dense-gemm-bf16": ("bfloat16", 2.0, ("sglang", "trtllm")),
-    "dense-gemm-fp8": ("fp8", 1.0, ("sglang", "trtllm")),
-    "dense-gemm-fp8-block": ("fp8_block", 1.0, ("sglang", "trtllm", "vllm")),
-    "dense-gemm-nvfp4": ("nvfp4", 0.5625, ("sglang", "trtllm", "vllm")),
-}
+# Family of products and its precision.
+PRODUCTS = {f"dense-gemm-{precision}": precision for precision in ("bf16", "fp8", "fp8-block", "nvfp4")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +51,12 @@ def slowdowns(
     tables: TableSet, family: str, *, fits: Mapping[str, GemmCoefficients], devices: Mapping[str, Device]
 ) -> dict[str, Slowdown]:
     """The slowdown of a family's products by platform, against its own fitted law without throttling."""
-    dtype, value_bytes, engines = PRODUCTS[family]
+    precision = PRODUCTS[family]
     timings = read_table(tables, "gemm_perf", shape=("gemm_dtype", *_SHAPE))
-    kept = (pl.col("gemm_dtype") == dtype) & pl.col("engine").is_in(engines)
-    timings = timings.filter(kept & pl.all_horizontal(pl.col(*_SHAPE) >= SHORTEST_SIDE))
+    timings = products_of_values(timings, precision).filter(pl.all_horizontal(pl.col(*_SHAPE) >= SHORTEST_SIDE))
     found = {}
     for platform, fit in fits.items():
-        ratios = _ratios(timings.filter(pl.col("platform") == platform), fit, devices[platform], value_bytes)
+        ratios = _ratios(timings.filter(pl.col("platform") == platform), fit, devices[platform], VALUE_BYTES[precision])
         if ratios.size >= _FEWEST:
             low, best, high = (float(np.quantile(ratios, q)) - 1.0 for q in (0.1, 0.5, 0.9))
             found[platform] = Slowdown(low=low, best=best, high=high, shapes_count=ratios.size)

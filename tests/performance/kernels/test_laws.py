@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gigawatt.entities.hardware import Precision
 from gigawatt.performance.kernels.attention import (
     AttentionShapes,
     DecodeCoefficients,
@@ -16,7 +17,7 @@ from gigawatt.performance.kernels.attention import (
     prefill_time_s,
 )
 from gigawatt.performance.kernels.collective import CollectiveCoefficients, collective_time_s
-from gigawatt.performance.kernels.device import Device, smooth_max, throttled_s, waves_count
+from gigawatt.performance.kernels.device import Device, fed_peak_flop_per_s, smooth_max, throttled_s, waves_count
 from gigawatt.performance.kernels.gemm import GemmCoefficients, gemm_time_s
 from gigawatt.performance.kernels.grouped import (
     ExpertShapes,
@@ -79,7 +80,8 @@ DECODE = DecodeCoefficients(
     head_s=1e-9,
     sustained_fraction=0.5,
     exponential_s=2e-10,
-    ramp_tokens=50.0,
+    least_tokens=50.0,
+    walk_s=1e-10,
     bandwidth_fraction=0.9,
     overlap_exponent=2.0,
 )
@@ -209,8 +211,38 @@ def test_a_pass_over_memory_by_hand():
 def test_decode_of_a_long_cache_by_hand():
     """64 sequences x 32 768 tokens x 2048 values x 2 B = 8.59 GB: at 3.6 TB/s 2.39 ms, which dominates all the rest."""
     shapes = replace(SHAPES, sequences_count=64.0, query_tokens_count=1.0, context_tokens_count=32_768.0)
-    time = decode_time_s(shapes, device=DEVICE, coefficients=replace(DECODE, ramp_tokens=0.0, overlap_exponent=8.0))
+    time = decode_time_s(shapes, device=DEVICE, coefficients=replace(DECODE, overlap_exponent=8.0))
     assert time == pytest.approx(64 * 32_768 * 2048 * 2 / 3.6e12, rel=0.02)
+
+
+def test_an_unsplit_cache_is_walked_by_one_processor_per_sequence():
+    """16 384 tokens at 0.1 us are 1638.4 us, for 1 sequence of one cached head as for 100 on 100 processors.
+
+    300 sequences take 3 rounds. Launch 8 us, split lg(1 + 16 384/128) = lg 129 = 7.01 us, 1 ns per cached head.
+    """
+    lone = replace(SHAPES, query_tokens_count=1.0, context_tokens_count=16_384.0, cached_values_count=256.0)
+    walking = replace(DECODE, walk_s=1e-7, overlap_exponent=50.0)
+    for sequences, rounds in ((1.0, 1), (100.0, 1), (300.0, 3)):
+        shapes = replace(lone, sequences_count=sequences)
+        time = decode_time_s(shapes, device=DEVICE, coefficients=walking)
+        assert time == pytest.approx(8e-6 + 7.011e-6 + sequences * 1e-9 + rounds * 1638.4e-6, rel=1e-6)
+
+
+def test_a_context_shorter_than_a_tile_costs_a_tile():
+    """1 and 50 tokens cost the same but for the split: lg(1 + 50/128) - lg(1 + 1/128) = 0.4646 us."""
+    one, tile = (replace(SHAPES, query_tokens_count=1.0, context_tokens_count=count) for count in (1.0, 50.0))
+    times = [decode_time_s(shapes, device=DEVICE, coefficients=DECODE) for shapes in (one, tile)]
+    assert times[1] - times[0] == pytest.approx(1e-6 * math.log2((1 + 50 / 128) / (1 + 1 / 128)), rel=1e-6)
+
+
+def test_fp4_operands_arrive_at_the_rate_of_bytes():
+    """5 PFLOP/s of FP8 bring bytes for 5/0.5625 = 8.89 PFLOP/s of FP4: 15 is out of reach, 8 is not; BF16 is apart."""
+    peaks = {Precision.BF16: 2.5e15, Precision.FP8: 5e15, Precision.FP4: 15e15}
+    assert fed_peak_flop_per_s(peaks, Precision.FP4) == pytest.approx(8.8889e15, rel=1e-4)
+    assert fed_peak_flop_per_s(peaks | {Precision.FP4: 8e15}, Precision.FP4) == 8e15
+    assert fed_peak_flop_per_s(peaks, Precision.BF16) == 2.5e15
+    assert fed_peak_flop_per_s({Precision.FP4: 15e15}, Precision.FP4) == 15e15
+    assert math.isnan(fed_peak_flop_per_s({}, Precision.FP8))
 
 
 def test_latent_attention_has_one_cached_head():

@@ -3,7 +3,8 @@
 Prefill (Dao, 2023, FlashAttention-2): queries in blocks of 128 rows visit their keys; filling the pipeline costs as
 much as `ramp_keys` more keys. Exponentials are taken by units of their own, whose number does not grow with the
 peak of the matrix units, so they weigh more the faster the products are.
-Decode: the cache is read once per sequence; queries that share a key-value head are padded to 8 rows of a tile.
+Decode: the cache is read once per sequence; queries that share a key-value head are padded to 8 rows of a tile, and
+short contexts to `least_tokens`. A kernel that does not split a sequence over processors walks its cache with one.
 Latent attention is the case of one cached head that all query heads share (DeepSeek-V2, 2024, section 2.1).
 """
 
@@ -79,7 +80,7 @@ class PrefillCoefficients:
 class DecodeCoefficients:
     """What a fit finds for decode: `split_s` per doubling of the context beyond a block, `head_s` per cached head.
 
-    `ramp_tokens` more cached tokens per sequence is what starting a stream costs.
+    No sequence costs less than one of `least_tokens`; `walk_s` is what one processor takes for a token of one head.
     """
 
     launch_s: float
@@ -87,7 +88,8 @@ class DecodeCoefficients:
     head_s: float
     sustained_fraction: float
     exponential_s: float
-    ramp_tokens: float
+    least_tokens: float
+    walk_s: float
     bandwidth_fraction: float
     overlap_exponent: float
 
@@ -115,13 +117,17 @@ def decode_time_s(shapes: AttentionShapes, *, device: Device, coefficients: Deco
     c = coefficients
     heads = shapes.cached_heads_count
     rows = np.ceil(shapes.heads_count * np.asarray(shapes.query_tokens_count) / heads / QUERY_ROWS) * QUERY_ROWS
-    tokens = shapes.sequences_count * (np.asarray(shapes.context_tokens_count) + c.ramp_tokens)
+    each = np.maximum(shapes.context_tokens_count, c.least_tokens)
+    tokens = shapes.sequences_count * each
     scores = tokens * heads * rows
     products = FLOP_PER_PRODUCT * scores * shapes.width / (device.peak_dense_flop_per_s * c.sustained_fraction)
     compute = products + c.exponential_s * scores / device.exponential_units_count
     queries = shapes.sequences_count * np.asarray(shapes.query_tokens_count) * shapes.heads_count * shapes.width
     moved = tokens * shapes.cached_values_count * shapes.cache_value_bytes + queries * ACTIVATION_BYTES
     traffic = moved / (device.memory_bytes_per_s * c.bandwidth_fraction)
+    rounds = np.maximum(shapes.sequences_count * heads / device.processors_count, 1.0)
+    whole = smooth_max(compute, traffic, exponent=c.overlap_exponent)
+    busy = smooth_max(whole, c.walk_s * each * rounds, exponent=c.overlap_exponent)
     split = c.split_s * np.log2(1.0 + np.asarray(shapes.context_tokens_count) / SPLIT_TOKENS)
     start = c.launch_s + split + c.head_s * shapes.sequences_count * heads
-    return np.asarray(start + smooth_max(compute, traffic, exponent=c.overlap_exponent), dtype=np.float64)
+    return np.asarray(start + busy, dtype=np.float64)

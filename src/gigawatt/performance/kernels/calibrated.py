@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Accelerator, Platform, Precision
@@ -23,7 +24,7 @@ from gigawatt.performance.kernels.attention import (
     prefill_time_s,
 )
 from gigawatt.performance.kernels.collective import Collective, CollectiveCoefficients, collective_time_s
-from gigawatt.performance.kernels.device import Device
+from gigawatt.performance.kernels.device import NVFP4_VALUE_BYTES, Device, fed_peak_flop_per_s
 from gigawatt.performance.kernels.gemm import GemmCoefficients, gemm_time_s
 from gigawatt.performance.kernels.grouped import GroupedCoefficients, grouped_gemm_time_s
 from gigawatt.performance.kernels.library import Fit, KernelLibrary
@@ -44,12 +45,12 @@ from gigawatt.timeline import FloatArray
 # The family of products in each precision that a device computes in.
 PRODUCTS = {Precision.BF16: "bf16", Precision.FP8: "fp8", Precision.FP4: "nvfp4"}
 
+# Decode over an FP8 cache: query heads that share a cached head, and one each, which engines have other kernels for.
+GROUPED_NARROW_DECODE, LONE_NARROW_DECODE = "decode-gqa-fp8", "decode-mha-fp8"
+
 # Of two ranks each sends half of what it holds, so a message is half of an exchange between two.
 MESSAGES_PER_EXCHANGE = 2.0
 PAIR = 2.0
-
-# One FP8 scale for every 16 values.
-NVFP4_SCALE_BYTES = 1.0 / 16.0
 
 _C = TypeVar("_C")
 
@@ -108,8 +109,15 @@ class CalibratedOperators:
 
     def attention_decode_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of new tokens over a cache."""
-        computes = decode_precision(work, self.platform.accelerator)
-        fit = self._fit(decode_family(work, self.platform.accelerator))
+        accelerator = self.platform.accelerator
+        computes, family = decode_precision(work, accelerator), decode_family(work, accelerator)
+        time = self._decode_s(work, family=family, computes=computes)
+        if family != GROUPED_NARROW_DECODE:
+            return time
+        return np.where(is_alone(work), self._decode_s(work, family=LONE_NARROW_DECODE, computes=computes), time)
+
+    def _decode_s(self, work: AttentionWork, *, family: str, computes: Precision) -> FloatArray:
+        fit = self._fit(family)
         coefficients = _kind(fit, DecodeCoefficients)
         time = decode_time_s(_shapes(work), device=self._device(computes), coefficients=coefficients)
         return self._shifted(time, fit)
@@ -204,7 +212,7 @@ class CalibratedOperators:
 
     def _device(self, precision: Precision) -> Device:
         accelerator = self.platform.accelerator
-        peak = peak_dense_flop_per_s(accelerator, precision)
+        peak = fed_peak_flop_per_s(accelerator.peak_dense_flop_per_s, precision)
         wide_peak = peak_dense_flop_per_s(accelerator, Precision.BF16)
         units = self.library.sheet.processors(self.platform.id, peak_dense_bf16_flop_per_s=wide_peak)
         return Device(
@@ -240,9 +248,8 @@ def _kind(fit: Fit, kind: type[_C]) -> _C:
 
 
 def _stored_bytes(precision: Precision, native: Precision) -> float:
-    """Bytes per stored value; NVFP4 values that are computed in come with their block scales."""
-    scales = NVFP4_SCALE_BYTES if native is Precision.FP4 else 0.0
-    return precision.value_bytes + scales
+    """Bytes per stored value; FP4 values that are computed in come with their block scales."""
+    return NVFP4_VALUE_BYTES if native is Precision.FP4 else precision.value_bytes
 
 
 def computed_precision(accelerator: Accelerator, precision: Precision) -> Precision:
@@ -264,6 +271,11 @@ def decode_precision(work: AttentionWork, accelerator: Accelerator) -> Precision
     """What decoding computes in: latent attention over a narrow cache in FP8 where the device can, else BF16."""
     latent = _attention_kind(work) == "mla" and work.cache_precision is not Precision.BF16
     return computed_precision(accelerator, Precision.FP8) if latent else Precision.BF16
+
+
+def is_alone(work: AttentionWork) -> NDArray[np.bool_]:
+    """Whether each cached head serves one query head."""
+    return np.asarray(work.heads_count) <= _shapes(work).cached_heads_count
 
 
 def decode_family(work: AttentionWork, accelerator: Accelerator) -> str:

@@ -1,9 +1,11 @@
 """What a law of operator time asks of a data sheet, and how two bottlenecks combine."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from gigawatt.entities.hardware import Precision
 from gigawatt.timeline import FloatArray
 
 Reals = FloatArray | float
@@ -23,6 +25,23 @@ class Device:
     link_bytes_per_s: Reals
     processors_count: Reals
     exponential_units_count: Reals
+
+
+# Bytes of a stored FP4 value with its share of block scales: NVFP4 has one FP8 scale for every 16 values.
+NVFP4_VALUE_BYTES = Precision.FP4.value_bytes + Precision.FP8.value_bytes / 16.0
+
+
+def fed_peak_flop_per_s(peaks_flop_per_s: Mapping[Precision, float], precision: Precision) -> float:
+    """Dense peak as far as operands arrive, NaN without one: FP4 values at most at the rate of bytes of FP8 products.
+
+    The memory beside the matrix units feeds both; from Blackwell to Blackwell Ultra the FP4 peak grew by half, but
+    neither that of FP8 nor the measured FP4 products did.
+    """
+    peak = peaks_flop_per_s.get(precision, float("nan"))
+    if precision is not Precision.FP4 or Precision.FP8 not in peaks_flop_per_s:
+        return peak
+    fed = peaks_flop_per_s[Precision.FP8] * Precision.FP8.value_bytes / NVFP4_VALUE_BYTES
+    return min(peak, fed)
 
 
 def smooth_max(first: Reals, second: Reals, *, exponent: Reals) -> FloatArray:

@@ -15,8 +15,11 @@ from scipy.spatial import KDTree
 from gigawatt.entities.hardware import Accelerator, Precision
 from gigawatt.performance.collectives import Reals
 from gigawatt.performance.kernels.calibrated import (
+    GROUPED_NARROW_DECODE,
+    LONE_NARROW_DECODE,
     computed_precision,
     decode_family,
+    is_alone,
     prefill_family,
     product_family,
 )
@@ -93,7 +96,11 @@ class MeasuredOperators:
     def attention_decode_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of new tokens over a cache."""
         time = self.operators.attention_decode_s(work)
-        return self._brought(decode_family(work, self.accelerator), time, *attention_shape(work))
+        family, shape = decode_family(work, self.accelerator), attention_shape(work)
+        if family != GROUPED_NARROW_DECODE:
+            return self._brought(family, time, *shape)
+        lone = self._brought(LONE_NARROW_DECODE, time, *shape)
+        return np.where(is_alone(work), lone, self._brought(family, time, *shape))
 
     def scan_s(self, work: ScanWork) -> FloatArray:
         """Time of a recurrence over whole sequences."""
