@@ -60,7 +60,7 @@ PLACES: dict[str, CommandPlace] = {
         summary="Play a trace of requests on a fleet of replicas, one by one.",
     ),
     "validate": CommandPlace(
-        module="gigawatt.cli.forecasts",
+        module="gigawatt.cli.validate_costs",
         attribute="validate_app",
         summary="Set predictions beside published measurements, with the misses.",
     ),

@@ -1,0 +1,264 @@
+"""Costs from layers beside published ones: an hour of an accelerator, and the capital of known sites.
+
+Nothing is fitted: every figure is the catalogue's, and where one is assumed the assumption was made before the
+comparison. Prices are the newest that the catalogue has for the date of the published cost.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gigawatt.catalog import Catalog, quantity
+from gigawatt.catalog.capacity import assumed_costs, hyperscaler, neocloud, unit
+from gigawatt.catalog.dimensions import MONEY_PER_ACCELERATOR, MONEY_PER_ACCELERATOR_HOUR, MONEY_PER_MW, POWER
+from gigawatt.catalog.records import Figure
+from gigawatt.entities.capital import CostBook
+from gigawatt.facility.electrical import facility_power_mw
+from gigawatt.finance.capacity import (
+    SYSTEM_LAYERS,
+    Unit,
+    capital_by_layer_usd,
+    capital_usd_per_mw,
+    cost_by_layer_usd_per_accelerator_hour,
+)
+from gigawatt.finance.flows import Purpose
+from gigawatt.units import FACILITY_POWER, IT_POWER, MONEY, MONEY_PER_FACILITY_MW, MONEY_PER_RACK, PUE
+
+HOUR_TOLERANCE_FRACTION = 0.15
+SITE_TOLERANCE_FRACTION = 0.20
+_TCO = "economics/tco-per-gpu-hour-2026-04"
+_OWNERS = {"hyperscaler": hyperscaler, "neocloud": neocloud}
+_PRICES = {
+    "h100": "platforms/dgx-h100/server-price-2025-08",
+    "h200": "platforms/hgx-h200/module-price-per-accelerator-2026-01",
+    "b200": "platforms/dgx-b200/server-price-2025-05",
+    "gb200": "platforms/gb200-nvl72/street-price",
+    "gb300": "platforms/gb300-nvl72/street-price",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourRow:
+    """An hour of one accelerator: what the publisher says an owner of this kind pays, and what our layers come to."""
+
+    accelerator: str
+    owner: str
+    published: Figure
+    published_usd_per_accelerator_hour: float
+    by_layer_usd_per_accelerator_hour: Mapping[Purpose, float]
+
+    @property
+    def computed_usd_per_accelerator_hour(self) -> float:
+        """The sum of the layers."""
+        return sum(self.by_layer_usd_per_accelerator_hour.values())
+
+    @property
+    def error_fraction(self) -> float:
+        """Computed over published, less one."""
+        return self.computed_usd_per_accelerator_hour / self.published_usd_per_accelerator_hour - 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteCase:
+    """A reported cost of a site and the power it buys; systems by platform, should the report hold them.
+
+    `remark` says what limits the comparison.
+    """
+
+    site: str
+    cost: str
+    power: tuple[str, ...]
+    systems: Mapping[str, float] = field(default_factory=dict)
+    generation: str = ""
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteRow:
+    """The capital of a site as reported and from layers, on the scope and power of the report."""
+
+    case: SiteCase
+    reported: Figure
+    facility_mw: float
+    with_systems: bool
+    reported_usd: float
+    computed_usd: float
+
+    @property
+    def error_fraction(self) -> float:
+        """Computed over reported, less one."""
+        return self.computed_usd / self.reported_usd - 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaterfallRow:
+    """Capital by layer of a platform per megawatt, on both bases."""
+
+    accelerator: str
+    per_facility_mw_usd: Mapping[Purpose, float]
+    per_it_mw_usd: Mapping[Purpose, float]
+
+
+SITES = (
+    SiteCase(
+        site="stargate-abilene",
+        cost="cost-shell-power-cooling",
+        power=("sites/stargate-abilene/planned-facility-power",),
+        remark="shell, power and cooling, systems excluded: the developer's own figure",
+    ),
+    SiteCase(
+        site="meta-hyperion",
+        cost="cost-jv",
+        power=("sites/meta-hyperion/first-phase-facility-power",),
+        remark="shell and M&E of the joint venture, systems and generation excluded",
+    ),
+    SiteCase(site="stargate-michigan", cost="cost-total", power=("sites/stargate-michigan/planned-facility-power",)),
+    SiteCase(site="stargate-wisconsin", cost="cost-total", power=("sites/stargate-wisconsin/planned-facility-power",)),
+    SiteCase(site="stargate-shackelford", cost="cost-total", power=("sites/stargate-shackelford/planned-it-power",)),
+    SiteCase(
+        site="amzn-madison",
+        cost="cost-state-total",
+        power=(
+            "sites/amzn-madison/timeline-2026-09-18-facility-power",
+            "sites/amzn-ridgeland/timeline-2027-09-21-facility-power",
+        ),
+        remark="announced for the state: the campuses of Madison and Ridgeland as Epoch AI projects them",
+    ),
+    SiteCase(
+        site="ports-pike",
+        cost="cost-total",
+        power=("sites/ports-pike/planned-it-power",),
+        systems={"vr-nvl72": 1.0},
+        generation="sites/ports-pike/onsite-generation-nameplate",
+        remark="a press estimate, at least; Vera Rubin racks and the gas plant on site are in",
+    ),
+    SiteCase(
+        site="stargate-argentina",
+        cost="cost-total",
+        power=("sites/stargate-argentina/planned-facility-power",),
+        systems={"gb300-nvl72": 1.0},
+        remark="the ceiling of a letter of intent, hardware not named",
+    ),
+    SiteCase(
+        site="colossus-2",
+        cost="epoch-2026-09-capital",
+        power=("sites/colossus-2/epoch-2026-09-it-power",),
+        systems={"gb200-nvl72": 0.25, "gb300-nvl72": 0.75},
+        remark="Epoch AI's cost model: 11.77 MUSD per IT megawatt of construction, where our layers have 13.4 per "
+        "facility megawatt",
+    ),
+    SiteCase(
+        site="fairwater-wi",
+        cost="cost-total",
+        power=("sites/fairwater-wi/planned-facility-power",),
+        remark="commitments announced so far, beside the power forecast for 2030: not one scope",
+    ),
+    SiteCase(
+        site="new-carlisle",
+        cost="cost-initial",
+        power=("sites/new-carlisle/planned-facility-power",),
+        remark="announced in 2024 for a first part, beside the power of the campus in 2028: not one scope",
+    ),
+)
+
+
+def hour_rows(catalog: Catalog) -> tuple[HourRow, ...]:
+    """Every accelerator with every kind of owner that the publisher has."""
+    costs = assumed_costs(catalog)
+    return tuple(
+        _hour_row(catalog, costs, accelerator=accelerator, owner=owner) for accelerator in _PRICES for owner in _OWNERS
+    )
+
+
+def site_rows(catalog: Catalog) -> tuple[SiteRow, ...]:
+    """Every reported cost of a known site beside its layers."""
+    costs = assumed_costs(catalog)
+    return tuple(_site_row(catalog, costs, case) for case in SITES)
+
+
+def waterfall_rows(catalog: Catalog) -> tuple[WaterfallRow, ...]:
+    """Capital by layer per facility and per IT megawatt of every accelerator that is compared."""
+    costs = assumed_costs(catalog)
+    rows = []
+    for accelerator in _PRICES:
+        one = _unit(catalog, accelerator)
+        capital_usd = capital_by_layer_usd(one, costs)
+        rows.append(
+            WaterfallRow(
+                accelerator=accelerator,
+                per_facility_mw_usd=capital_usd_per_mw(capital_usd, power_mw=one.facility_mw),
+                per_it_mw_usd=capital_usd_per_mw(capital_usd, power_mw=one.it_mw),
+            )
+        )
+    return tuple(rows)
+
+
+def _hour_row(catalog: Catalog, costs: CostBook, *, accelerator: str, owner: str) -> HourRow:
+    published = catalog.figure(f"{_TCO}/{accelerator}-{owner}")
+    return HourRow(
+        accelerator=accelerator,
+        owner=owner,
+        published=published,
+        published_usd_per_accelerator_hour=quantity(published, MONEY_PER_ACCELERATOR_HOUR),
+        by_layer_usd_per_accelerator_hour=cost_by_layer_usd_per_accelerator_hour(
+            _unit(catalog, accelerator), costs, owner=_OWNERS[owner](catalog)
+        ),
+    )
+
+
+def _unit(catalog: Catalog, accelerator: str) -> Unit:
+    key = _PRICES[accelerator]
+    platform_id, name = key.split("/")[1:]
+    figure = catalog.figure(key)
+    if "per-accelerator" not in name:
+        return unit(catalog, platform_id, price_usd_per_rack=quantity(figure, MONEY_PER_RACK))
+    bare = unit(catalog, platform_id, price_usd_per_rack=0.0)
+    price_usd = quantity(figure, MONEY_PER_ACCELERATOR) * bare.platform.accelerators_per_rack_count
+    return unit(catalog, platform_id, price_usd_per_rack=price_usd)
+
+
+def _site_row(catalog: Catalog, costs: CostBook, case: SiteCase) -> SiteRow:
+    """The row of a case. A report below the cheapest published all-in cost of its power cannot hold systems."""
+    reported = catalog.figure(f"sites/{case.site}/{case.cost}")
+    reported_usd = quantity(reported, MONEY)
+    facility_mw = sum(_facility_mw(catalog, key) for key in case.power)
+    all_in_usd = quantity(catalog.figure("economics/cost-per-gw-all-in/bain"), MONEY_PER_FACILITY_MW) * facility_mw
+    with_systems = reported_usd >= all_in_usd
+    computed_usd = costs.facility_usd_per_facility_mw * facility_mw
+    if with_systems:
+        computed_usd += _systems_usd(catalog, costs, case, facility_mw=facility_mw)
+        computed_usd += _generation_usd(catalog, case)
+    return SiteRow(
+        case=case,
+        reported=reported,
+        facility_mw=facility_mw,
+        with_systems=with_systems,
+        reported_usd=reported_usd,
+        computed_usd=computed_usd,
+    )
+
+
+def _facility_mw(catalog: Catalog, key: str) -> float:
+    figure = catalog.figure(key)
+    if "facility" in figure.unit:
+        return quantity(figure, FACILITY_POWER)
+    peak_pue = quantity(catalog.figure("assumptions/site/peak-pue-liquid"), PUE)
+    return facility_power_mw(quantity(figure, IT_POWER), pue=peak_pue)
+
+
+def _systems_usd(catalog: Catalog, costs: CostBook, case: SiteCase, *, facility_mw: float) -> float:
+    """Racks and fabric that fill the power, each platform its share of it."""
+    total_usd = 0.0
+    for platform_id, share in case.systems.items():
+        price_usd = quantity(catalog.figure(f"platforms/{platform_id}/street-price"), MONEY_PER_RACK)
+        one = unit(catalog, platform_id, price_usd_per_rack=price_usd)
+        capital_usd = capital_by_layer_usd(one, costs)
+        per_mw = capital_usd_per_mw(capital_usd, power_mw=one.facility_mw)
+        total_usd += share * facility_mw * sum(per_mw[layer] for layer in SYSTEM_LAYERS)
+    return total_usd
+
+
+def _generation_usd(catalog: Catalog, case: SiteCase) -> float:
+    if not case.generation:
+        return 0.0
+    gas = catalog.figure("economics/power-price/generation-btm-gas-capex")
+    return quantity(catalog.figure(case.generation), POWER) * quantity(gas, MONEY_PER_MW)
