@@ -78,6 +78,21 @@ def test_practice_follows_engine_platform_and_version(tmp_path):
     assert serve_task(expressed(tmp_path, guessing), figures, quantile=0.5).engine.speculation.draft_tokens_count == 3.0
 
 
+def test_launch_recipes_refine_practices(tmp_path):
+    figures = engine_figures(load())
+    line = TWICE.replace(",1000,100,", ",1024,1024,")
+    trt = serve_task(expressed(tmp_path, line), figures, quantile=0.5).engine
+    # Sixty-four clients of equal lengths in 2026: forty steps of gathering, up to 0.8 of 8,192 tokens, compiled passes.
+    assert (trt.gather_steps_count, trt.gather_tokens_count) == (40.0, pytest.approx(0.8 * 8192.0))
+    assert trt.issue_s == figures.issue_s.best
+    fewer = serve_task(expressed(tmp_path, line.replace(",64,64,64,", ",32,32,64,")), figures, quantile=0.5).engine
+    assert (fewer.gather_steps_count, fewer.issue_s) == (0.0, figures.python_issue_s.best)
+    early = serve_task(expressed(tmp_path, line.replace("2026-01", "2025-11")), figures, quantile=0.5).engine
+    # One prompt of 1,024 tokens at most.
+    assert (early.gather_steps_count, early.chunk_tokens_count) == (0.0, 1024.0)
+    assert serve_task(expressed(tmp_path, COPIED), figures, quantile=0.5).engine.gather_steps_count == 60.0
+
+
 def test_software_matures(tmp_path):
     figures = engine_figures(load())
     early, late = (
@@ -106,18 +121,27 @@ def test_what_cannot_be_expressed_is_named(tmp_path, line, reason):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("old", "new", "fault"),
     [
-        "model,system\nx,y\n",
-        HEADER + "\n" + DENSE.replace(",100,10,", ",-100,10,"),
-        HEADER + "\n" + DENSE.replace(",100,10,", ",nan,10,"),
-        HEADER + "\n" + DENSE.replace(",8,8,", ",eight,8,"),
+        (",100,10,", ",-100,10,", 'ttft_ms is "-100"'),
+        (",100,10,", ",nan,10,", 'ttft_ms is "nan"'),
+        (",8,8,", ",eight,8,", 'concurrency is "eight"'),
+        (",8,8,", ",1e300,8,", 'concurrency is "1e300"'),
+        (",1000,100,", ",,100,", "no positive isl"),
+        (",100,10,", "", "no positive ttft_ms"),
     ],
 )
-def test_malformed_files_are_refused(tmp_path, text):
+def test_a_line_that_is_no_measurement_is_named_and_the_others_count(tmp_path, old, new, fault):
+    found = compare_serving(rows(tmp_path, DENSE.replace(old, new), DENSE), load())
+    assert len(found.compared) == 1
+    assert fault in found.refused[0].reason
+    assert workers_stated_share(found) == (1, 1)
+
+
+def test_files_without_the_columns_are_refused(tmp_path):
     path = tmp_path / "bad.csv"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(InputError):
+    path.write_text("model,system\nx,y\n", encoding="utf-8")
+    with pytest.raises(InputError, match="osl"):
         read_serving_rows(path)
 
 

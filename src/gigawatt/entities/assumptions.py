@@ -57,16 +57,20 @@ class EngineFigures:
     """What serving costs beside its kernels, as ranges.
 
     Host times are of a decode step (with an overlapping scheduler and a synchronous one), of a kernel that no graph
-    replays, of a request, and of a token of its prompt. `engine_kernels` is time over that of calibrated kernels,
-    `software_excess` the time beyond it twelve months after a platform's announcement, halving ever since.
+    replays (issued by compiled code, and by a model's own Python), of a request, and of a token of its prompt.
+    `engine_kernels` is time over that of calibrated kernels, `software_excess` the time beyond it twelve months after a
+    platform's announcement, halving ever since; `arrival_bunching` how much closer together requests arrive than their
+    clients make them.
     """
 
     step_host_s: Ranged
     synchronous_host_s: Ranged
     issue_s: Ranged
+    python_issue_s: Ranged
     request_s: Ranged
     token_s: Ranged
     expert_skew: Ranged
+    arrival_bunching: Ranged
     acceptance: Ranged
     engine_kernels: Ranged
     software_excess: Ranged

@@ -95,6 +95,8 @@ def compare_serving(rows: Iterable[ServingRow], catalog: Catalog, backend: Backe
 
 
 def _expressed(row: ServingRow, catalog: Catalog) -> ServingExpression:
+    if row.fault:
+        raise Inexpressible(f"the line is no measurement: {row.fault}")
     if row.flagged:
         raise Inexpressible("the source's two records of tensor parallelism differ")
     return serving_expression(row, catalog)
@@ -197,7 +199,7 @@ def _concurrency_class(count: float) -> str:
 def workers_stated_share(comparison: ServingComparison) -> tuple[int, int]:
     """Unflagged rows with known worker counts that are expressed, and all of them."""
     expressed = sum(item.row.workers_stated for item in comparison.compared)
-    refused = sum(item.row.workers_stated and not item.row.flagged for item in comparison.refused)
+    refused = sum(item.row.workers_stated and not (item.row.flagged or item.row.fault) for item in comparison.refused)
     return expressed, expressed + refused
 
 

@@ -100,15 +100,19 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
     facts, slow = expressed.facts, round(1.0 - quantile, 1)
     busy = _concurrency(expressed.row) >= float(str(facts.get("admission-from", "inf")))
     host = figures.synchronous_host_s if facts["synchronous"] else figures.step_host_s
+    issue = figures.python_issue_s if facts["prompts"] == "python" else figures.issue_s
     standard = standard_engine(figures, quantile=quantile)
     maturity = _time_factor(expressed, figures, at_quantile(figures.software_excess, slow))
     engine = replace(
         standard,
         mixed=bool(facts["mixed"]),
         reserved=bool(facts["reserved"]),
-        chunk_tokens_count=float(str(facts["chunk"])),
+        chunk_tokens_count=_chunk_tokens(expressed),
+        gather_steps_count=_gather_steps(expressed),
+        gather_tokens_count=float(str(facts["gather-share"])) * _chunk_tokens(expressed),
         admission_steps_count=float(str(facts["admission-busy"] if busy else facts["admission"])),
         step_host_s=at_quantile(host, slow),
+        issue_s=at_quantile(issue, slow),
         time_factor=standard.time_factor * maturity,
         speculation=Speculation(
             draft_tokens_count=float(str(facts["guesses"])),
@@ -123,7 +127,20 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
         engine=engine,
         input_tokens_count=expressed.input_tokens_count,
         output_tokens_count=expressed.output_tokens_count,
+        bunching_ratio=at_quantile(figures.arrival_bunching, slow),
     )
+
+
+def _chunk_tokens(expressed: ServingExpression) -> float:
+    """Most prompt tokens of a pass; `prompt` is the longest prompt and a token of each client."""
+    stated = str(expressed.facts["chunk"])
+    return expressed.row.numbers["isl"] if stated == "prompt" else float(stated)
+
+
+def _gather_steps(expressed: ServingExpression) -> float:
+    """Steps that prompts wait for others: engines whose attention is copied wait for one per copy."""
+    copied = float(expressed.pools.layouts[0].copies_count[0]) > 1.0
+    return float(str(expressed.facts["gather-copies" if copied else "gather"]))
 
 
 def _time_factor(expressed: ServingExpression, figures: EngineFigures, excess: float) -> float:
@@ -144,22 +161,40 @@ def _months(row: ServingRow, catalog: Catalog, platform_id: str) -> float | None
     return float(measured - begun)
 
 
+def _records(found: object) -> tuple[Mapping[str, object], ...]:
+    return tuple(found) if isinstance(found, list) else ()
+
+
 def _practice(row: ServingRow) -> Mapping[str, object]:
     tables = _practices()
     defaults, protocols = tables["defaults"], tables["protocol"]
-    found = tables["practice"]
-    record = next((r for r in found if _applies(r, row)), None) if isinstance(found, list) else None
+    record = next((r for r in _records(tables["practice"]) if _applies(r, row)), None)
     if record is None or not isinstance(defaults, dict) or not isinstance(protocols, dict):
         raise Inexpressible(f"nothing is known of the engine {row.text('engine')}")
     fitting = [p for p in protocols.values() if re.search(p["match-date"], row.text("measured_date"))]
     protocol: Mapping[str, object] = fitting[0] if fitting else {}
     chosen = {name: value for name, value in protocol.items() if name in ("spread", "waves")}
-    return {**defaults, **record, **chosen}
+    finer = [fact for fact in _records(tables["refinement"]) if _applies(fact, row)]
+    return (
+        {**defaults, **record, **chosen}
+        | {name: value for fact in finer for name, value in fact.items()}
+        | {"id": record["id"]}
+    )
+
+
+_COLUMNS = {name: name for name in ("engine", "system", "model", "precision")} | {
+    "version": "engine_version",
+    "date": "measured_date",
+}
 
 
 def _applies(record: Mapping[str, object], row: ServingRow) -> bool:
-    columns = {name: name for name in ("engine", "system", "model", "precision")} | {"version": "engine_version"}
-    return all(re.search(str(record[name]), row.text(at)) for name, at in columns.items() if name in record)
+    """Whether all that a record names fits the row: columns, lengths and tensor parallelism as patterns."""
+    numbers = {name: f"{row.stated(name) or 0.0:.0f}" for name in ("isl", "osl", "tp_size")}
+    texts = {name: row.text(at) for name, at in _COLUMNS.items()}
+    texts |= {"lengths": f"{numbers['isl']}/{numbers['osl']}", "tp": numbers["tp_size"]}
+    fits = all(re.search(str(record[name]), text) for name, text in texts.items() if name in record)
+    return fits and float(str(record.get("clients-from", 0))) <= (row.stated("concurrency") or 0.0)
 
 
 def _concurrency(row: ServingRow) -> float:

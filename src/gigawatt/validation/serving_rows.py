@@ -24,11 +24,15 @@ _NEEDED = ("case", "model", "system", "engine", "mode", "isl", "osl", "concurren
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingRow:
-    """One measured point: its texts, and its numbers where the source states them."""
+    """One measured point: its texts, and its numbers where the source states them.
+
+    `fault` says why a line is no measurement; it then has no numbers.
+    """
 
     number: int
     texts: dict[str, str]
     numbers: dict[str, float]
+    fault: str
 
     def text(self, name: str) -> str:
         """A text column; empty where the source is silent."""
@@ -60,7 +64,7 @@ class ServingRow:
 
 
 def read_serving_rows(path: Path) -> tuple[ServingRow, ...]:
-    """All rows of a truth file; raises `InputError` when it cannot be read as one."""
+    """All rows of a truth file, faulty lines marked; raises `InputError` when it cannot be read as one."""
     table = csv.DictReader(io.StringIO(_text(path)))
     missing = [name for name in _NEEDED if name not in (table.fieldnames or ())]
     if missing:
@@ -70,7 +74,10 @@ def read_serving_rows(path: Path) -> tuple[ServingRow, ...]:
             expected="a table of measured serving points",
             fix="Name the columns as in docs/validation-serving.md.",
         )
-    return tuple(_row(line, number, path) for number, line in enumerate(table, start=2))
+    try:
+        return tuple(_row(line, number) for number, line in enumerate(table, start=2))
+    except csv.Error as error:
+        raise _unreadable(path, str(error)) from error
 
 
 def _text(path: Path) -> str:
@@ -91,42 +98,31 @@ def _unreadable(path: Path, found: str) -> InputError:
     )
 
 
-def _row(line: dict[str, str], number: int, path: Path) -> ServingRow:
+def _row(line: dict[str, str], number: int) -> ServingRow:
     cells = {name: (text or "").strip() for name, text in line.items() if name is not None}
-    stated = {name: _number(cells.get(name, ""), name, number, path) for name in _NUMBERS}
-    numbers = {name: value for name, value in stated.items() if value is not None}
-    wrong = [name for name in ("isl", "osl", "ttft_ms", "tpot_ms") if not numbers.get(name, 0.0) > 0.0]
-    if wrong:
-        raise InputError(
-            where=f"{path}, line {number}",
-            found=f"no positive {', '.join(wrong)}",
-            expected="positive lengths and latencies",
-            fix="Complete the line or remove it.",
-        )
+    texts = {name: cells.get(name, "") for name in _TEXTS}
+    read = {name: _number(cells[name]) for name in _NUMBERS if cells.get(name)}
+    odd = [name for name, value in read.items() if value is None or not 0.0 <= value <= _LARGEST]
+    numbers = {name: value for name, value in read.items() if value is not None}
+    absent = [name for name in _POSITIVE if name not in odd and not numbers.get(name, 0.0) > 0.0]
+    faults = [f'{name} is "{cells[name][:40]}"' for name in odd] + [f"no positive {name}" for name in absent]
+    if faults:
+        return ServingRow(number=number, texts=texts, numbers={}, fault=", ".join(faults))
     per_s = 1.0 / _MILLISECONDS
     numbers |= {"ttft_s": numbers.pop("ttft_ms") * per_s, "tpot_s": numbers.pop("tpot_ms") * per_s}
-    return ServingRow(number=number, texts={name: cells.get(name, "") for name in _TEXTS}, numbers=numbers)
+    return ServingRow(number=number, texts=texts, numbers=numbers, fault="")
 
 
 _MILLISECONDS = 1000.0
+_POSITIVE = ("isl", "osl", "ttft_ms", "tpot_ms")
+# Beyond any token, client or accelerator that a measurement counts.
+_LARGEST = 1e9
 
 
-def _number(text: str, name: str, number: int, path: Path) -> float | None:
-    if not text:
-        return None
+def _number(text: str) -> float | None:
+    """A finite number, or `None`."""
     try:
         value = float(text)
-    except ValueError as error:
-        raise _not_a_number(text, name, number, path) from error
-    if not math.isfinite(value):
-        raise _not_a_number(text, name, number, path)
-    return value
-
-
-def _not_a_number(text: str, name: str, number: int, path: Path) -> InputError:
-    return InputError(
-        where=f"{path}, line {number}, {name}",
-        found=f'"{text[:80]}"',
-        expected="a finite number",
-        fix="Write a plain number or leave the cell empty.",
-    )
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

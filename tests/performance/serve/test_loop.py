@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gigawatt.performance.serve.clients import Clients
+from gigawatt.performance.serve.clients import Clients, bunched
 from gigawatt.performance.serve.loop import aggregated, arriving_together
 from gigawatt.performance.serve.pools import pooled
 from gigawatt.performance.serve.task import NO_SPECULATION, Speculation, workers
@@ -60,6 +60,35 @@ def test_equal_requests_return_together_unless_passes_set_them_apart():
     # All forty at once in four passes, against ten after each of four passes.
     assert stopped.ttft_s[0] > 2.0 * PASS_S
     assert mixed.ttft_s[0] == pytest.approx(PASS_S * 2.5, rel=0.01)
+
+
+def test_prompts_wait_for_others_to_share_a_pass():
+    # Twenty requests on 50 steps: 0.4 prompts a step, so five steps gather two more, which wait half of that.
+    engine = replace(ENGINE, gather_steps_count=5.0, chunk_tokens_count=1e6)
+    found = seen(task(engine=engine), clients(20.0))
+    step = PASS_S * (1.0 + 0.4 / 3.0)
+    assert found.tpot_s[0] == pytest.approx(step)
+    assert found.ttft_s[0] == pytest.approx(5.0 * 2.0 / 3.0 * step + 2.0 * PASS_S)
+    # Two hundred tokens are enough: the first waits 2.5 steps for one other.
+    fewer = replace(engine, gather_tokens_count=200.0)
+    step = PASS_S * (1.0 + 0.4 / 2.0)
+    assert seen(task(engine=fewer), clients(20.0)).ttft_s[0] == pytest.approx(2.5 * 0.75 * step + 2.0 * PASS_S)
+
+
+def test_bunched_clients_by_hand():
+    # Twice as close: half the spread, and half as many requests after the first.
+    twice = bunched(clients(8.0, spread=0.4, requests=10.0), 2.0)
+    assert (twice.length_spread_fraction, twice.first_fraction) == (0.2, 0.2)
+    loose = bunched(clients(8.0, spread=0.8, requests=1.0), 0.5)
+    assert (loose.length_spread_fraction, loose.first_fraction) == (1.0, 0.5)
+
+
+def test_bunched_requests_wait_longer():
+    usual = task(engine=replace(ENGINE, mixed=True))
+    many = clients(40.0, spread=0.4, requests=10.0)
+    slow, fast = (replace(usual, bunching_ratio=ratio) for ratio in (2.0, 0.5))
+    assert seen(fast, many).ttft_s[0] < seen(usual, many).ttft_s[0] < seen(slow, many).ttft_s[0]
+    assert in_pools(fast, many).ttft_s[0] < in_pools(usual, many).ttft_s[0] < in_pools(slow, many).ttft_s[0]
 
 
 def test_what_does_not_fit_waits():

@@ -1,6 +1,6 @@
 """Clients that each keep one request under way: how many there are, how alike their requests, how long they go on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,3 +33,12 @@ class Clients:
         """
         waves = np.arange(1.0, max(self.requests_per_client_count, 2.0))
         return float(np.mean(np.minimum(self.length_spread_fraction * np.sqrt(waves), 1.0)))
+
+
+def bunched(clients: Clients, ratio: float) -> Clients:
+    """The clients with requests that arrive `ratio` times as close together, and as many more of them at the start."""
+    return replace(
+        clients,
+        length_spread_fraction=min(clients.length_spread_fraction / ratio, 1.0),
+        requests_per_client_count=max(clients.requests_per_client_count / ratio, 1.0),
+    )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gigawatt.performance.operators import OperatorModel
-from gigawatt.performance.serve.clients import Clients
+from gigawatt.performance.serve.clients import Clients, bunched
 from gigawatt.performance.serve.memory import requests_that_fit, transfer_bytes
 from gigawatt.performance.serve.passes import kernels_count, pass_times
 from gigawatt.performance.serve.task import (
@@ -76,20 +76,46 @@ def chunk_tokens(task: ServeTask, layouts: WorkerLayouts) -> FloatArray:
     return np.maximum(task.engine.chunk_tokens_count + 0.0 * layouts.copies_count, 1.0)
 
 
-def prompts_per_look(
-    task: ServeTask, clients: Clients, running: FloatArray, steps: float, first: Arrivals
-) -> FloatArray:
-    """Mean number of prompts that a look at the queue finds when it finds any, `(candidate,)`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """The queue of one copy: prompts that start together, and the mean of decode steps that one waits for that."""
+
+    prompts_count: FloatArray
+    wait_steps_count: FloatArray
+
+
+def prompt_line(
+    task: ServeTask, layouts: WorkerLayouts, clients: Clients, running: FloatArray, *, steps: float, first: Arrivals
+) -> Line:
+    """What a look at the queue finds when it finds any, `(candidate,)`.
 
     The next requests of all clients arrive over as many decode steps as their lengths spread, at random, or as their
     starts did, in turn, whichever is more: where prompts and decoding share passes, requests that were prefilled one
     pass after another end one step after another; where decoding stops for prompts, all of the start decode in step.
     """
-    started = first.passes_count if task.engine.mixed else np.ones_like(running)
+    engine = task.engine
+    started = first.passes_count if engine.mixed else np.ones_like(running)
     spread = np.maximum(steps * clients.window_fraction, 1.0)
     window = np.minimum(np.maximum(spread, started), max(steps, 1.0))
-    rate = running / window * np.minimum(task.engine.admission_steps_count, window)
-    return np.where(started >= spread, np.maximum(rate, 1.0), arriving_together(rate))
+    between = engine.admission_steps_count
+    rate = running / window * np.minimum(between, window)
+    found = np.where(started >= spread, np.maximum(rate, 1.0), arriving_together(rate))
+    if not engine.gather_steps_count:
+        return Line(prompts_count=found, wait_steps_count=between / 2.0 + 0.0 * found)
+    gathered, wait = _gathered(task, layouts, running / window)
+    return Line(prompts_count=np.maximum(found, gathered), wait_steps_count=wait)
+
+
+def _gathered(task: ServeTask, layouts: WorkerLayouts, per_step: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The first prompt waits for all that come in its time, on average half of it each; n copies have one each after
+    as many steps as the slowest of n random arrivals takes, the n-th harmonic number of mean gaps."""
+    engine, rate = task.engine, np.maximum(per_step, 1e-9)
+    enough = np.maximum(engine.gather_tokens_count / task.new_tokens_count - 1.0, 0.0)
+    copies = layouts.copies_count
+    each = np.where(copies > 1.0, np.log(copies) + np.euler_gamma + 0.5 / copies, np.inf)
+    steps = np.minimum(engine.gather_steps_count, np.minimum(enough, each) / rate)
+    others = rate * steps
+    return 1.0 + others, steps * (1.0 + others / 2.0) / (1.0 + others)
 
 
 def arriving_together(rate_per_look: FloatArray) -> FloatArray:
@@ -108,17 +134,18 @@ def aggregated(
     usable_bytes: float,
 ) -> Latencies:
     """Workers that prefill and decode, the clients spread evenly over them."""
+    clients = bunched(clients, task.bunching_ratio)
     share = clients.concurrency_count / (workers_count * layouts.copies_count)
     room = requests_that_fit(task, layouts, usable_bytes=usable_bytes)
     running = np.minimum(share, np.maximum(room, 1.0))
     steps = task.output_tokens_count / task.engine.speculation.tokens_per_step
     first = prompt_passes(task, layouts, np.maximum(running, 1.0))
-    together = prompts_per_look(task, clients, running, steps, first)
-    steady = prompt_passes(task, layouts, np.minimum(together, np.maximum(running, 1.0)))
+    line = prompt_line(task, layouts, clients, running, steps=steps, first=first)
+    steady = prompt_passes(task, layouts, np.minimum(line.prompts_count, np.maximum(running, 1.0)))
     decoding = decode_batch(running / layouts.pp_count, task.input_tokens_count + task.output_tokens_count / 2.0)
     alone, steady_s, first_s = _three_passes_s(task, layouts, (decoding, steady, first), operators)
     tpot, ttft = _latencies(
-        task, clients, running, steps, steady=(steady, steady_s), first=(first, first_s), step_s=alone
+        task, clients, (running, line), steps, steady=(steady, steady_s), first=(first, first_s), step_s=alone
     )
     rate = running * layouts.copies_count * workers_count / (ttft + (task.output_tokens_count - 1.0) * tpot)
     waiting = np.maximum(share - running, 0.0) * layouts.copies_count * workers_count
@@ -148,14 +175,14 @@ def _three_passes_s(
 def _latencies(
     task: ServeTask,
     clients: Clients,
-    running: FloatArray,
+    queue: tuple[FloatArray, Line],
     steps: FloatArray | float,
     *,
     steady: tuple[Arrivals, FloatArray],
     first: tuple[Arrivals, FloatArray],
     step_s: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
-    engine = task.engine
+    engine, (running, line) = task.engine, queue
     (arrivals, pass_s), (start, start_s) = steady, first
     per_step = running / steps * arrivals.passes_count / arrivals.prompts_count
     if engine.mixed:
@@ -164,9 +191,8 @@ def _latencies(
     else:
         step = step_s + per_step * pass_s
     tpot = step / engine.speculation.tokens_per_step
-    look = engine.admission_steps_count / 2.0 * step
     front = front_s(task)
-    look = look + step_s
+    look = line.wait_steps_count * step + step_s
     usual = look + (arrivals.passes_count + 1.0) / 2.0 * pass_s
     alone = np.maximum(task.new_tokens_count / arrivals.pass_tokens_count, 1.0)
     usual = np.maximum(usual, look + alone * pass_s)

@@ -8,7 +8,7 @@ pool's, which then queues what the decode pool does not hold.
 import numpy as np
 
 from gigawatt.performance.operators import OperatorModel
-from gigawatt.performance.serve.clients import Clients
+from gigawatt.performance.serve.clients import Clients, bunched
 from gigawatt.performance.serve.loop import Latencies, front_s, prompt_passes
 from gigawatt.performance.serve.memory import requests_that_fit, transfer_bytes
 from gigawatt.performance.serve.passes import kernels_count, pass_times
@@ -25,6 +25,7 @@ from gigawatt.timeline import FloatArray
 # Fillings of the decode pool between which its step time is interpolated.
 _FILLINGS = (1.0, 0.6, 0.3, 0.1)
 _ROUNDS = 12
+_LEAST_WINDOW = 1e-9
 
 
 def prefill_pass_s(
@@ -64,6 +65,7 @@ def pooled(
     link_bytes_per_s: float,
 ) -> Latencies:
     """Pools of prefill and decode workers, `layouts` and `workers_count` in that order."""
+    clients = bunched(clients, task.bunching_ratio)
     (prefill, decode), (prefill_workers, decode_workers) = layouts, workers_count
     copies = decode_workers * decode.copies_count
     share = clients.concurrency_count / copies
@@ -135,7 +137,7 @@ def _wait_s(
     """
     everyone = clients.concurrency_count / capacity
     window = clients.window_fraction * life
-    load = np.minimum(rate / capacity / clients.window_fraction, 0.95)
+    load = np.minimum(rate / capacity / max(clients.window_fraction, _LEAST_WINDOW), 0.95)
     excess = np.maximum(everyone - window, 0.0) / 2.0
     random = load / (2.0 * (1.0 - load)) * service_s
     later = np.minimum(excess + random, everyone / 2.0)

@@ -52,9 +52,11 @@ class Engine:
     `mixed` engines run prompts and decoding requests in one pass, others stop decoding for a pass of prompts.
     `reserved` engines admit a request when its whole length fits, others when its present one does.
     `chunk_tokens_count` is the most prompt tokens of a pass, `admission_steps_count` how many decode steps pass
-    between two looks at the queue. Host times add to what the device does: `step_host_s` per decode step,
-    `issue_s` per kernel of a pass that is not replayed from a graph, `request_s` and `token_s` before a request and
-    per token of its prompt. `time_factor` is the software's maturity: time over that of calibrated kernels.
+    between two looks at the queue. Where `gather_steps_count` is not zero, the first prompt in line waits as many
+    decode steps for others to share its pass with: until there are `gather_tokens_count` tokens or one prompt for each
+    copy of attention. Host times add to what the device does: `step_host_s` per decode step, `issue_s` per kernel of a
+    pass that is not replayed from a graph, `request_s` and `token_s` before a request and per token of its prompt.
+    `time_factor` is the software's maturity: time over that of calibrated kernels.
     """
 
     mixed: bool
@@ -67,6 +69,8 @@ class Engine:
     token_s: float
     expert_skew_fraction: float
     time_factor: float
+    gather_steps_count: float = 0.0
+    gather_tokens_count: float = math.inf
     speculation: Speculation = NO_SPECULATION
 
 
@@ -75,7 +79,8 @@ class ServeTask:
     """Requests of one shape to one model.
 
     `hit_fraction` of a prompt is found in the prefix cache: in device memory, or loaded at `reload_bytes_per_s` from
-    host memory or storage (infinite when it is on the device).
+    host memory or storage (infinite when it is on the device). `bunching_ratio` is how much closer together requests
+    arrive than their clients make them.
     """
 
     model: Model
@@ -86,6 +91,7 @@ class ServeTask:
     output_tokens_count: float
     hit_fraction: float = 0.0
     reload_bytes_per_s: float = math.inf
+    bunching_ratio: float = 1.0
 
     @property
     def new_tokens_count(self) -> float:
