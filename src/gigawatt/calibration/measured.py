@@ -91,6 +91,7 @@ _SHAPES: Mapping[str, Callable[[Columns], Sequence[FloatArray]]] = {
     "expert-layer": _expert_products,
     "attention-prefill": lambda columns: [_columns(columns, *_ATTENTION)],
     "attention-decode": lambda columns: [_columns(columns, *_ATTENTION)],
+    "chunked-scan": lambda columns: [_columns(columns, "sequences", "tokens", "heads", "chunk_flop")],
     "streaming": lambda columns: [_columns(columns, "volume_bytes")],
     "collective": lambda columns: [_columns(columns, "ranks", "volume_bytes")],
 }

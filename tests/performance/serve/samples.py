@@ -91,6 +91,7 @@ class Counting:
     grouped: float = 0.0
     prefill: float = 0.0
     decode: float = 0.0
+    scan: float = 0.0
     memory: float = 0.0
     exchange: float = 0.0
 
@@ -108,6 +109,9 @@ class Counting:
 
     def attention_decode_s(self, work):
         return self.decode + 0.0 * np.asarray(work.sequences_count)
+
+    def scan_s(self, work):
+        return self.scan + 0.0 * np.asarray(work.sequences_count)
 
     def memory_s(self, volume_bytes):
         return self.memory + 0.0 * np.asarray(volume_bytes)

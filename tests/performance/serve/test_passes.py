@@ -71,6 +71,10 @@ def test_windows_sparse_and_linear_layers():
     times = pass_times(task(pattern=linear), workers(tp=1), batch, Counting(decode=10.0, memory=1.0))
     # One full layer, one state read and written.
     assert float(times.attention_s[0]) == 11.0
+    prompts = prompt_batch(task(pattern=linear), 100.0 * ONE)
+    times = pass_times(task(pattern=linear), workers(tp=1), prompts, Counting(prefill=10.0, scan=2.0, memory=0.5))
+    # One full layer of prompts, one scan.
+    assert float(times.attention_s[0]) == 12.0
 
 
 def test_speculation_checks_guesses_in_one_pass():

@@ -104,7 +104,8 @@ class MeasuredOperators:
 
     def scan_s(self, work: ScanWork) -> FloatArray:
         """Time of a recurrence over whole sequences."""
-        return self.operators.scan_s(work)
+        shape = (work.sequences_count, work.tokens_count, work.heads_count, work.chunk_flop)
+        return self._brought("scan-delta-rule", self.operators.scan_s(work), *shape)
 
     def memory_s(self, volume_bytes: Reals) -> FloatArray:
         """Time of an element-wise operator."""

@@ -10,7 +10,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from gigawatt.entities.hardware import Precision
-from gigawatt.entities.workload import DenseFeedForward, GroupedQueryAttention, LatentAttention, MixtureOfExperts
+from gigawatt.entities.workload import (
+    DenseFeedForward,
+    GroupedQueryAttention,
+    LatentAttention,
+    LinearAttention,
+    MixtureOfExperts,
+)
 from gigawatt.performance.architecture import (
     Projection,
     Split,
@@ -21,11 +27,14 @@ from gigawatt.performance.architecture import (
     prefill_core,
     visited_ranks_count,
 )
-from gigawatt.performance.operators import AttentionWork, OperatorModel
+from gigawatt.performance.kernels.scan import delta_rule_chunk_flop, delta_rule_token_bytes
+from gigawatt.performance.operators import AttentionWork, OperatorModel, ScanWork
 from gigawatt.performance.serve.task import Batch, ServeTask, WorkerLayouts
 from gigawatt.timeline import FloatArray
 
 _BF16 = Precision.BF16.value_bytes
+# Tokens of a chunk in open kernels for gated delta rules: Yang et al. (2024), section 3.3.
+_CHUNK_TOKENS = 64.0
 # Kernels that the host issues for a layer where no graph replays them: counted in open engines' layers, casts of
 # narrow inputs and exchanges included.
 ATTENTION_ISSUES, LATENT_ISSUES, DENSE_ISSUES, EXPERT_ISSUES, LINEAR_ISSUES = 12.0, 22.0, 6.0, 18.0, 10.0
@@ -209,13 +218,37 @@ def _attention_s(
         time = time + pattern.windowed_layers_count * windowed
     if np.isfinite(pattern.selected_tokens_count):
         time = time + full * _indexer_s(task, batch, operators)
-    linear = pattern.linear
-    if linear is not None:
-        state = linear.state_values_count / layouts.tp_count * Precision.BF16.value_bytes * 2.0
-        moved = 2.0 * state * (batch.requests_count * queries + batch.prompts_count)
-        scan = batch.prompt_tokens_count * linear.input_values_count / layouts.tp_count * _BF16 * 2.0
-        time = time + linear.layers_count * operators.memory_s(moved + scan)
+    if pattern.linear is not None:
+        time = time + pattern.linear.layers_count * _recurrence_s(pattern.linear, layouts, batch, queries, operators)
     return time
+
+
+def _recurrence_s(
+    linear: LinearAttention, layouts: WorkerLayouts, batch: Batch, queries: float, operators: OperatorModel
+) -> FloatArray:
+    """A layer without attention: prompts in chunks, decoding reads and writes each request's state in FP32."""
+    prompts = np.maximum(batch.prompts_count, 1.0)
+    heads = np.maximum(linear.value_heads_count / layouts.tp_count, 1.0)
+    scan = ScanWork(
+        sequences_count=prompts,
+        tokens_count=np.maximum(batch.prompt_tokens_count / prompts, 1.0),
+        heads_count=heads,
+        chunk_tokens_count=_CHUNK_TOKENS,
+        chunk_flop=float(
+            delta_rule_chunk_flop(chunk_tokens_count=_CHUNK_TOKENS, key_dim=linear.head_dim, value_dim=linear.head_dim)
+        ),
+        token_bytes=delta_rule_token_bytes(
+            chunk_tokens_count=_CHUNK_TOKENS,
+            heads_count=heads,
+            key_heads_count=np.maximum(linear.key_heads_count / layouts.tp_count, 1.0),
+            key_dim=linear.head_dim,
+            value_dim=linear.head_dim,
+        ),
+    )
+    state = linear.state_values_count / layouts.tp_count * Precision.BF16.value_bytes * 2.0
+    step = operators.memory_s(2.0 * state * batch.requests_count * queries)
+    prefill = np.where(batch.prompt_tokens_count > 0.0, operators.scan_s(scan), 0.0)
+    return prefill + np.where(batch.requests_count > 0.0, step, 0.0)
 
 
 def _core_s(
