@@ -7,6 +7,7 @@ platforms by power-time, the MW-hours of racks in service. Hours count all racks
 what else one party pays another for capacity stay out: the lessor's and the provider's own spending is in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,7 @@ def _spent_usd(inputs: Inputs, *, flows: pl.DataFrame, factors: FloatArray) -> F
 
     Payments are added up by the cent before they are discounted.
     """
-    axes = {
+    axes: dict[str, Sequence[object]] = {
         "site": [site.id for site in inputs.sites],
         "platform": ["", *(offer.platform.id for offer in inputs.offers)],
         "purpose": [layer.value for layer in LAYERS],
