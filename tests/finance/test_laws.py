@@ -1,6 +1,6 @@
 """What must hold in every set of accounts."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import polars as pl
@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gigawatt.entities.capital import PowerBasis
+from gigawatt.entities.contracts import Repayment, SpendCommitment
 from gigawatt.entities.site import Cloud, Leased, Owned
 from gigawatt.finance import appraise, cash_by_party
+from gigawatt.finance.statements import statements
 from gigawatt.simulation import simulate
+from tests.finance.agreements import EVERY_OTHER_KIND
 from tests.samples import ROUND, TRANCHES
 from tests.simulation.strategies import PLATFORMS, cases
 
@@ -138,3 +141,70 @@ def test_present_value_is_nothing_at_the_rate_of_return(case, rate):
     assert abs(at_irr.npv_usd) <= 1e-6 * scale
     _, elsewhere = accounts(case, replace(case.inputs, discount_rate_fraction=rate))
     assert elsewhere.irr_fraction == money.irr_fraction
+
+
+@st.composite
+def agreements(draw):
+    """Some contracts of every kind with terms at will, all with parties of the sample."""
+    chosen = [contract for contract in EVERY_OTHER_KIND if draw(st.booleans())]
+    changed = [_with_terms_at_will(draw, contract) for contract in chosen]
+    return (draw(tranches()), ROUND, *changed)
+
+
+def _with_terms_at_will(draw, contract):
+    lengths = {"term_months": st.integers(1, 48), "payment_lag_months": st.integers(0, 12)}
+    amounts = {
+        "amount_usd": st.sampled_from((1e6, 123_456.789, 5e9)),
+        "cap_usd": st.sampled_from((0.0, 1e6, 1e12)),
+        "capacity_mw": st.floats(0.1, 500.0),
+        "leased_it_mw": st.floats(0.1, 500.0),
+        "share_fraction": st.floats(0.0, 1.0),
+        "credit_fraction": st.floats(0.0, 1.0),
+        "capex_fraction": st.floats(0.0, 1.0),
+        "strike_usd_per_mwh": st.floats(0.0, 200.0),
+        "rate_fraction": st.floats(0.0, 0.5),
+    }
+    own = {field.name for field in fields(contract)}
+    terms = {name: draw(values) for name, values in (lengths | amounts).items() if name in own}
+    if isinstance(contract, SpendCommitment):
+        terms["settlement_months"] = terms["term_months"]
+    if "terms" in own:
+        terms["terms"] = replace(
+            contract.terms,
+            commitment_usd=draw(st.sampled_from((0.0, 7e6, 1e10))),
+            advance_fraction=draw(st.floats(0.0, 1.0)),
+            grace_months=draw(st.integers(1, 24)),
+            tenor_months=draw(st.integers(1, 60)),
+            repayment=draw(st.sampled_from(Repayment)),
+            target_dscr_ratio=draw(st.floats(1.0, 3.0)),
+            least_dscr_ratio=draw(st.sampled_from((0.0, 1.2, 9.0))),
+            most_ltv_fraction=draw(st.sampled_from((0.0, 0.5, 1.0))),
+            sweep_fraction=draw(st.sampled_from((0.0, 0.5, 1.0))),
+        )
+    return replace(contract, **terms)
+
+
+@FEW
+@given(cases(), agreements(), st.sampled_from((0.0, 5e7, 3e9)))
+def test_every_set_of_contracts_conserves_cash_and_balances_its_books(case, contracts, opening_cash_usd):
+    treasury = replace(case.inputs.treasury, opening_cash_usd=opening_cash_usd)
+    inputs = replace(case.inputs, contracts=contracts, treasury=treasury)
+    history, money = accounts(case, inputs)
+    cents = (pl.col("^.*_usd$") * 100).round().cast(pl.Int64)
+    books = statements(inputs, history, appraisal=money)
+    sheet = books.balance_sheet.with_columns(cents)
+    assert (sheet["total_assets_usd"] == sheet["total_claims_usd"]).all()
+    flow = books.cash_flow.with_columns(cents)
+    assert (flow["closing_cash_usd"] == sheet["cash_usd"]).all()
+    # What one party gets another pays: over all parties no month changes the cash there is.
+    moved = pl.col("operating_usd") + pl.col("investing_usd") + pl.col("financing_usd")
+    assert (flow.group_by("month").agg(moved.sum().alias("moved"))["moved"] == 0).all()
+    earned = sheet.sort("party", "month").group_by("party", maintain_order=True).agg(pl.last("retained_earnings_usd"))
+    income = books.income.with_columns(cents).sort("party").group_by("party", maintain_order=True)
+    assert (earned["retained_earnings_usd"] == income.agg(pl.sum("net_income_usd"))["net_income_usd"]).all()
+    # Nobody owes less than nothing, nothing is written off that was not bought, no loan exceeds its commitment.
+    assert (sheet["debt_usd"] >= 0).all()
+    assert (sheet["fixed_assets_usd"] - sheet["accumulated_depreciation_usd"] >= -len(money.flows)).all()
+    for contract in contracts:
+        drawn = money.loans.filter(pl.col("contract") == contract.id)["drawn_usd"].sum()
+        assert drawn <= getattr(getattr(contract, "terms", None), "commitment_usd", 0.0) + 0.005

@@ -33,6 +33,8 @@ from gigawatt.timeline import Calendar, FloatArray, IntArray
 
 _LEAST_USD = 0.005
 _ROUNDING = 1e-9
+_CENTS = 2
+"""Decimals of a whole cent."""
 
 
 def loan(contract: Loan, given: Given) -> Outcome:
@@ -44,7 +46,7 @@ def loan(contract: Loan, given: Given) -> Outcome:
     case = _Case(
         terms=terms,
         first=calendar.month_index(terms.start) + terms.grace_months,
-        draws_usd=up_to(terms.advance_fraction * collateral, cap_usd=terms.commitment_usd),
+        draws_usd=_whole_cents(up_to(terms.advance_fraction * collateral, cap_usd=terms.commitment_usd)),
         available_usd=cash_available_usd(given, party=contract.borrower),
         collateral_usd=collateral_value_usd(collateral, life_months=terms.collateral_life_months),
         purse_usd=_purse_usd(contract, given),
@@ -86,6 +88,11 @@ def collateral_value_usd(paid: FloatArray, *, life_months: int) -> FloatArray:
     return np.asarray(np.convolve(paid, left)[: paid.size], dtype=np.float64)
 
 
+def _whole_cents(amount_usd: FloatArray) -> FloatArray:
+    """Payments in whole cents whose running sum is off by half a cent at most, `(month,)`."""
+    return np.round(np.diff(np.round(np.cumsum(amount_usd), _CENTS), prepend=0.0), _CENTS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """A loan before it is served; arrays `(month,)`. Repayment begins in month `first`, which may lie outside."""
@@ -121,20 +128,21 @@ def _serve(case: _Case) -> _Served:
     )
     balance, spent = 0.0, 0.0
     for month in range(count):
-        interest = balance * interest_per_month_fraction(case.terms.rate_fraction_per_year)
-        due = interest + _principal_due(case, served, month=month, balance=balance, interest=interest)
+        interest = round(balance * interest_per_month_fraction(case.terms.rate_fraction_per_year), _CENTS)
+        principal = _principal_due(case, served, month=month, balance=balance, interest=interest)
+        due = interest + round(principal, _CENTS)
         purse = max(0.0, float(case.purse_usd[month]) + float(case.draws_usd[: month + 1].sum()) - spent)
-        paid = min(due, purse)
+        paid = min(due, round(purse, _CENTS))
         served.interest_usd[month] = min(interest, paid)
         served.principal_usd[month] = paid - served.interest_usd[month]
         served.unpaid_usd[month] = due - paid
         owed = balance + float(case.draws_usd[month]) + interest - paid
         if month in case.interval_ends:
-            swept = min(owed, purse - paid, _swept(case, served, month=month, owed=owed))
+            swept = round(min(owed, purse - paid, _swept(case, served, month=month, owed=owed)), _CENTS)
             served.principal_usd[month] += swept
             owed, paid = owed - swept, paid + swept
         spent += paid
-        balance = served.balance_usd[month] = owed if owed > _LEAST_USD else 0.0
+        balance = served.balance_usd[month] = round(max(0.0, owed), _CENTS)
     return served
 
 
