@@ -23,13 +23,9 @@ def _plan(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["plan", *arguments])
 
 
-@pytest.fixture(scope="module")
-def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, object]]:
-    """The minimal scenario, planned once: its folder and the JSON printed."""
-    folder = tmp_path_factory.mktemp("plan") / "minimal"
-    answer = _plan("minimal", "--out", str(folder), "--json", *QUICK)
-    assert answer.exit_code == 0, answer.output
-    return folder, json.loads(answer.stdout)
+@pytest.fixture
+def planned(minimal_study: tuple[Path, dict[str, object]]) -> tuple[Path, dict[str, object]]:
+    return minimal_study
 
 
 def _refused(

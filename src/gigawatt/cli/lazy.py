@@ -34,6 +34,11 @@ PLACES: dict[str, CommandPlace] = {
         attribute="report_app",
         summary="Write the reports of a study again from its folder.",
     ),
+    "explain": CommandPlace(
+        module="gigawatt.cli.explain",
+        attribute="explain_app",
+        summary="Say what holds a plan back and what more of each limit would be worth.",
+    ),
     "compare": CommandPlace(
         module="gigawatt.cli.study",
         attribute="compare_app",

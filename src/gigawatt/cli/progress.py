@@ -9,6 +9,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 STAGE_WORDS = {
     "performance": "Performance of each platform",
     "plan": "Searching for the best plan",
+    "explanation": "Asking the plan",
     "simulation": "Playing the plan out",
     "appraisal": "Counting the money",
     "risk": "Sampling histories",

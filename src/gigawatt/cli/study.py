@@ -13,6 +13,7 @@ from gigawatt.errors import StudyFolderError
 from gigawatt.report.compare import compare, comparison_json
 from gigawatt.report.comparison_page import comparison_html
 from gigawatt.report.documents import PAGE, documents
+from gigawatt.report.explanation import explanation_schema
 from gigawatt.report.schema import study_schema
 from gigawatt.report.summary import summary
 
@@ -31,7 +32,7 @@ def report(
     ] = False,
 ) -> None:
     """Write the reports of a study again from its folder."""
-    place = _place(folder)
+    place = study_place(folder)
     study = store.read(place)
     store.write(study, place, documents=documents(study))
     if as_json:
@@ -48,7 +49,7 @@ def compare_studies(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say in words and side by side what a second study changes."""
-    studies = tuple(store.read(_place(name)) for name in (first, second))
+    studies = tuple(store.read(study_place(name)) for name in (first, second))
     comparison = compare(*studies)
     if page is not None:
         _write_page(page, *studies)
@@ -73,7 +74,13 @@ def schema_study() -> None:
     print_json(study_schema())
 
 
-def _place(name: str) -> Path:
+@schema_app.command("explain")
+def schema_explain() -> None:
+    """The schema of the object that `gigawatt explain --json` prints."""
+    print_json(explanation_schema())
+
+
+def study_place(name: str) -> Path:
     """The folder that `name` means: a path, or a study's name under ./studies."""
     given = Path(name)
     return given if given.exists() or not (STUDIES / name).is_dir() else STUDIES / name

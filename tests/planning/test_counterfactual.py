@@ -1,0 +1,84 @@
+"""What each choice is worth: the best plan without it, by hand."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from gigawatt.entities.capital import PowerTarget, Treasury
+from gigawatt.entities.stages import Inputs, Objective
+from gigawatt.planning import plan
+from gigawatt.planning.counterfactual import Choice, Counterfactual, choices, counterfactual
+from gigawatt.planning.explanation import explanation
+from tests.planning.cases import NAPKIN_PLATFORM, month, napkin_inputs, napkin_offer, napkin_performance, napkin_site
+from tests.samples import ROUND
+
+
+def lost(inputs: Inputs, kind: str, label: str) -> Counterfactual:
+    performance = napkin_performance(inputs)
+    chosen = plan(inputs, performance)
+    choice = Choice(kind=kind, label=label)
+    assert choice in choices(inputs, chosen)
+    return counterfactual(inputs, performance, chosen, choice=choice, time_limit_s=20.0)
+
+
+def test_a_site_is_worth_the_racks_it_carries() -> None:
+    # 10 racks at alpha, 10 at beta, 7.76 MUSD each; a site without racks is no choice
+    inputs = napkin_inputs(
+        sites=(napkin_site(), napkin_site("beta"), napkin_site("dear", energy_price_usd_per_mwh=2e3))
+    )
+    found = lost(inputs, "site", "beta")
+    assert found.objective_value == pytest.approx(77.6e6)
+    assert (found.least_worth, found.most_worth) == pytest.approx((77.6e6, 77.6e6), rel=1e-4)
+    performance = napkin_performance(inputs)
+    assert Choice(kind="site", label="dear") not in choices(inputs, plan(inputs, performance))
+
+
+def test_a_platform_is_worth_what_the_next_best_lacks() -> None:
+    # Without racks at 1 MUSD those at 2 carry the plan: 1 MUSD less for each of ten
+    dear = napkin_offer(platform=replace(NAPKIN_PLATFORM, id="dear"), price_usd_per_rack=2e6)
+    inputs = napkin_inputs(offers=(napkin_offer(), dear), sites=(napkin_site(platforms=("box", "dear")),))
+    assert lost(inputs, "platform", "box").least_worth == pytest.approx(10e6, rel=1e-4)
+
+
+def test_a_target_costs_what_it_forces() -> None:
+    # Two racks at 9 that earn 8.76: the target costs 0.48, so the plan gains without it
+    asked = PowerTarget(facility_mw=2.0, deadline=month(0), platforms=("box",))
+    inputs = napkin_inputs(offers=(napkin_offer(price_usd_per_rack=9e6),), targets=(asked,))
+    found = lost(inputs, "target", "0")
+    assert found.objective_value == pytest.approx(0.0, abs=1.0)
+    assert found.most_worth == pytest.approx(-0.48e6, rel=1e-3)
+    earliest = replace(inputs, objective=Objective.EARLIEST_TARGET)
+    assert not any(
+        choice.kind == "target" for choice in choices(earliest, plan(earliest, napkin_performance(earliest)))
+    )
+
+
+def test_a_contract_is_worth_the_racks_it_pays_for() -> None:
+    # 2 in the purse buy 2 racks in January, which earn 1.488 by its end and so on. An instalment of 8 in January buys
+    # the other eight at once; without it the plan grows from its own means and ends lower. Nothing else differs.
+    paid = replace(ROUND, instalments=(replace(ROUND.instalments[0], on=date(2026, 1, 1), amount_usd=8e6),))
+    inputs = napkin_inputs(contracts=(paid,), treasury=Treasury(opening_cash_usd=2e6, minimum_cash_usd=0.0))
+    found = lost(inputs, "contract", paid.id)
+    alone = plan(replace(inputs, contracts=()), napkin_performance(inputs))
+    assert found.objective_value == pytest.approx(alone.objective_value)
+    assert found.least_worth == pytest.approx(77.6e6 - alone.objective_value, rel=1e-3)
+    assert found.least_worth > 0.0
+
+
+def test_what_no_plan_can_do_without_says_why() -> None:
+    asked = PowerTarget(facility_mw=12.0, deadline=month(3), platforms=("box",))
+    inputs = napkin_inputs(sites=(napkin_site(), napkin_site("beta")), targets=(asked,))
+    found = lost(inputs, "site", "beta")
+    assert found.reason.startswith("no plan is feasible without it: target[0]")
+    assert found.least_worth != found.least_worth  # not a number
+
+
+def test_power_a_period_earlier_is_solved_again() -> None:
+    # Ten racks a month earlier: June's 720 h at 1000 USD each, 7.2 MUSD; one MW more from July on: 4416 h less the rack
+    later = napkin_site(power_steps=(replace(napkin_site().power_steps[0], start=month(6)),))
+    inputs = napkin_inputs(sites=(later,))
+    performance = napkin_performance(inputs)
+    answer = explanation(inputs, performance, plan(inputs, performance), time_limit_s=20.0)
+    assert answer.sites["alpha"].usd_per_period_earlier == pytest.approx(7.2e6, rel=1e-6)
+    assert answer.sites["alpha"].usd_per_mw == pytest.approx(3.416e6, rel=1e-6)
