@@ -14,6 +14,7 @@ from gigawatt.performance.serve.clients import Clients
 from gigawatt.performance.serve.loop import aggregated, front_s
 from gigawatt.performance.serve.memory import requests_that_fit, transfer_bytes
 from gigawatt.performance.serve.pools import decode_step_s, prefill_pass_s
+from gigawatt.performance.serve.pruning import undominated
 from gigawatt.performance.serve.space import BATCHES, CHUNKS, crossed, worker_layouts
 from gigawatt.performance.serve.task import ServeTask, WorkerLayouts, picked
 from gigawatt.timeline import FloatArray
@@ -145,40 +146,64 @@ def _matched(
     *,
     usable_bytes: float,
 ) -> tuple[Configurations, int]:
-    """Prefill pools matched to decode pools: all pairs of workers, several sizes."""
+    """Prefill pools matched to decode pools: all pairs of workers that no other replaces, several sizes.
+
+    Where prefill sets the pace, decoding is charged the step of a full batch.
+    """
     prefill, alone_s, capacity = _prefill_workers(task, layouts, operators, usable_bytes=usable_bytes)
     decode, held, tpot = _decode_workers(task, layouts, operators, limits, usable_bytes=usable_bytes)
+    judged = 2 * prefill.tp_count.size * decode.tp_count.size * DECODE_WORKERS.size
+    if not judged:
+        return _none(task, layouts), judged
     rate = held * decode.copies_count / (task.output_tokens_count * tpot)
-    shape = (prefill.tp_count.size, decode.tp_count.size, DECODE_WORKERS.size)
-    if 0 in shape:
-        return _none(task, layouts), int(np.prod(shape))
-    wanted = rate[None, :, None] * DECODE_WORKERS[None, None, :]
-    each = capacity[:, None, None]
-    pools = np.ceil(wanted / (limits.prefill_load_fraction * each))
-    load = wanted / (pools * each)
-    links = np.minimum((prefill.tp_count * prefill.pp_count)[:, None], decode.tp_count * decode.pp_count)[:, :, None]
-    moving = transfer_bytes(task) / (platform.accelerator.scale_out_bandwidth_bytes_per_s * links)
-    wait = load / (2.0 * (1.0 - load)) / (pools * each)
-    front = front_s(task)
-    ttft = front + alone_s[:, None, None] + wait + moving + tpot[None, :, None]
-    size = pools * prefill.accelerators_count[:, None, None]
-    size = size + DECODE_WORKERS * decode.accelerators_count[None, :, None]
-    allowed = (ttft <= limits.ttft_s) & (size <= limits.accelerators_count)
-    first, second, third = np.nonzero(allowed)
+    link_s = transfer_bytes(task) / platform.accelerator.scale_out_bandwidth_bytes_per_s
+    first = undominated(prefill.accelerators_count, alone_s, alone_s + link_s / _links(prefill), -capacity)
+    prefill, alone_s, capacity = picked(prefill, first), alone_s[first], capacity[first]
+    second = undominated(decode.accelerators_count, tpot, tpot + link_s / _links(decode), -rate)
+    decode, held, tpot, rate = picked(decode, second), held[second], tpot[second], rate[second]
+    wanted = rate[None, :, None, None] * DECODE_WORKERS[None, None, :, None]
+    decoding = (decode.accelerators_count[:, None] * DECODE_WORKERS)[None, :, :, None]
+    each = limits.prefill_load_fraction * capacity[:, None, None, None]
+    alone, one = alone_s[:, None, None, None], prefill.accelerators_count[:, None, None, None]
+    pools = _pool_sizes(wanted / each, (limits.accelerators_count - decoding) / one)
+    served = np.minimum(wanted, each * pools)
+    busy = capacity[:, None, None, None] * pools
+    moving = link_s / np.minimum(_links(prefill)[:, None], _links(decode))[:, :, None, None]
+    wait = served / busy / (2.0 * (1.0 - served / busy)) / busy
+    ttft = front_s(task) + alone + wait + moving + tpot[None, :, None, None]
+    size = pools * one + decoding
+    at = np.nonzero((ttft <= limits.ttft_s) & (size <= limits.accelerators_count))
+    first, second, third, _ = at
     return (
         Configurations(
             prefill=picked(prefill, first),
             decode=picked(decode, second),
-            prefill_workers_count=pools[first, second, third],
+            prefill_workers_count=pools[at],
             decode_workers_count=DECODE_WORKERS[third],
-            requests_per_copy_count=held[second],
+            requests_per_copy_count=held[second] * (served / wanted)[at],
             chunk_tokens_count=np.full(first.size, task.engine.chunk_tokens_count),
-            ttft_s=ttft[first, second, third],
+            ttft_s=ttft[at],
             tpot_s=tpot[second],
-            tokens_per_s_per_accelerator=(wanted * task.output_tokens_count / size)[first, second, third],
+            tokens_per_s_per_accelerator=(served * task.output_tokens_count / size)[at],
         ),
-        int(np.prod(shape)),
+        judged,
     )
+
+
+def _pool_sizes(needed: FloatArray, room: FloatArray) -> FloatArray:
+    """Prefill workers of a pool, `(..., 2)`: so many that decoding is never short of prompts, or one fewer.
+
+    The second choice lets prefill set the pace and decode workers run less than full; it takes what there is room for,
+    at least one.
+    """
+    enough = np.ceil(needed)
+    fewer = np.clip(np.floor(np.minimum(needed, room)), 1.0, enough)
+    return np.concatenate(np.broadcast_arrays(enough, fewer), axis=-1)
+
+
+def _links(layouts: WorkerLayouts) -> FloatArray:
+    """Links that a worker's attention group sends a cache over."""
+    return layouts.tp_count * layouts.pp_count
 
 
 def _prefill_workers(
