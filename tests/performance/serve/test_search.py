@@ -55,7 +55,7 @@ def test_the_front_keeps_the_limits_and_no_point_beats_another(where, operators)
     found = serve_search(real_task(), where, operators, LIMITS, usable_bytes=0.9 * where.accelerator.memory_bytes)
     front = found.front
     assert front is not None
-    assert found.evaluated_count >= found.feasible_count >= front.tpot_s.size > 1
+    assert found.evaluated_count >= found.timed_count >= found.feasible_count >= front.tpot_s.size > 1
     assert (front.ttft_s <= LIMITS.ttft_s).all()
     assert (front.tpot_s <= LIMITS.tpot_s).all()
     assert (front.accelerators_count <= LIMITS.accelerators_count).all()
@@ -63,6 +63,17 @@ def test_the_front_keeps_the_limits_and_no_point_beats_another(where, operators)
     assert (np.diff(front.tokens_per_s_per_user) > 0.0).all()
     # Whole workers, and the prefill pool at its load or below.
     assert (front.prefill_workers_count == np.round(front.prefill_workers_count)).all()
+
+
+def test_fronts_of_each_kind_hold_their_kind_and_no_more(where, operators):
+    found = serve_search(real_task(), where, operators, LIMITS, usable_bytes=0.9 * where.accelerator.memory_bytes)
+    alone, pools = found.aggregated_front, found.pools_front
+    assert alone is not None
+    assert pools is not None
+    assert (alone.prefill_workers_count == 0.0).all()
+    assert (pools.prefill_workers_count > 0.0).all()
+    best = max(alone.tokens_per_s_per_accelerator[0], pools.tokens_per_s_per_accelerator[0])
+    assert found.front.tokens_per_s_per_accelerator[0] == best
 
 
 def test_tighter_limits_never_serve_more(where, operators):

@@ -142,7 +142,7 @@ def aggregated(
     first = prompt_passes(task, layouts, np.maximum(running, 1.0))
     line = prompt_line(task, layouts, clients, running, steps=steps, first=first)
     steady = prompt_passes(task, layouts, np.minimum(line.prompts_count, np.maximum(running, 1.0)))
-    decoding = decode_batch(running / layouts.pp_count, task.input_tokens_count + task.output_tokens_count / 2.0)
+    decoding = decode_batch(running / layouts.pp_count, task.decode_context_tokens_count)
     alone, steady_s, first_s = _three_passes_s(task, layouts, (decoding, steady, first), operators)
     tpot, ttft = _latencies(
         task, clients, (running, line), steps, steady=(steady, steady_s), first=(first, first_s), step_s=alone

@@ -99,8 +99,8 @@ def requests_that_fit(task: ServeTask, layouts: WorkerLayouts, *, usable_bytes: 
     reserves their whole length lest it evict one.
     """
     memory = worker_memory(task, layouts)
-    output = task.output_tokens_count
-    length = task.input_tokens_count + (output if task.engine.reserved else output / 2.0)
+    whole = task.decode_prompt_tokens_count + task.decode_output_tokens_count
+    length = whole if task.engine.reserved else task.decode_context_tokens_count
     each = memory.token_bytes * length + memory.request_bytes
     return np.asarray((usable_bytes - memory.weight_bytes) / each, dtype=np.float64)
 

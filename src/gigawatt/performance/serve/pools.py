@@ -43,7 +43,7 @@ def decode_step_s(
     task: ServeTask, layouts: WorkerLayouts, requests: FloatArray, operators: OperatorModel
 ) -> FloatArray:
     """Time of a decode step of some requests per copy."""
-    context = task.input_tokens_count + task.output_tokens_count / 2.0
+    context = task.decode_context_tokens_count
     device = pass_times(task, layouts, decode_batch(requests / layouts.pp_count, context), operators).device_s
     return np.asarray(device + task.engine.step_host_s, dtype=np.float64)
 
@@ -110,7 +110,7 @@ def _prefill_services_s(
 def _decode_fillings_s(
     task: ServeTask, decode: WorkerLayouts, fillings: list[FloatArray], operators: OperatorModel
 ) -> list[FloatArray]:
-    context = task.input_tokens_count + task.output_tokens_count / 2.0
+    context = task.decode_context_tokens_count
     batches = stacked(*(decode_batch(filling / decode.pp_count, context) for filling in fillings))
     device = pass_times(task, repeated(decode, len(fillings)), batches, operators).device_s
     return [time + task.engine.step_host_s for time in np.split(device, len(fillings))]

@@ -66,11 +66,27 @@ class Configurations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeFound:
-    """What a search saw and kept: the front from the most throughput to the most interactivity."""
+    """What a search saw and kept: fronts from the most throughput to the most interactivity.
+
+    `front` is of all deployments, the others of those without and with prefill workers of their own. Of all judged,
+    `timed_count` were put together; the others hold a worker that another of the same size replaces.
+    """
 
     front: Configurations | None
+    aggregated_front: Configurations | None
+    pools_front: Configurations | None
     evaluated_count: int
+    timed_count: int
     feasible_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Piece:
+    """A part of the space: deployments that keep the limits, how many were judged, and how many put together."""
+
+    feasible: Configurations
+    evaluated_count: int
+    timed_count: int
 
 
 def serve_search(
@@ -78,19 +94,26 @@ def serve_search(
 ) -> ServeFound:
     """The front of throughput per accelerator against tokens per second and user, within the limits."""
     layouts = worker_layouts(task.model, platform, accelerators_limit=limits.accelerators_count)
-    pieces = [
+    chunked = [
         _aggregated(replace_chunk(task, chunk), layouts, operators, limits, usable_bytes=usable_bytes)
         for chunk in CHUNKS
     ]
-    pieces.append(_matched(task, layouts, platform, operators, limits, usable_bytes=usable_bytes))
-    kept = [piece for piece, _ in pieces]
-    together = _joined(kept)
-    at = front_index(together.tokens_per_s_per_user, together.tokens_per_s_per_accelerator)
+    pools = _matched(task, layouts, platform, operators, limits, usable_bytes=usable_bytes)
+    pieces = [*chunked, pools]
+    together = _joined([piece.feasible for piece in pieces])
     return ServeFound(
-        front=chosen_configurations(together, at) if at.size else None,
-        evaluated_count=sum(count for _, count in pieces),
+        front=_front(together),
+        aggregated_front=_front(_joined([piece.feasible for piece in chunked])),
+        pools_front=_front(pools.feasible),
+        evaluated_count=sum(piece.evaluated_count for piece in pieces),
+        timed_count=sum(piece.timed_count for piece in pieces),
         feasible_count=int(together.tpot_s.size),
     )
+
+
+def _front(many: Configurations) -> Configurations | None:
+    at = front_index(many.tokens_per_s_per_user, many.tokens_per_s_per_accelerator)
+    return chosen_configurations(many, at) if at.size else None
 
 
 def replace_chunk(task: ServeTask, chunk: float) -> ServeTask:
@@ -108,7 +131,7 @@ def front_index(interactivity: FloatArray, throughput: FloatArray) -> "np.typing
 
 def _aggregated(
     task: ServeTask, layouts: WorkerLayouts, operators: OperatorModel, limits: Limits, *, usable_bytes: float
-) -> tuple[Configurations, int]:
+) -> _Piece:
     """One worker per deployment: more of the same change nothing per accelerator."""
     every, batches = crossed(layouts, BATCHES)
     fits = requests_that_fit(task, every, usable_bytes=usable_bytes) >= batches
@@ -134,7 +157,8 @@ def _aggregated(
         tokens_per_s_per_accelerator=rate,
     )
     allowed = (found.ttft_s <= limits.ttft_s) & (found.tpot_s <= limits.tpot_s)
-    return chosen_configurations(everything, np.flatnonzero(allowed)), evaluated
+    feasible = chosen_configurations(everything, np.flatnonzero(allowed))
+    return _Piece(feasible=feasible, evaluated_count=evaluated, timed_count=held.size)
 
 
 def _matched(
@@ -145,7 +169,7 @@ def _matched(
     limits: Limits,
     *,
     usable_bytes: float,
-) -> tuple[Configurations, int]:
+) -> _Piece:
     """Prefill pools matched to decode pools: all pairs of workers that no other replaces, several sizes.
 
     Where prefill sets the pace, decoding is charged the step of a full batch.
@@ -154,7 +178,7 @@ def _matched(
     decode, held, tpot = _decode_workers(task, layouts, operators, limits, usable_bytes=usable_bytes)
     judged = 2 * prefill.tp_count.size * decode.tp_count.size * DECODE_WORKERS.size
     if not judged:
-        return _none(task, layouts), judged
+        return _Piece(feasible=_none(task, layouts), evaluated_count=judged, timed_count=0)
     rate = held * decode.copies_count / (task.output_tokens_count * tpot)
     link_s = transfer_bytes(task) / platform.accelerator.scale_out_bandwidth_bytes_per_s
     first = undominated(prefill.accelerators_count, alone_s, alone_s + link_s / _links(prefill), -capacity)
@@ -174,20 +198,18 @@ def _matched(
     size = pools * one + decoding
     at = np.nonzero((ttft <= limits.ttft_s) & (size <= limits.accelerators_count))
     first, second, third, _ = at
-    return (
-        Configurations(
-            prefill=picked(prefill, first),
-            decode=picked(decode, second),
-            prefill_workers_count=pools[at],
-            decode_workers_count=DECODE_WORKERS[third],
-            requests_per_copy_count=held[second] * (served / wanted)[at],
-            chunk_tokens_count=np.full(first.size, task.engine.chunk_tokens_count),
-            ttft_s=ttft[at],
-            tpot_s=tpot[second],
-            tokens_per_s_per_accelerator=(served * task.output_tokens_count / size)[at],
-        ),
-        judged,
+    feasible = Configurations(
+        prefill=picked(prefill, first),
+        decode=picked(decode, second),
+        prefill_workers_count=pools[at],
+        decode_workers_count=DECODE_WORKERS[third],
+        requests_per_copy_count=held[second] * (served / wanted)[at],
+        chunk_tokens_count=np.full(first.size, task.engine.chunk_tokens_count),
+        ttft_s=ttft[at],
+        tpot_s=tpot[second],
+        tokens_per_s_per_accelerator=(served * task.output_tokens_count / size)[at],
     )
+    return _Piece(feasible=feasible, evaluated_count=judged, timed_count=int(ttft.size))
 
 
 def _pool_sizes(needed: FloatArray, room: FloatArray) -> FloatArray:

@@ -75,12 +75,24 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LengthSpread:
+    """Standard deviations of a request's lengths, and how far long prompts go with long answers (-1 to 1)."""
+
+    input_tokens_count: float
+    output_tokens_count: float
+    correlation_fraction: float
+
+
+EQUAL_LENGTHS = LengthSpread(input_tokens_count=0.0, output_tokens_count=0.0, correlation_fraction=0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServeTask:
     """Requests of one shape to one model.
 
     `hit_fraction` of a prompt is found in the prefix cache: in device memory, or loaded at `reload_bytes_per_s` from
     host memory or storage (infinite when it is on the device). `bunching_ratio` is how much closer together requests
-    arrive than their clients make them.
+    arrive than their clients make them. Lengths are means; `lengths` says how they scatter.
     """
 
     model: Model
@@ -92,6 +104,31 @@ class ServeTask:
     hit_fraction: float = 0.0
     reload_bytes_per_s: float = math.inf
     bunching_ratio: float = 1.0
+    lengths: LengthSpread = EQUAL_LENGTHS
+
+    @property
+    def decode_context_tokens_count(self) -> float:
+        """Tokens that a decoding request sees on average: long answers decode longer, E[O (I + O/2)] / E[O]."""
+        return self.decode_prompt_tokens_count + self.decode_output_tokens_count / 2.0
+
+    @property
+    def decode_prompt_tokens_count(self) -> float:
+        """Prompt of a request met while it decodes, E[I O] / E[O]."""
+        spread = self.lengths
+        shared = spread.correlation_fraction * spread.input_tokens_count * spread.output_tokens_count
+        return max(self.input_tokens_count + shared / self.output_tokens_count, 0.0)
+
+    @property
+    def decode_output_tokens_count(self) -> float:
+        """Answer of a request met while it decodes, E[O^2] / E[O]."""
+        return self.output_tokens_count + self.lengths.output_tokens_count**2 / self.output_tokens_count
+
+    @property
+    def prompt_context_tokens_count(self) -> float:
+        """Tokens that a new prompt token sees on average: of a longer prompt there are more, E[I^2] / E[I]."""
+        longer = 1.0 + (self.lengths.input_tokens_count / self.input_tokens_count) ** 2
+        new = self.new_tokens_count
+        return ((self.input_tokens_count - new) + new / 2.0) * longer + 0.5
 
     @property
     def new_tokens_count(self) -> float:
@@ -183,7 +220,7 @@ def prompt_batch(task: ServeTask, tokens: FloatArray) -> Batch:
     return Batch(
         prompt_tokens_count=tokens,
         prompts_count=np.maximum(tokens / new, 1.0),
-        prompt_context_count=zero + (task.input_tokens_count - new) + (new + 1.0) / 2.0,
+        prompt_context_count=zero + task.prompt_context_tokens_count,
         requests_count=zero,
         context_count=zero,
     )
