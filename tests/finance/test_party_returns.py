@@ -111,6 +111,17 @@ def test_an_investors_views():
     assert everything.payback == START[1]
 
 
+def test_shares_without_a_valuation_have_no_return():
+    bare = replace(APPRAISAL, stakes=STAKES.filter(pl.col("holder") != "nvidia"))
+    held = next(e for e in party_returns(INPUTS, appraisal=bare, party="nvidia") if e.view is View.INVESTMENT)
+    assert np.isnan([held.held_usd, held.rate_fraction, held.multiple_ratio]).all()
+    assert held.payback is None
+
+
+def test_views_of_the_same_payments_are_told_once():
+    assert [each.view for each in party_returns(INPUTS, appraisal=APPRAISAL, party="customers")] == [View.PROJECT]
+
+
 def test_who_neither_pays_nor_receives_has_no_views():
     assert party_returns(INPUTS, appraisal=APPRAISAL, party="utilities") == ()
 

@@ -44,6 +44,11 @@ PLACES: dict[str, CommandPlace] = {
         attribute="compare_app",
         summary="Say in words and side by side what a second study changes.",
     ),
+    "finance": CommandPlace(
+        module="gigawatt.cli.finance",
+        attribute="finance_app",
+        summary="Show the accounts of a study: statements and returns of a party, and who pays whom.",
+    ),
     "scenario": CommandPlace(
         module="gigawatt.cli.scenario",
         attribute="scenario_app",

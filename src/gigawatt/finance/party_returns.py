@@ -31,9 +31,13 @@ from gigawatt.finance.returns import (
     runway_months,
 )
 from gigawatt.timeline import FloatArray
+from gigawatt.units import CENTS_PER_USD
 
 SHARE_PURPOSES = (Purpose.TRANCHE, Purpose.EQUITY, Purpose.WARRANT_EXERCISE)
 """Payments for shares."""
+
+
+_CENT_USD = 1.0 / CENTS_PER_USD
 
 
 class View(StrEnum):
@@ -55,8 +59,9 @@ _KINDS = {
 class CashReturns:
     """What payments of a view come to. `held_usd` is the value of shares at the horizon's end, counted as received.
 
-    `rate_fraction` (XIRR) and `multiple_ratio` (MOIC) are NaN where there is none, `payback` is None where cumulative
-    cash is negative at the end.
+    It is NaN where shares were bought at no stated valuation; then the rate and the multiple are NaN too. So they are
+    where there is none: `rate_fraction` (XIRR), `multiple_ratio` (MOIC). `payback` is None where cumulative cash is
+    negative at the end, or never was.
     """
 
     view: View
@@ -84,9 +89,13 @@ class LoanCoverage:
 
 
 def party_returns(inputs: Inputs, *, appraisal: Appraisal, party: str) -> tuple[CashReturns, ...]:
-    """Every view of a party in which it pays or receives anything."""
-    found = (_cash_returns(inputs, appraisal=appraisal, party=party, view=view) for view in View)
-    return tuple(each for each in found if each.paid_usd or each.received_usd)
+    """Every view of a party in which it pays or receives anything, one of those that hold the same payments."""
+    found: dict[tuple[float, float], CashReturns] = {}
+    for view in View:
+        seen = _cash_returns(inputs, appraisal=appraisal, party=party, view=view)
+        if seen.paid_usd or seen.received_usd:
+            found.setdefault((seen.paid_usd, seen.received_usd), seen)
+    return tuple(found.values())
 
 
 def holdings(stakes: pl.DataFrame) -> pl.DataFrame:
@@ -142,11 +151,10 @@ def programme_runway_months(inputs: Inputs, *, appraisal: Appraisal) -> FloatArr
 
 def _cash_returns(inputs: Inputs, *, appraisal: Appraisal, party: str, view: View) -> CashReturns:
     flows = _seen(appraisal.flows, view=view)
-    held_usd = 0.0
-    if view is View.INVESTMENT:
-        held_usd = float(holdings(appraisal.stakes).filter(pl.col("holder") == party)["value_usd"].sum())
+    held_usd = _held_usd(appraisal, party=party) if view is View.INVESTMENT else 0.0
     net_usd = monthly_usd(flows, party=party, calendar=inputs.calendar)
-    net_usd[-1] += held_usd
+    valued = bool(np.isfinite(held_usd))
+    net_usd[-1] += held_usd if valued else 0.0
     months = inputs.calendar.months
     peak_usd, peak_month = peak_funding(net_usd)
     payback = payback_step(net_usd)
@@ -158,12 +166,22 @@ def _cash_returns(inputs: Inputs, *, appraisal: Appraisal, party: str, view: Vie
         npv_usd=net_present_value_usd(
             net_usd, calendar=inputs.calendar, annual_rate_fraction=inputs.discount_rate_fraction
         ),
-        rate_fraction=dated_rate_of_return_fraction(net_usd, days=months),
-        multiple_ratio=multiple_of_money_ratio(net_usd),
-        payback=None if payback is None else months[payback],
+        rate_fraction=dated_rate_of_return_fraction(net_usd, days=months) if valued else float("nan"),
+        multiple_ratio=multiple_of_money_ratio(net_usd) if valued else float("nan"),
+        payback=None if payback is None or not peak_usd else months[payback],
         peak_funding_usd=peak_usd,
         peak_funding_month=months[peak_month],
     )
+
+
+def _held_usd(appraisal: Appraisal, *, party: str) -> float:
+    """Value of the shares that a party bought; NaN where it paid for some at no stated valuation."""
+    shares = pl.col("purpose").is_in([purpose.value for purpose in SHARE_PURPOSES])
+    paid_usd = float(appraisal.flows.filter(shares, pl.col("payer") == party)["amount_usd"].sum())
+    valued_usd = float(appraisal.stakes.filter(pl.col("holder") == party)["paid_usd"].sum())
+    if paid_usd > valued_usd + _CENT_USD:
+        return float("nan")
+    return float(holdings(appraisal.stakes).filter(pl.col("holder") == party)["value_usd"].sum())
 
 
 def _seen(flows: pl.DataFrame, *, view: View) -> pl.DataFrame:

@@ -1,0 +1,89 @@
+"""`gigawatt finance`: what it prints agrees with the study, and bad words are refused with a cure."""
+
+import json
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from gigawatt import store
+from gigawatt.cli import app
+from gigawatt.errors import InputError
+from gigawatt.finance.statements import statements
+from gigawatt.report.accounts import by_year, find_party
+from tests.report.studies import rich_study
+
+RUNNER = CliRunner()
+STUDY = rich_study()
+PROGRAMME = STUDY.inputs.programme
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    place = tmp_path_factory.mktemp("finance") / "rich"
+    store.write(STUDY, place, documents={})
+    return str(place)
+
+
+def answer(*words: str) -> dict:
+    ran = RUNNER.invoke(app, ["finance", *words, "--json"])
+    assert ran.exit_code == 0, ran.output
+    return json.loads(ran.stdout)
+
+
+def test_years_add_up_to_the_statements(folder: str):
+    told = answer(folder)
+    monthly = statements(STUDY.inputs, STUDY.history, appraisal=STUDY.appraisal)
+    mine = monthly.income.filter(pl.col("party") == PROGRAMME)
+    assert sum(row["revenue_usd"] for row in told["income"]) == pytest.approx(mine["revenue_usd"].sum())
+    balance = monthly.balance_sheet.filter(pl.col("party") == PROGRAMME)
+    assert told["balance_sheet"][-1]["cash_usd"] == balance["cash_usd"][-1]
+    for row in told["balance_sheet"]:
+        assert row["total_assets_usd"] == row["total_claims_usd"]
+    for before, after in zip(told["cash_flow"], told["cash_flow"][1:], strict=False):
+        assert before["closing_cash_usd"] == after["opening_cash_usd"]
+
+
+def test_payments_add_up_to_the_cash(folder: str):
+    told = answer(folder, "--party", "nvidia")
+    sign = {"pays": -1.0, "receives": 1.0}
+    paid = sum(sign[row["direction"]] * row["amount_usd"] for row in told["payments"])
+    assert paid == pytest.approx(told["cash_flow"][-1]["closing_cash_usd"], abs=0.01)
+    assert "levelized_cost" not in told
+
+
+def test_the_programme_has_its_levelized_cost(folder: str):
+    told = answer(folder)
+    (whole,) = [row for row in told["levelized_cost"]["all"] if row["layer"] == "all"]
+    by_site = told["levelized_cost"]["by_site"].values()
+    assert sum(row["cost_usd"] for rows in by_site for row in rows if row["layer"] == "all") == pytest.approx(
+        whole["cost_usd"]
+    )
+    assert set(told["runway_months"]) == {month.isoformat() for month in STUDY.inputs.calendar.months}
+
+
+def test_tables_for_every_party(folder: str):
+    for party in STUDY.inputs.parties:
+        ran = RUNNER.invoke(app, ["finance", "--party", party.name, folder])
+        assert ran.exit_code == 0, ran.output
+        assert "balance sheet" in ran.stdout
+
+
+def test_balances_are_not_added_up():
+    table = pl.DataFrame(
+        {
+            "month": pl.Series(STUDY.inputs.calendar.months, dtype=pl.Date),
+            "party": ["x"] * STUDY.inputs.calendar.month_count,
+            "cash_usd": [float(i) for i in range(STUDY.inputs.calendar.month_count)],
+        }
+    )
+    first = by_year(table, balances=True).row(0, named=True)
+    assert first["cash_usd"] == sum(day.year == first["year"] for day in STUDY.inputs.calendar.months) - 1
+
+
+def test_strangers_are_refused_with_close_matches(folder: str):
+    with pytest.raises(InputError, match="nvidia"):
+        find_party(STUDY, "nvida")
+    assert find_party(STUDY, "NVIDIA").id == "nvidia"
+    assert isinstance(RUNNER.invoke(app, ["finance", folder, "--party", "nobody"]).exception, InputError)
+    assert RUNNER.invoke(app, ["finance"]).exit_code == 2
