@@ -6,13 +6,27 @@ from datetime import date
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw, Ranged, StepFigures
+from gigawatt.entities.assumptions import (
+    EngineFigures,
+    KernelEfficiency,
+    OperationAssumptions,
+    OperatorLaw,
+    Ranged,
+    StepFigures,
+)
 from gigawatt.entities.capital import CostBook, Party, PartyRole, PowerBasis, PowerTarget, Treasury
 from gigawatt.entities.contracts import EquityRound, Instalment, MilestoneTranches
 from gigawatt.entities.hardware import Accelerator, Offer, Platform, Precision, SupplyStep
 from gigawatt.entities.site import Leased, Owned, PowerStep, Site
 from gigawatt.entities.stages import Inputs, Objective, Performance, SolverSettings
-from gigawatt.entities.workload import DenseFeedForward, GroupedQueryAttention, Model, Service, TrainingRun
+from gigawatt.entities.workload import (
+    AttentionPattern,
+    DenseFeedForward,
+    GroupedQueryAttention,
+    Model,
+    Service,
+    TrainingRun,
+)
 from gigawatt.provenance import Ledger
 from gigawatt.timeline import Calendar
 
@@ -23,6 +37,23 @@ def exactly(value: float) -> Ranged:
     """A range without width."""
     return Ranged(low=value, best=value, high=value)
 
+
+ENGINE = EngineFigures(
+    step_host_s=exactly(0.5e-3),
+    synchronous_host_s=exactly(2e-3),
+    issue_s=exactly(10e-6),
+    python_issue_s=exactly(20e-6),
+    request_s=exactly(0.03),
+    token_s=exactly(3e-6),
+    expert_skew=exactly(0.4),
+    arrival_bunching=exactly(1.0),
+    acceptance=exactly(0.75),
+    engine_kernels=exactly(1.0),
+    prefill_load=exactly(0.8),
+    software_excess=exactly(0.15),
+    software_halving_months=6.0,
+    memory_usable=exactly(0.9),
+)
 
 ACCELERATOR = Accelerator(
     peak_dense_flop_per_s={Precision.BF16: 2.5e15, Precision.FP8: 5e15, Precision.FP4: 10e15},
@@ -102,11 +133,14 @@ def service(*, tokens_per_month: float = 2e14, price_usd_per_mtoken: float = 2.0
     return Service(
         id="chat",
         model=MODEL,
+        pattern=AttentionPattern(),
+        block_scaled=False,
         input_tokens_count=1000.0,
         output_tokens_count=1000.0,
         ttft_limit_s=2.0,
         tpot_limit_s=0.05,
         weight_precision=Precision.FP8,
+        attention_precision=Precision.FP8,
         cache_precision=Precision.FP8,
         demand_tokens_per_month=dict.fromkeys(months, tokens_per_month),
         input_price_usd_per_mtoken=dict.fromkeys(months, price_usd_per_mtoken),
@@ -214,6 +248,7 @@ def small_inputs(**changes: object) -> Inputs:
             reserved_bytes=exactly(4e9),
             fragmentation=exactly(0.05),
         ),
+        engine=ENGINE,
         operation=OperationAssumptions(
             availability=exactly(0.95),
             training_ettr=exactly(0.9),
@@ -237,6 +272,7 @@ def small_performance(*, tokens_per_s_per_rack: float = 500e3, flop_per_s_per_ra
     pair = xr.DataArray(
         np.ones((1, 1)), dims=("platform", "service"), coords={"platform": [PLATFORM.id], "service": ["chat"]}
     )
+    front = xr.DataArray([1.2, 0.6], dims="interactivity", coords={"interactivity": [20.0, 80.0]})
     run_pair = pair.rename(service="run").assign_coords(run=["run-1"])
     serving = xr.Dataset(
         {
@@ -245,9 +281,15 @@ def small_performance(*, tokens_per_s_per_rack: float = 500e3, flop_per_s_per_ra
             "ttft_s": pair * factor * 0.5,
             "tpot_s": pair * factor * 0.02,
             "batch_count": pair * factor * 64,
-            "replica_accelerators_count": pair * 8,
-            "tensor_parallel_count": pair * 8,
-            "expert_parallel_count": pair,
+            "front_output_tokens_per_s_per_rack": pair * factor * front * tokens_per_s_per_rack / 2,
+            "deployment_accelerators_count": pair * 24,
+            "prefill_workers_count": pair * 2,
+            "decode_workers_count": pair,
+            **{
+                f"{role}_{name}_count": pair
+                for role in ("prefill", "decode")
+                for name in ("tensor_parallel", "attention_copies", "expert_parallel", "pipeline_parallel")
+            },
         }
     )
     training = xr.Dataset(

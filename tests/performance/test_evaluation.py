@@ -7,9 +7,9 @@ from datetime import date
 import numpy as np
 import pytest
 
-from gigawatt.entities.hardware import Precision
+from gigawatt.entities.assumptions import Ranged
 from gigawatt.performance import evaluate
-from gigawatt.performance.laws import OperatorLaws
+from gigawatt.performance.laws import OperatorLaws, roofline_laws
 from gigawatt.performance.operators import roofline_operators
 from tests.performance.published import DEEPSEEK_V3, HGX_H100, LLAMA_405B
 from tests.samples import PLATFORM, offer, run, service, small_inputs, small_performance
@@ -55,17 +55,31 @@ def test_a_rack_of_half_a_domain_does_half(small):
 
 
 def test_a_refused_pair_is_nan_with_its_reason_and_leaves_others_alone(small):
-    huge = replace(service(), id="huge", model=DEEPSEEK_V3, weight_precision=Precision.BF16)
+    hasty = replace(service(), id="hasty", tpot_limit_s=1e-4)
     lone = replace(run(), id="lone", model=LLAMA_405B, accelerators_count=1)
-    inputs = small_inputs(offers=(offer(), offer(platform=HGX_H100)), services=(service(), huge), runs=(run(), lone))
+    inputs = small_inputs(offers=(offer(), offer(platform=HGX_H100)), services=(service(), hasty), runs=(run(), lone))
     both = evaluate(inputs)
-    assert np.isnan(both.serving.tokens_per_s_per_rack.sel(platform="hgx-h100", service="huge")).all()
+    for name in ("tokens_per_s_per_rack", "deployment_accelerators_count", "front_output_tokens_per_s_per_rack"):
+        assert np.isnan(both.serving[name].sel(service="hasty")).all()
     assert np.isnan(both.training.flop_per_s_per_rack.sel(run="lone")).all()
-    assert "does not fit" in both.refusals["hgx-h100/huge"]
+    assert "keeps TPOT" in both.refusals["hgx-h100/hasty"]
     assert "does not fit 1 accelerators" in both.refusals["test-nvl72/lone"]
-    assert set(both.refusals) == {"hgx-h100/huge", "hgx-h100/lone", "test-nvl72/lone"}
+    assert set(both.refusals) == {
+        f"{where}/{what}" for where in ("test-nvl72", "hgx-h100") for what in ("hasty", "lone")
+    }
     same = both.serving.sel(platform=["test-nvl72"], service=["chat"])
     np.testing.assert_array_equal(same.tokens_per_s_per_rack, small.serving.tokens_per_s_per_rack)
+
+
+def test_fp8_scaled_by_blocks_takes_laws_of_its_own():
+    def twice_as_slow_in_blocks(efficiency):
+        plain = roofline_laws(efficiency)
+        slower = roofline_laws(replace(efficiency, gemm=Ranged(low=0.2, best=0.25, high=0.3)))
+        return replace(plain, block_scaled_serving=slower.serving)
+
+    both = (service(), replace(service(), id="blocks", block_scaled=True))
+    rates = evaluate(small_inputs(services=both), operators=twice_as_slow_in_blocks).serving.tokens_per_s_per_rack
+    assert (rates.sel(service="blocks") < rates.sel(service="chat")).all()
 
 
 def test_no_services_and_no_runs_is_an_empty_answer():

@@ -175,11 +175,14 @@ def inputs() -> Inputs:
         Service(
             id=key,
             model=chat.model,
+            pattern=chat.pattern,
+            block_scaled=chat.block_scaled,
             input_tokens_count=chat.input_tokens_count,
             output_tokens_count=chat.output_tokens_count,
             ttft_limit_s=2.0,
             tpot_limit_s=0.05,
             weight_precision=chat.weight_precision,
+            attention_precision=chat.attention_precision,
             cache_precision=chat.cache_precision,
             demand_tokens_per_month={day: amount * share for day, amount in demand.items()},
             input_price_usd_per_mtoken=dict.fromkeys(CALENDAR.months, price),
@@ -460,6 +463,7 @@ def performance() -> Performance:
         coords={"platform": list(PLATFORMS), "service": ["chat", "agents"]},
     )
     ones = xr.ones_like(rate)
+    front = xr.DataArray([1.3, 1.0, 0.4], dims="interactivity", coords={"interactivity": [10.0, 33.0, 120.0]})
     flop = xr.DataArray(
         [[1.0e17, np.nan], [2.6e17, 2.4e17]],
         dims=("platform", "run"),
@@ -472,9 +476,15 @@ def performance() -> Performance:
             "ttft_s": _named(ones * factor * 0.9, "s"),
             "tpot_s": _named(ones * factor * 0.03, "s"),
             "batch_count": _named(ones * factor * 64, "request"),
-            "replica_accelerators_count": _named(ones * 8, "accelerator"),
-            "tensor_parallel_count": _named(ones * 8, "accelerator"),
-            "expert_parallel_count": _named(ones, "accelerator"),
+            "front_output_tokens_per_s_per_rack": _named(rate * factor * front / 2, "token/s"),
+            "deployment_accelerators_count": _named(ones * 24, "accelerator"),
+            "prefill_workers_count": _named(ones * 2, "worker"),
+            "decode_workers_count": _named(ones, "worker"),
+            **{
+                f"{role}_{name}_count": _named(ones * ways, "accelerator")
+                for role, ways in (("prefill", 4), ("decode", 16))
+                for name in ("tensor_parallel", "attention_copies", "expert_parallel", "pipeline_parallel")
+            },
         }
     )
     training = xr.Dataset(
@@ -483,9 +493,11 @@ def performance() -> Performance:
             "mfu_fraction": _named(flop / flop * 0.36 * factor, "ratio"),
             "step_time_s": _named(flop / flop * 11 * factor, "s"),
             "tp_count": _named(flop / flop * 8, "accelerator"),
+            "cp_count": _named(flop / flop, "accelerator"),
             "pp_count": _named(flop / flop * 4, "accelerator"),
             "dp_count": _named(flop / flop * 72, "accelerator"),
             "ep_count": _named(flop / flop, "accelerator"),
+            "micro_batch_count": _named(flop / flop, "sequence"),
             "memory_bytes": _named(flop / flop * 150e9, "byte"),
         }
     )

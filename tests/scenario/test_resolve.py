@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.catalog import load
+from gigawatt.catalog.engine import engine_assumption_figures
 from gigawatt.entities.capital import PartyRole, PowerBasis
 from gigawatt.entities.contracts import EquityRound, MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.site import Cloud, Leased, Owned
@@ -60,7 +61,17 @@ def test_every_default_of_the_least_scenario_stands_in_the_ledger():
         f"assumptions/books/{name}"
         for name in ("facility-life", "facility-residual", "gb300-nvl72-life", "systems-residual")
     }
-    assert taken == assumptions | conventions | books | {"platforms/gb300-nvl72/street-price"}
+    engine = {figure.key for figure in engine_assumption_figures(CATALOG)}
+    assert taken == assumptions | conventions | books | engine | {"platforms/gb300-nvl72/street-price"}
+
+
+def test_what_steps_and_engines_cost_stands_in_the_ledger_of_who_asks_for_them():
+    """`minimal` serves and does not train."""
+    keys = {found.key for found in resolve(read("minimal"), CATALOG).ledger.entries}
+    assert "assumptions/serving-engine/step-host" in keys
+    assert "assumptions/training-step/contention" not in keys
+    founding = {found.key for found in resolve(read("loi-2025"), CATALOG).ledger.entries}
+    assert {"assumptions/serving-engine/step-host", "assumptions/training-step/contention"} <= founding
 
 
 def test_what_is_stated_replaces_the_default_in_the_value_and_in_the_ledger():

@@ -1,7 +1,7 @@
 """What serving engines cost beside their kernels, from the catalogue's assumptions."""
 
 from gigawatt.catalog.quantities import quantity, ranged
-from gigawatt.catalog.records import Catalog
+from gigawatt.catalog.records import Catalog, Figure
 from gigawatt.entities.assumptions import EngineFigures
 from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION, RATIO
 
@@ -19,8 +19,19 @@ def engine_figures(catalog: Catalog) -> EngineFigures:
         expert_skew=ranged(catalog.figure(f"{at}/expert-skew"), FRACTION),
         arrival_bunching=ranged(catalog.figure(f"{at}/arrival-bunching"), RATIO),
         acceptance=ranged(catalog.figure(f"{at}/multi-token-acceptance"), FRACTION),
+        prefill_load=ranged(catalog.figure(f"{at}/prefill-load"), FRACTION),
         engine_kernels=ranged(catalog.figure(f"{at}/engine-kernels"), RATIO),
         software_excess=ranged(catalog.figure(f"{at}/software-excess"), FRACTION),
         software_halving_months=quantity(catalog.figure(f"{at}/software-halving"), DURATION_MONTHS),
         memory_usable=ranged(catalog.figure("assumptions/operation/memory-usable"), FRACTION),
+    )
+
+
+def engine_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
+    """The figures that the estimate of a current engine rests on, as the catalogue has them."""
+    names = ("step-host", "request", "tokenize", "expert-skew", "arrival-bunching", "engine-kernels", "prefill-load")
+    engine = tuple(catalog.figure(f"assumptions/serving-engine/{name}") for name in names)
+    return (
+        *engine,
+        *(catalog.figure(f"assumptions/training-step/{name}") for name in ("host-issue", "sustained-clock")),
     )

@@ -11,6 +11,7 @@ from importlib import resources
 
 from gigawatt.catalog.models import model
 from gigawatt.catalog.records import Catalog
+from gigawatt.entities.hardware import Precision
 from gigawatt.entities.workload import (
     AttentionPattern,
     DenseFeedForward,
@@ -37,6 +38,13 @@ def family(model_id: str) -> Family | None:
 def is_block_scaled(model_id: str) -> bool:
     """Whether the published FP8 weights of a model have a scale per block."""
     return bool((family(model_id) or {}).get("block-scaled", False))
+
+
+def attention_precision(model_id: str, weights: Precision) -> Precision:
+    """The format of attention's weights: that of all, but wider where narrow weights were published so, or FP8."""
+    if weights is not Precision.FP4:
+        return weights
+    return Precision(str((family(model_id) or {}).get("attention-of-fp4", Precision.FP8.value)))
 
 
 def published_model(catalog: Catalog, model_id: str) -> tuple[Model, AttentionPattern]:

@@ -6,7 +6,6 @@ from gigawatt.catalog import Catalog
 from gigawatt.catalog.kernels import load_kernels
 from gigawatt.catalog.operators import band_operators, training_operators
 from gigawatt.entities.assumptions import KernelEfficiency
-from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.performance.kernels.library import KernelLibrary
 from gigawatt.performance.laws import BandOperators, OperatorLaws
 
@@ -30,6 +29,6 @@ def calibrated_laws(catalog: Catalog, efficiency: KernelEfficiency) -> OperatorL
     """The fitted laws for training and serving, with the links that a scenario assumes."""
     return OperatorLaws(
         training=training_operators(catalog, efficiency=efficiency),
-        serving=lambda platform, quantile: calibrated_operators(load_kernels())(platform, efficiency, quantile),
+        serving=serving_operators(catalog, blocks=False, efficiency=efficiency),
         block_scaled_serving=serving_operators(catalog, blocks=True, efficiency=efficiency),
     )

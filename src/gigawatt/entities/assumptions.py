@@ -58,9 +58,9 @@ class EngineFigures:
 
     Host times are of a decode step (with an overlapping scheduler and a synchronous one), of a kernel that no graph
     replays (issued by compiled code, and by a model's own Python), of a request, and of a token of its prompt.
-    `engine_kernels` is time over that of calibrated kernels, `software_excess` the time beyond it twelve months after a
-    platform's announcement, halving ever since; `arrival_bunching` how much closer together requests arrive than their
-    clients make them.
+    `prefill_load` is the busy share of prefill workers that are matched to decoding, `engine_kernels` time over that of
+    calibrated kernels, `software_excess` the time beyond it twelve months after a platform's announcement, halving ever
+    since; `arrival_bunching` how much closer together requests arrive than their clients make them.
     """
 
     step_host_s: Ranged
@@ -73,6 +73,7 @@ class EngineFigures:
     arrival_bunching: Ranged
     acceptance: Ranged
     engine_kernels: Ranged
+    prefill_load: Ranged
     software_excess: Ranged
     software_halving_months: float
     memory_usable: Ranged

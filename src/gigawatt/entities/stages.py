@@ -12,7 +12,13 @@ from enum import StrEnum
 import polars as pl
 import xarray as xr
 
-from gigawatt.entities.assumptions import KernelEfficiency, OperationAssumptions, OperatorLaw, StepFigures
+from gigawatt.entities.assumptions import (
+    EngineFigures,
+    KernelEfficiency,
+    OperationAssumptions,
+    OperatorLaw,
+    StepFigures,
+)
 from gigawatt.entities.capital import CostBook, Party, PowerTarget, Treasury
 from gigawatt.entities.contracts import Contract
 from gigawatt.entities.hardware import Offer
@@ -64,6 +70,7 @@ class Inputs:
     operator_law: OperatorLaw
     efficiency: KernelEfficiency
     step: StepFigures
+    engine: EngineFigures
     operation: OperationAssumptions
     solver: SolverSettings
     ledger: Ledger
@@ -74,8 +81,12 @@ class Performance:
     """What one rack does.
 
     `serving`, dims `(platform, service, quantile)`: `tokens_per_s_per_rack` (input plus output tokens, at the
-    service level, racks fully loaded), `output_tokens_per_s_per_rack`, `ttft_s`, `tpot_s`, `batch_count`, and
-    `(platform, service)`: `replica_accelerators_count`, `tensor_parallel_count`, `expert_parallel_count`.
+    service level, racks fully loaded), `output_tokens_per_s_per_rack`, `ttft_s`, `tpot_s`, `batch_count` (requests in
+    flight in a deployment), with `interactivity` (tokens per second and user) as a further dimension
+    `front_output_tokens_per_s_per_rack`, the most output tokens at that speed within the TTFT; and of the deployment at
+    the median `(platform, service)`: `deployment_accelerators_count`, `prefill_workers_count` (0 where workers compute
+    prompts and answers), `decode_workers_count`, and of a `prefill_` and a `decode_` worker `tensor_parallel_count`,
+    `attention_copies_count`, `expert_parallel_count`, `pipeline_parallel_count`.
     `training`, dims `(platform, run, quantile)`: `flop_per_s_per_rack` (model FLOP), `mfu_fraction`, `step_time_s`,
     and `(platform, run)`: `tp_count`, `cp_count`, `pp_count`, `dp_count`, `ep_count`, `micro_batch_count`,
     `memory_bytes`.

@@ -171,16 +171,20 @@ class Service:
     """Tokens to serve with one model at a service level.
 
     `demand_tokens_per_month` maps the first day of a month to input plus output tokens wanted in that month;
-    every month of the calendar is present. Prices are per million tokens in the same months.
+    every month of the calendar is present. Prices are per million tokens in the same months. `pattern` says what the
+    model's queries see; FP8 weights of `block_scaled` models have a scale per block.
     """
 
     id: str
     model: Model
+    pattern: AttentionPattern
+    block_scaled: bool
     input_tokens_count: float
     output_tokens_count: float
     ttft_limit_s: float
     tpot_limit_s: float
     weight_precision: Precision
+    attention_precision: Precision
     cache_precision: Precision
     demand_tokens_per_month: Mapping[date, float]
     input_price_usd_per_mtoken: Mapping[date, float]

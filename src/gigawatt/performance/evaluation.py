@@ -1,7 +1,7 @@
 """The stage: what one rack of each platform does for each service and each training run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -9,83 +9,87 @@ import xarray as xr
 
 from gigawatt.entities.hardware import Platform
 from gigawatt.entities.stages import Inputs, Performance
-from gigawatt.entities.workload import TrainingRun
-from gigawatt.performance.answers import ServingAnswer, Setting, serve, serving_task, setting
+from gigawatt.entities.workload import Service, TrainingRun
 from gigawatt.performance.laws import LawFactory, OperatorLaws, roofline_laws
 from gigawatt.performance.operators import QUANTILES
 from gigawatt.performance.refusal import Refused
+from gigawatt.performance.serve.task import WorkerLayouts
+from gigawatt.performance.served import INTERACTIVITY_PER_S, Served, ServingPhysics, serve, tokens_per_output_token
 from gigawatt.performance.trained import Trained, train
 from gigawatt.timeline import FloatArray
 
-Row = Mapping[str, FloatArray]
-"""One pair's variables: three values where the variable has quantiles, one where it has not."""
+_MEDIAN = QUANTILES.index(0.5)
 
-_SERVING_UNITS = {
-    "tokens_per_s_per_rack": "token/s/rack",
-    "output_tokens_per_s_per_rack": "token/s/rack",
-    "ttft_s": "s",
-    "tpot_s": "s",
-    "batch_count": "request",
-    "replica_accelerators_count": "accelerator",
-    "tensor_parallel_count": "accelerator",
-    "expert_parallel_count": "accelerator",
+Row = Mapping[str, FloatArray]
+"""One pair's variables, each with the dimensions that its `Shape` adds to the pair's; empty for a refused pair."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The unit of a variable, and its dimensions beside platform and workload."""
+
+    unit: str
+    dims: tuple[str, ...] = ()
+
+
+_BANDED = ("quantile",)
+_WORKER = {
+    "tensor_parallel_count": "tp_count",
+    "attention_copies_count": "copies_count",
+    "expert_parallel_count": "ep_count",
+    "pipeline_parallel_count": "pp_count",
 }
-_TRAINING_UNITS = {
-    "flop_per_s_per_rack": "FLOP/s/rack",
-    "mfu_fraction": "1",
-    "step_time_s": "s",
-    "tp_count": "accelerator",
-    "cp_count": "accelerator",
-    "pp_count": "accelerator",
-    "dp_count": "accelerator",
-    "ep_count": "accelerator",
-    "micro_batch_count": "sequence",
-    "memory_bytes": "byte",
+_ROLES = ("prefill", "decode")
+_SERVING = {
+    "tokens_per_s_per_rack": Shape(unit="token/s/rack", dims=_BANDED),
+    "output_tokens_per_s_per_rack": Shape(unit="token/s/rack", dims=_BANDED),
+    "ttft_s": Shape(unit="s", dims=_BANDED),
+    "tpot_s": Shape(unit="s", dims=_BANDED),
+    "batch_count": Shape(unit="request", dims=_BANDED),
+    "front_output_tokens_per_s_per_rack": Shape(unit="token/s/rack", dims=(*_BANDED, "interactivity")),
+    "deployment_accelerators_count": Shape(unit="accelerator"),
+    **{f"{role}_workers_count": Shape(unit="worker") for role in _ROLES},
+    **{f"{role}_{name}": Shape(unit="accelerator") for role in _ROLES for name in _WORKER},
 }
-_WITHOUT_QUANTILES = frozenset(
-    {
-        "replica_accelerators_count",
-        "tensor_parallel_count",
-        "expert_parallel_count",
-        "tp_count",
-        "cp_count",
-        "pp_count",
-        "dp_count",
-        "ep_count",
-        "micro_batch_count",
-        "memory_bytes",
-    }
-)
+_LAYOUT = ("tp_count", "cp_count", "pp_count", "dp_count", "ep_count", "micro_batch_count")
+_TRAINING = {
+    "flop_per_s_per_rack": Shape(unit="FLOP/s/rack", dims=_BANDED),
+    "mfu_fraction": Shape(unit="1", dims=_BANDED),
+    "step_time_s": Shape(unit="s", dims=_BANDED),
+    **{name: Shape(unit="sequence" if name == "micro_batch_count" else "accelerator") for name in _LAYOUT},
+    "memory_bytes": Shape(unit="byte"),
+}
+_COORDINATES = {"quantile": np.array(QUANTILES), "interactivity": INTERACTIVITY_PER_S}
 
 
 def evaluate(inputs: Inputs, *, operators: LawFactory = roofline_laws) -> Performance:
     """What one rack of each offered platform serves and trains, with P10, P50 and P90."""
     laws = operators(inputs.efficiency)
-    settings = [
-        setting(
-            offer.platform,
-            inputs.efficiency,
-            memory_usable=inputs.operation.memory_usable,
-            operators=lambda platform, _, quantile: laws.serving(platform, quantile),
-        )
-        for offer in inputs.offers
-    ]
-    served = [[serve(where, serving_task(service)) for service in inputs.services] for where in settings]
-    platforms = [where.platform for where in settings]
-    trained = [_trained(inputs, platform, laws) for platform in platforms]
+    platforms = [offer.platform for offer in inputs.offers]
     services, runs = [service.id for service in inputs.services], [run.id for run in inputs.runs]
+    served = [[_served(inputs, service, platform, laws) for service in inputs.services] for platform in platforms]
+    trained = [_trained(inputs, platform, laws) for platform in platforms]
     serving_rows = [
-        [_serving_row(where, answer, share=_output_share(inputs)[at]) for at, answer in enumerate(row)]
-        for where, row in zip(settings, served, strict=True)
+        [_serving_row(platform, service, answer) for service, answer in zip(inputs.services, row, strict=True)]
+        for platform, row in zip(platforms, served, strict=True)
     ]
     training_rows = [
         [_training_row(platform, answer) for answer in row] for platform, row in zip(platforms, trained, strict=True)
     ]
     return Performance(
-        serving=_dataset(serving_rows, platforms, axis=("service", services), units=_SERVING_UNITS),
-        training=_dataset(training_rows, platforms, axis=("run", runs), units=_TRAINING_UNITS),
+        serving=_dataset(serving_rows, platforms, axis=("service", services), shapes=_SERVING),
+        training=_dataset(training_rows, platforms, axis=("run", runs), shapes=_TRAINING),
         refusals={**_refusals(platforms, services, served), **_refusals(platforms, runs, trained)},
     )
+
+
+def _served(inputs: Inputs, service: Service, platform: Platform, laws: OperatorLaws) -> Served | Refused:
+    physics = ServingPhysics(
+        operators=laws.block_scaled_serving if service.block_scaled else laws.serving,
+        engine=inputs.engine,
+        memory_usable=inputs.operation.memory_usable,
+    )
+    return serve(service, platform, physics)
 
 
 def _trained(inputs: Inputs, platform: Platform, laws: OperatorLaws) -> list[Trained | Refused]:
@@ -103,44 +107,40 @@ def _step_alone(run: TrainingRun) -> TrainingRun:
     return replace(run, id="", compute_flop=0.0, earliest=date.min, deadline=date.min)
 
 
-def _output_share(inputs: Inputs) -> list[float]:
-    return [
-        service.output_tokens_count / (service.input_tokens_count + service.output_tokens_count)
-        for service in inputs.services
-    ]
-
-
-def _serving_row(where: Setting, answer: ServingAnswer | Refused, *, share: float) -> Row:
+def _serving_row(platform: Platform, service: Service, answer: Served | Refused) -> Row:
     if isinstance(answer, Refused):
         return {}
-    per_rack = answer.tokens_per_s * where.platform.accelerators_per_rack_count
+    found, racks = answer.deployment, platform.accelerators_per_rack_count
+    per_rack = answer.tokens_per_s * racks
+    held = found.requests_per_copy_count * found.decode.copies_count * found.decode_workers_count
     return {
         "tokens_per_s_per_rack": per_rack,
-        "output_tokens_per_s_per_rack": per_rack * share,
-        "ttft_s": answer.ttft_s,
-        "tpot_s": answer.tpot_s,
-        "batch_count": answer.requests_per_copy_count * answer.layouts.copies_count,
-        "replica_accelerators_count": answer.layouts.replica_count,
-        "tensor_parallel_count": answer.layouts.tp_count,
-        "expert_parallel_count": answer.layouts.ep_count,
+        "output_tokens_per_s_per_rack": per_rack / tokens_per_output_token(service),
+        "ttft_s": found.ttft_s,
+        "tpot_s": found.tpot_s,
+        "batch_count": held,
+        "front_output_tokens_per_s_per_rack": answer.front_output_tokens_per_s * racks,
+        "deployment_accelerators_count": found.accelerators_count[_MEDIAN],
+        "prefill_workers_count": found.prefill_workers_count[_MEDIAN],
+        "decode_workers_count": found.decode_workers_count[_MEDIAN],
+        **_worker_row("prefill", found.prefill),
+        **_worker_row("decode", found.decode),
     }
+
+
+def _worker_row(role: str, layouts: WorkerLayouts) -> Row:
+    return {f"{role}_{name}": getattr(layouts, field)[_MEDIAN] for name, field in _WORKER.items()}
 
 
 def _training_row(platform: Platform, answer: Trained | Refused) -> Row:
     if isinstance(answer, Refused):
         return {}
-    layout = answer.layout
     return {
         "flop_per_s_per_rack": answer.flop_per_s * platform.accelerators_per_rack_count,
         "mfu_fraction": answer.mfu_fraction,
         "step_time_s": answer.step_time_s,
-        "tp_count": layout.tp_count,
-        "cp_count": layout.cp_count,
-        "pp_count": layout.pp_count,
-        "dp_count": layout.dp_count,
-        "ep_count": layout.ep_count,
-        "micro_batch_count": layout.micro_batch_count,
-        "memory_bytes": np.array([answer.memory_bytes]),
+        **{name: getattr(answer.layout, name)[0] for name in _LAYOUT},
+        "memory_bytes": np.asarray(answer.memory_bytes),
     }
 
 
@@ -149,42 +149,38 @@ def _dataset(
     platforms: Sequence[Platform],
     *,
     axis: tuple[str, Sequence[str]],
-    units: Mapping[str, str],
+    shapes: Mapping[str, Shape],
 ) -> xr.Dataset:
     """Rows by platform and pair as one labelled dataset; a refused pair is NaN throughout."""
     name, labels = axis
-    variables = {
-        variable: _variable(rows, variable, shape=(len(platforms), len(labels)), dims=("platform", name), unit=unit)
-        for variable, unit in units.items()
-    }
+    outer = (len(platforms), len(labels))
+    extra = {dim for shape in shapes.values() for dim in shape.dims}
     return xr.Dataset(
-        variables,
+        {variable: _variable(rows, variable, shape, outer=outer, axis=name) for variable, shape in shapes.items()},
         coords={
             "platform": np.array([platform.id for platform in platforms], dtype=np.str_),
             name: np.array(labels, dtype=np.str_),
-            "quantile": np.array(QUANTILES),
+            **{dim: values for dim, values in _COORDINATES.items() if dim in extra},
         },
     )
 
 
 def _variable(
-    rows: Sequence[Sequence[Row]], variable: str, *, shape: tuple[int, int], dims: tuple[str, str], unit: str
+    rows: Sequence[Sequence[Row]], variable: str, shape: Shape, *, outer: tuple[int, int], axis: str
 ) -> xr.Variable:
-    depth = 1 if variable in _WITHOUT_QUANTILES else len(QUANTILES)
-    values = np.full((*shape, depth), np.nan)
+    inner = tuple(_COORDINATES[dim].size for dim in shape.dims)
+    values = np.full((*outer, *inner), np.nan)
     for at, row in enumerate(rows):
         for column, cells in enumerate(row):
             if variable in cells:
                 values[at, column] = cells[variable]
-    if variable in _WITHOUT_QUANTILES:
-        return xr.Variable(dims, values[..., 0], attrs={"units": unit})
-    return xr.Variable((*dims, "quantile"), values, attrs={"units": unit})
+    return xr.Variable(("platform", axis, *shape.dims), values, attrs={"units": shape.unit})
 
 
 def _refusals(
     platforms: Sequence[Platform],
     labels: Sequence[str],
-    answers: Sequence[Sequence[ServingAnswer | Trained | Refused]],
+    answers: Sequence[Sequence[Served | Trained | Refused]],
 ) -> dict[str, str]:
     return {
         f"{platform.id}/{label}": answer.reason

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from gigawatt.catalog import Figure, ranged
+from gigawatt.catalog.engine import engine_assumption_figures, engine_figures
 from gigawatt.catalog.kernels import kernel_evidence, load_kernels
 from gigawatt.catalog.step import step_assumption_figures, step_figures
-from gigawatt.entities.assumptions import KernelEfficiency, OperatorLaw, Ranged, StepFigures
+from gigawatt.entities.assumptions import EngineFigures, KernelEfficiency, OperatorLaw, Ranged, StepFigures
 from gigawatt.entities.hardware import Offer
 from gigawatt.provenance import Evidence
 from gigawatt.scenario.desk import Desk
@@ -65,6 +66,13 @@ def assumed_step(desk: Desk) -> StepFigures:
     if desk.scenario.document.runs:
         desk.cite(*(replace(figure.evidence, origin="default") for figure in step_assumption_figures(desk.catalog)))
     return step_figures(desk.catalog)
+
+
+def assumed_engine(desk: Desk) -> EngineFigures:
+    """What serving costs beside its kernels; each figure stands in the ledger where a service is asked for."""
+    if desk.scenario.document.services:
+        desk.cite(*(replace(figure.evidence, origin="default") for figure in engine_assumption_figures(desk.catalog)))
+    return engine_figures(desk.catalog)
 
 
 def law_evidence(desk: Desk, offers: tuple[Offer, ...], *, law: OperatorLaw) -> tuple[Evidence, ...]:

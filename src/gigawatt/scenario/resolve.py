@@ -10,7 +10,7 @@ from gigawatt.scenario.agreements.supplies import supplied
 from gigawatt.scenario.contracts import contracts, cost_book, targets
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.estate import sites
-from gigawatt.scenario.kernels import assumed_step, kernel_efficiency, law_evidence, operator_law
+from gigawatt.scenario.kernels import assumed_engine, assumed_step, kernel_efficiency, law_evidence, operator_law
 from gigawatt.scenario.loading import Scenario
 from gigawatt.scenario.offers import offers
 from gigawatt.scenario.paths import months_between
@@ -68,6 +68,7 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
         operator_law=law,
         efficiency=kernel_efficiency(desk, law=law),
         step=assumed_step(desk),
+        engine=assumed_engine(desk),
         operation=_operation(desk),
         solver=_solver(desk),
         ledger=Ledger().merged(*desk.entries, *law_evidence(desk, offered, law=law)),

@@ -1,8 +1,9 @@
 """Services and training runs: the catalogue's models with the scenario's demand, prices and deadlines."""
 
 from gigawatt.catalog import model
+from gigawatt.catalog.served_models import attention_precision, family, family_pattern, is_block_scaled
 from gigawatt.entities.hardware import Precision
-from gigawatt.entities.workload import Model, Service, TrainingRun
+from gigawatt.entities.workload import AttentionPattern, Model, Service, TrainingRun
 from gigawatt.scenario.checks import unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.monthly import monthly
@@ -31,9 +32,13 @@ def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar)
     at = ("service", index)
     known = "assumptions/service"
     weights = _precision(desk, table.precision, *at, "precision", default=Precision.FP8)
+    served = _model(desk, table.model, *at, "model")
+    configured = family(served.id)
     return Service(
         id=table.id or table.model,
-        model=_model(desk, table.model, *at, "model"),
+        model=served,
+        pattern=family_pattern(served, configured) if configured else AttentionPattern(),
+        block_scaled=is_block_scaled(served.id),
         input_tokens_count=desk.number_or(table.input, *at, "input", default=f"{known}/input", dimension=TOKEN_COUNT),
         output_tokens_count=desk.number_or(
             table.output, *at, "output", default=f"{known}/output", dimension=TOKEN_COUNT
@@ -41,6 +46,7 @@ def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar)
         ttft_limit_s=desk.number_or(table.ttft, *at, "ttft", default=f"{known}/ttft", dimension=LATENCY),
         tpot_limit_s=desk.number_or(table.tpot, *at, "tpot", default=f"{known}/tpot", dimension=LATENCY),
         weight_precision=weights,
+        attention_precision=attention_precision(served.id, weights),
         cache_precision=_precision(desk, table.cache_precision, *at, "cache_precision", default=Precision.FP8),
         demand_tokens_per_month=monthly(desk, table.demand, *at, "demand", calendar=calendar),
         input_price_usd_per_mtoken=monthly(desk, table.input_price, *at, "input_price", calendar=calendar),

@@ -100,10 +100,10 @@ def serve_search(
     ]
     pools = _matched(task, layouts, platform, operators, limits, usable_bytes=usable_bytes)
     pieces = [*chunked, pools]
-    together = _joined([piece.feasible for piece in pieces])
+    together = joined_configurations([piece.feasible for piece in pieces])
     return ServeFound(
         front=_front(together),
-        aggregated_front=_front(_joined([piece.feasible for piece in chunked])),
+        aggregated_front=_front(joined_configurations([piece.feasible for piece in chunked])),
         pools_front=_front(pools.feasible),
         evaluated_count=sum(piece.evaluated_count for piece in pieces),
         timed_count=sum(piece.timed_count for piece in pieces),
@@ -281,7 +281,8 @@ def chosen_configurations(many: Configurations, index: "np.typing.NDArray[np.int
     return Configurations(prefill=picked(many.prefill, index), decode=picked(many.decode, index), **columns)
 
 
-def _joined(pieces: list[Configurations]) -> Configurations:
+def joined_configurations(pieces: list[Configurations]) -> Configurations:
+    """Several lots of configurations one after the other."""
     columns = {name: np.concatenate([getattr(piece, name) for piece in pieces]) for name in _COLUMNS}
     return Configurations(
         prefill=_joined_layouts([piece.prefill for piece in pieces]),
