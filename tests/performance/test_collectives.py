@@ -1,15 +1,20 @@
 """Collective times by hand: one byte per second inside a domain of four, a tenth between domains."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gigawatt.entities.hardware import ScaleOutFabric
 from gigawatt.performance.collectives import (
     Links,
     all_gather_s,
     all_reduce_s,
     all_to_all_s,
+    joined_by,
     local_ranks_count,
     point_to_point_s,
     reduce_scatter_s,
@@ -54,6 +59,46 @@ def test_all_to_all_inside_and_across():
 def test_point_to_point_takes_the_slowest_link_of_the_chain():
     assert point_to_point_s(LINKS, 8.0, ranks_count=4.0, stride_count=1.0) == pytest.approx(8.5)
     assert point_to_point_s(LINKS, 8.0, ranks_count=4.0, stride_count=4.0) == pytest.approx(80.5)
+
+
+def test_a_core_of_half_the_bandwidth_slows_what_leaves_a_pod():
+    # Pods of two domains of 4. Over 16 accelerators 2 bytes a rank are left between 4 domains: 2 start-ups, half of
+    # them (1 byte) inside the pod and a quarter (0.5 bytes) over the core at half of 0.1 byte/s: 1 + 10 + 10 s.
+    halved = replace(LINKS, pod_accelerators_count=8.0, oversubscription_ratio=2.0)
+    assert reduce_scatter_s(halved, 8.0, ranks_count=16.0, stride_count=1.0) == pytest.approx(6.5 + 21.0)
+    # Inside a pod nothing changes. To all: 12 of 16 parts leave the domain, 8 the pod at half the rate: 8 bytes at 0.1.
+    assert reduce_scatter_s(halved, 8.0, ranks_count=8.0, stride_count=1.0) == pytest.approx(17.0)
+    assert all_to_all_s(halved, 8.0, ranks_count=16.0, stride_count=1.0) == pytest.approx(1.0 + 80.0)
+    # A chain with a rank in every other domain shares its pod with a neighbour; with one per pod, all hops cross.
+    assert point_to_point_s(halved, 8.0, ranks_count=4.0, stride_count=4.0) == pytest.approx(80.5)
+    assert point_to_point_s(halved, 8.0, ranks_count=4.0, stride_count=8.0) == pytest.approx(160.5)
+
+
+def test_rails_make_pods_wider_by_the_domain():
+    fabric = ScaleOutFabric(leaf_ports_count=32, rail_optimized=True, oversubscription_ratio=3.0)
+    assert fabric.pod_accelerators_count(8) == 256
+    assert replace(fabric, rail_optimized=False).pod_accelerators_count(8) == 32
+    assert joined_by(LINKS, fabric).pod_accelerators_count == 128.0
+    assert joined_by(LINKS, None) == LINKS
+
+
+@given(
+    volume=st.floats(1.0, 1e12),
+    ranks=st.integers(1, 4096),
+    stride=st.integers(1, 64),
+    pod=st.sampled_from([4.0, 16.0, 60.0, 512.0, math.inf]),
+    ratio=st.floats(1.0, 8.0),
+)
+def test_a_core_as_wide_as_the_leaves_is_no_core_and_a_narrower_one_never_faster(volume, ranks, stride, pod, ratio):
+    flat = replace(LINKS, pod_accelerators_count=pod)
+    blocking = replace(flat, oversubscription_ratio=ratio)
+    wider = replace(blocking, pod_accelerators_count=2.0 * pod)
+    for collective in (reduce_scatter_s, all_gather_s, all_reduce_s, all_to_all_s, point_to_point_s):
+        plain = collective(LINKS, volume, ranks_count=ranks, stride_count=stride)
+        assert collective(flat, volume, ranks_count=ranks, stride_count=stride) == plain
+        slower = collective(blocking, volume, ranks_count=ranks, stride_count=stride)
+        assert slower >= plain
+        assert collective(wider, volume, ranks_count=ranks, stride_count=stride) <= slower * (1 + 1e-12)
 
 
 @pytest.mark.parametrize("collective", [reduce_scatter_s, all_gather_s, all_reduce_s, all_to_all_s, point_to_point_s])

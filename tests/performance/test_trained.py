@@ -24,6 +24,9 @@ NO_RANGE = StepFigures(
     scan_backward=exactly(1.25),
     reserved_bytes=exactly(4e9),
     fragmentation=exactly(0.05),
+    host_link_bytes_per_s=exactly(5e10),
+    host_memory_bytes=exactly(2.5e11),
+    waiting_power=exactly(0.5),
 )
 
 

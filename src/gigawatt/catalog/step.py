@@ -1,6 +1,6 @@
 """What a training step costs beside its kernels, from the catalogue's assumptions."""
 
-from gigawatt.catalog.dimensions import MEMORY
+from gigawatt.catalog.dimensions import BANDWIDTH, MEMORY
 from gigawatt.catalog.quantities import ranged
 from gigawatt.catalog.records import Catalog, Figure
 from gigawatt.entities.assumptions import StepFigures
@@ -8,7 +8,10 @@ from gigawatt.performance.step.assumed import best_assumptions
 from gigawatt.performance.step.task import StepAssumptions
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
-_NAMES = ("host-issue", "contention", "attention-backward", "scan-backward", "reserved", "fragmentation")
+_NAMES = (
+    *("host-issue", "contention", "attention-backward", "scan-backward", "reserved", "fragmentation"),
+    *("host-link", "host-memory", "waiting-power"),
+)
 
 
 def step_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
@@ -18,7 +21,7 @@ def step_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
 
 def step_figures(catalog: Catalog) -> StepFigures:
     """The engineering figures of a step with their ranges."""
-    host, contention, backward, scan, reserved, fragmentation = (
+    host, contention, backward, scan, reserved, fragmentation, link, host_memory, waiting = (
         catalog.figure(f"assumptions/training-step/{name}") for name in _NAMES
     )
     return StepFigures(
@@ -28,6 +31,9 @@ def step_figures(catalog: Catalog) -> StepFigures:
         scan_backward=ranged(scan, RATIO),
         reserved_bytes=ranged(reserved, MEMORY),
         fragmentation=ranged(fragmentation, FRACTION),
+        host_link_bytes_per_s=ranged(link, BANDWIDTH),
+        host_memory_bytes=ranged(host_memory, MEMORY),
+        waiting_power=ranged(waiting, FRACTION),
     )
 
 

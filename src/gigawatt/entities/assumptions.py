@@ -89,3 +89,6 @@ class StepFigures:
     scan_backward: Ranged
     reserved_bytes: Ranged
     fragmentation: Ranged
+    host_link_bytes_per_s: Ranged
+    host_memory_bytes: Ranged
+    waiting_power: Ranged

@@ -31,11 +31,29 @@ class Accelerator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScaleOutFabric:
+    """How scale-up domains are joined: leaf switches with `leaf_ports_count` accelerators each, and a core above them.
+
+    On a rail-optimized fabric a leaf joins accelerators of one rank in each of as many domains, elsewhere all those of
+    a few domains. A leaf has `oversubscription_ratio` times as much bandwidth down as up.
+    """
+
+    leaf_ports_count: int
+    rail_optimized: bool
+    oversubscription_ratio: float
+
+    def pod_accelerators_count(self, scale_up_domain_count: int) -> int:
+        """Consecutive accelerators whose peers, rank by rank, share a leaf."""
+        return self.leaf_ports_count * (scale_up_domain_count if self.rail_optimized else 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """A product as it is sold: one system (an 8-GPU server or a rack), called a rack throughout.
 
     `rack_power_w` is the greatest IT power of the rack itself, without the share of network and storage
-    outside it. `measured` says whether published measurements of this platform exist.
+    outside it. `measured` says whether published measurements of this platform exist. Without a `fabric` the network
+    between domains is non-blocking.
     """
 
     id: str
@@ -46,6 +64,7 @@ class Platform:
     scale_up_domain_count: int
     rack_power_w: float
     measured: bool
+    fabric: ScaleOutFabric | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

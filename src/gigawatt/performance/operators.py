@@ -12,9 +12,9 @@ from typing import Protocol
 import numpy as np
 
 from gigawatt.entities.assumptions import KernelEfficiency, Ranged
-from gigawatt.entities.hardware import Accelerator, Platform, Precision
+from gigawatt.entities.hardware import Accelerator, Platform, Precision, ScaleOutFabric
 from gigawatt.performance import collectives
-from gigawatt.performance.collectives import Links, Reals
+from gigawatt.performance.collectives import Links, Reals, joined_by
 from gigawatt.performance.flops import FLOP_PER_WEIGHT_AND_TOKEN
 from gigawatt.timeline import FloatArray
 
@@ -182,17 +182,19 @@ class RooflineOperators:
     accelerator: Accelerator
     scale_up_domain_count: int
     achieved: AchievedFractions
+    fabric: ScaleOutFabric | None = None
 
     @property
     def links(self) -> Links:
         """What collectives run over."""
         device, achieved = self.accelerator, self.achieved
-        return Links(
+        plain = Links(
             scale_up_bytes_per_s=device.scale_up_bandwidth_bytes_per_s * achieved.scale_up_bandwidth_fraction,
             scale_out_bytes_per_s=device.scale_out_bandwidth_bytes_per_s * achieved.scale_out_bandwidth_fraction,
             startup_s=achieved.launch_s,
             scale_up_domain_count=self.scale_up_domain_count,
         )
+        return joined_by(plain, self.fabric)
 
     @property
     def _memory_bytes_per_s(self) -> float:
@@ -285,4 +287,5 @@ def roofline_operators(platform: Platform, efficiency: KernelEfficiency, quantil
         accelerator=platform.accelerator,
         scale_up_domain_count=platform.scale_up_domain_count,
         achieved=achieved_fractions(efficiency, quantile),
+        fabric=platform.fabric,
     )

@@ -15,7 +15,7 @@ from gigawatt.catalog.step import step_figures
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.performance.step.assumed import lean_assumptions
-from gigawatt.performance.step.task import Recompute, StepAssumptions, StepLayouts, StepTask
+from gigawatt.performance.step.task import Recompute, StepAssumptions, StepLayouts, StepTask, layouts_of
 from gigawatt.units import RATIO
 from gigawatt.validation.architectures import architecture
 from gigawatt.validation.metrics import Measured, measured
@@ -112,7 +112,7 @@ def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[Ste
     columns = dict(zip(choices, (axis.ravel() for axis in grid), strict=True))
     size = columns["chunks_count"].size
     every = {name: np.full(size, value) for name, value in fixed.items()} | columns
-    return StepLayouts(**every), open_names
+    return layouts_of(every, size=size), open_names
 
 
 def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:

@@ -15,6 +15,9 @@ ASSUMPTIONS = StepAssumptions(
     scan_backward_factor=2.0,
     reserved_bytes=0.0,
     fragmentation_fraction=0.0,
+    host_link_bytes_per_s=5e10,
+    host_memory_bytes=1e12,
+    waiting_power_fraction=0.5,
 )
 PLAIN = replace(
     current_practice(),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gigawatt.performance.step import pipeline
-from gigawatt.performance.step.task import one_layout
+from gigawatt.performance.step.task import Schedule, one_layout
 from tests.performance.step.steps import dense_model, operators, task
 
 
@@ -17,6 +17,21 @@ def test_even_stages_have_the_bubble_of_narayanan():
     )
     assert plain[0] == pytest.approx(11.0)
     assert interleaved[0] == pytest.approx(9.5)
+
+
+def test_schedules_leave_what_deepseek_tabulates():
+    # DeepSeek-V3 (2024), table 2, 8 stages with F = 1, B = 2 and in it W = 1: 1F1B idles 7 x 3 = 21, ZB1P
+    # 7 x (1 + 2 - 2) = 7, DualPipe (8/2 - 1) x (1 + 2 + 2 - 3) = 6 where its overlapped passes take F + B.
+    left = {}
+    for schedule in (Schedule.ONE_FORWARD_ONE_BACKWARD, Schedule.ZERO_BUBBLE, Schedule.DUAL_PIPE):
+        layout = one_layout(pp_count=8, schedule=schedule)
+        one, two = np.array([1.0]), np.array([2.0])
+        share = pipeline.unfilled_share(layout, forward_s=one, backward_s=two, weights_s=one)
+        time = pipeline.makespan_s(
+            layout, waves_count=16 * one, most_s=3 * one, last_s=3 * one, whole_s=24 * one, unfilled=share
+        )
+        left[schedule] = time[0] - 16 * 3
+    assert left == pytest.approx({0.0: 21.0, 1.0: 7.0, 2.0: 6.0})
 
 
 def test_the_slowest_stage_sets_the_pace():

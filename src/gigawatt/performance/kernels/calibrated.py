@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Accelerator, Platform, Precision
 from gigawatt.performance import collectives
-from gigawatt.performance.collectives import Links, Reals
+from gigawatt.performance.collectives import Links, Reals, joined_by
 from gigawatt.performance.kernels.attention import (
     AttentionShapes,
     DecodeCoefficients,
@@ -155,19 +155,21 @@ class CalibratedOperators:
         """Time until every rank holds every rank's share."""
         local = self._local(ranks_count, stride_count)
         inside = self._inside_s(Collective.ALL_GATHER, volume_bytes, ranks_count=local)
-        return inside + self._between_s(volume_bytes / local, domains_count=ranks_count / local)
+        return inside + self._between_s(volume_bytes, ranks_count, stride_count)
 
     def reduce_scatter_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time until each rank holds its share of the sum."""
         local = self._local(ranks_count, stride_count)
         inside = self._inside_s(Collective.REDUCE_SCATTER, volume_bytes, ranks_count=local)
-        return inside + self._between_s(volume_bytes / local, domains_count=ranks_count / local)
+        return inside + self._between_s(volume_bytes, ranks_count, stride_count)
 
     def all_to_all_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time in which each rank sends `volume_bytes` in equal parts to all; both kinds of link work at once."""
         local = self._local(ranks_count, stride_count)
         inside = self._inside_s(Collective.ALL_TO_ALL, volume_bytes * local / ranks_count, ranks_count=local)
-        outward = volume_bytes * (ranks_count - local) / ranks_count / self.between_domains.scale_out_bytes_per_s
+        outward = collectives.outward_s(
+            self.between_domains, volume_bytes, ranks_count=ranks_count, stride_count=stride_count
+        )
         between = np.where(np.asarray(ranks_count) > local, self.between_domains.startup_s + outward, 0.0)
         return np.maximum(inside, between)
 
@@ -175,7 +177,9 @@ class CalibratedOperators:
         """Time in which each rank of a chain sends to the next, over the slowest link of the chain."""
         local = self._local(ranks_count, stride_count)
         inside = self._inside_s(Collective.ALL_TO_ALL, MESSAGES_PER_EXCHANGE * volume_bytes, ranks_count=PAIR)
-        outward = volume_bytes / self.between_domains.scale_out_bytes_per_s
+        outward = volume_bytes / collectives.hop_bytes_per_s(
+            self.between_domains, ranks_count=ranks_count, stride_count=stride_count
+        )
         crossing = np.asarray(ranks_count) > local
         time = np.where(crossing, self.between_domains.startup_s + outward, inside)
         return np.where(np.asarray(ranks_count) > 1.0, time, 0.0)
@@ -191,10 +195,9 @@ class CalibratedOperators:
         )
         return self._shifted(time, fit)
 
-    def _between_s(self, volume_bytes: Reals, *, domains_count: Reals) -> FloatArray:
-        apart = float(self.between_domains.scale_up_domain_count)
-        return collectives.reduce_scatter_s(
-            self.between_domains, volume_bytes, ranks_count=domains_count, stride_count=apart
+    def _between_s(self, volume_bytes: Reals, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        return collectives.between_domains_s(
+            self.between_domains, volume_bytes, ranks_count=ranks_count, stride_count=stride_count
         )
 
     def _local(self, ranks_count: Reals, stride_count: Reals) -> FloatArray:
@@ -236,7 +239,9 @@ def calibrated_operators(library: KernelLibrary) -> OperatorFactory:
             startup_s=achieved.launch_s,
             scale_up_domain_count=platform.scale_up_domain_count,
         )
-        return CalibratedOperators(platform=platform, library=library, between_domains=links, quantile=quantile)
+        return CalibratedOperators(
+            platform=platform, library=library, between_domains=joined_by(links, platform.fabric), quantile=quantile
+        )
 
     return operators
 

@@ -17,6 +17,9 @@ def best_assumptions(figures: StepFigures) -> StepAssumptions:
         scan_backward_factor=figures.scan_backward.best,
         reserved_bytes=figures.reserved_bytes.best,
         fragmentation_fraction=figures.fragmentation.best,
+        host_link_bytes_per_s=figures.host_link_bytes_per_s.best,
+        host_memory_bytes=figures.host_memory_bytes.best,
+        waiting_power_fraction=figures.waiting_power.best,
     )
 
 

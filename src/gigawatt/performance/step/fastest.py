@@ -17,7 +17,7 @@ from gigawatt.performance.step.memory import step_memory
 from gigawatt.performance.step.search import bound_s
 from gigawatt.performance.step.space import Block, block_layouts, blocks, divisors, joined
 from gigawatt.performance.step.step import cell_times, cells, time_after_cells_s
-from gigawatt.performance.step.task import Recompute, StepLayouts, StepTask, chosen, one_layout
+from gigawatt.performance.step.task import Recompute, StepLayouts, StepTask, chosen, layouts_of
 from gigawatt.timeline import FloatArray
 
 # Few layouts first, so that a good time is known early; then as many as make array arithmetic cheap.
@@ -73,8 +73,6 @@ def block_bounds_s(task: StepTask, every: list[Block], operators: OperatorModel)
     ]
     index, micro, sequence = np.array(rows, dtype=np.float64).T
     at = index.astype(np.intp)
-    plain = one_layout()
-    columns = {field.name: np.full(at.size, getattr(plain, field.name)[0]) for field in fields(StepLayouts)}
     outer = {
         field.name: np.array([float(getattr(block, field.name)) for block in every])[at] for field in fields(Block)
     }
@@ -83,7 +81,7 @@ def block_bounds_s(task: StepTask, every: list[Block], operators: OperatorModel)
         "sequence_parallel": sequence,
         "recompute_level": np.full(at.size, Recompute.NONE),
     }
-    layouts = StepLayouts(**{**columns, **outer, **inner})
+    layouts = layouts_of({**outer, **inner}, size=at.size)
     found = cells(layouts)
     bound = bound_s(task, layouts, found, cell_times(task, found.layouts, operators))
     least = np.full(len(every), np.inf)

@@ -1,7 +1,7 @@
 """The feed-forward half of a layer: dense, or routed and shared experts with their dispatch.
 
 Experts follow Shazeer et al. (2017) and Fedus et al. (2021): a router, an all-to-all that brings each token to its
-experts, grouped products, and the way back. Routing is balanced: each expert gets the mean number of tokens.
+experts, grouped products, and the way back. All wait for the rank with the busiest experts.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from gigawatt.performance.collectives import Reals
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step import linear
 from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
-from gigawatt.performance.step.times import PassTimes, exposed_s, total
+from gigawatt.performance.step.times import PassTimes, exposed_s, for_weights, total
 from gigawatt.timeline import FloatArray
 
 _VALUE_BYTES = Precision.BF16.value_bytes
@@ -97,10 +97,11 @@ class _Routed:
 
 def _routed(task: StepTask, layouts: StepLayouts, experts: ExpertLayer) -> _Routed:
     own = micro_tokens_count(task, layouts) / layouts.tp_count
+    loaded = np.where(layouts.ep_count > 1.0, task.expert_load_ratio, 1.0)
     return _Routed(
         experts=experts,
         own_count=own,
-        copies_count=own * experts.top_k_count * layouts.expert_tp_count,
+        copies_count=own * experts.top_k_count * layouts.expert_tp_count * loaded,
         local_experts_count=experts.experts_count / layouts.ep_count,
     )
 
@@ -134,7 +135,7 @@ def _grouped_products(
         return casts
     weights = _no_faster_than_dense_s(operators, n * groups, k, rows / groups, groups=groups, precision=precision)
     summed = linear.accumulation(task, operators, groups * n * k)
-    return total(casts, PassTimes(gemm_s=weights, kernels_count=1.0), summed)
+    return total(casts, for_weights(PassTimes(gemm_s=weights, kernels_count=1.0).plus(summed)))
 
 
 def _no_faster_than_dense_s(
@@ -174,7 +175,8 @@ def _dispatch_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, 
         ranks_count=layouts.expert_tp_count,
         stride_count=1.0,
     )
-    return np.where(layouts.ep_count > 1.0, sent, 0.0) + np.where(layouts.expert_tp_count > 1.0, split, 0.0)
+    busiest = task.expert_load_ratio * sent
+    return np.where(layouts.ep_count > 1.0, busiest, 0.0) + np.where(layouts.expert_tp_count > 1.0, split, 0.0)
 
 
 def _copies_s(

@@ -11,7 +11,7 @@ from gigawatt.performance.collectives import Reals
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.task import StepTask, accumulation_bytes
-from gigawatt.performance.step.times import PassTimes, total
+from gigawatt.performance.step.times import PassTimes, for_weights, total
 from gigawatt.timeline import FloatArray
 
 
@@ -43,7 +43,7 @@ def backward(
     if task.variant.frozen_weights:
         return casts.plus(inputs)
     weights = PassTimes(gemm_s=operators.gemm_s(n, k, tokens_count, precision=precision), kernels_count=1.0)
-    return total(casts, inputs, weights, accumulation(task, operators, n * k))
+    return total(casts, inputs, for_weights(weights.plus(accumulation(task, operators, n * k))))
 
 
 def accumulation(task: StepTask, operators: OperatorModel, weights_count: Reals) -> PassTimes:

@@ -22,12 +22,13 @@ from gigawatt.performance.architecture import (
     mixer_projections,
     prefill_core,
 )
-from gigawatt.performance.step import recurrence, sharding
+from gigawatt.performance.step import offload, recurrence, sharding
 from gigawatt.performance.step.layer import LayerMix, mean_mix
 from gigawatt.performance.step.pipeline import stage_layers
 from gigawatt.performance.step.task import (
     Module,
     Recompute,
+    Schedule,
     StepLayouts,
     StepTask,
     micro_batches_count,
@@ -43,13 +44,17 @@ _GRADIENTS_SHARDED, _WEIGHTS_SHARDED = 2.0, 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepMemory:
-    """Bytes on the fullest rank by use, `(candidate,)`; of the logits, what the last rank has beyond the fullest."""
+    """Bytes on the fullest rank by use, `(candidate,)`; of the logits, what the last rank has beyond the fullest.
+
+    `host_bytes` wait in the host's memory and count nowhere else.
+    """
 
     state_bytes: FloatArray
     activation_bytes: FloatArray
     logits_bytes: FloatArray
     placeholder_bytes: FloatArray
     outside_bytes: FloatArray
+    host_bytes: FloatArray
 
     @property
     def tensors_bytes(self) -> FloatArray:
@@ -68,8 +73,9 @@ def state_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
 
 
 def _state_bytes(task: StepTask, layouts: StepLayouts, held: sharding.HeldParameters) -> FloatArray:
-    shared = _state_per_parameter(task, layouts, ranks_count=layouts.replicas_count)
-    routed = _state_per_parameter(task, layouts, ranks_count=layouts.expert_replicas_count)
+    sites = float(task.sites_count)
+    shared = _state_per_parameter(task, layouts, ranks_count=layouts.replicas_count / sites)
+    routed = _state_per_parameter(task, layouts, ranks_count=layouts.expert_replicas_count / sites)
     return np.asarray(held.shared_count * shared + held.routed_count * routed, dtype=np.float64)
 
 
@@ -78,10 +84,13 @@ def _state_per_parameter(task: StepTask, layouts: StepLayouts, *, ranks_count: F
     if task.variant.frozen_weights:
         # Nothing updates them, so they are kept in the format of the products only.
         return task.number_format.precision.value_bytes / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0)
-    weight = _VALUE_BYTES / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0)
-    gradient = task.practice.gradient_bytes / np.where(stage >= _GRADIENTS_SHARDED, shards, 1.0)
-    optimizer = sharding.OPTIMIZER_BYTES_PER_PARAMETER / np.where(stage > 0.0, shards, 1.0)
-    return weight + gradient + optimizer
+    copies = layouts.copies_count
+    weight = _VALUE_BYTES / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0) * copies
+    gradient = task.practice.gradient_bytes / np.where(stage >= _GRADIENTS_SHARDED, shards, 1.0) * copies
+    optimizer = sharding.OPTIMIZER_BYTES_PER_PARAMETER * np.where(stage > 0.0, 1.0 / shards, copies)
+    away = 1.0 - offload.at_hand_fraction(task, layouts)
+    weight = weight * (1.0 - layouts.weight_offload * away)
+    return weight + gradient + optimizer * (1.0 - layouts.optimizer_offload * away)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +179,7 @@ def _expert_kept(task: StepTask, *, dropped: frozenset[Module]) -> float:
         return 0.0
     width = _width_bytes(task, dropped=dropped)
     ends = (_input_bytes(task) + _VALUE_BYTES) * experts.token_dim
-    routed = experts.top_k_count * (ends + width * experts.projections[1].input_dim)
+    routed = task.expert_load_ratio * experts.top_k_count * (ends + width * experts.projections[1].input_dim)
     shared = [matrix for matrix in expert_side_projections(model) if matrix.name == f"{SHARED_EXPERT} down"]
     beside = sum(matrix.input_dim for matrix in shared) * width
     return routed + beside + 2.0 * _LOGIT_BYTES * experts.experts_count
@@ -186,34 +195,58 @@ def kept_layer_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     none = _token_bytes(layouts, kept_bytes_per_token(task, dropped=frozenset()))
     some = _token_bytes(layouts, kept_bytes_per_token(task, dropped=task.practice.recomputed_modules))
     whole = task.model.hidden_dim * _VALUE_BYTES / layouts.norm_shards_count
-    level = layouts.recompute_level
-    per_token = np.where(level == Recompute.FULL, whole, np.where(level == Recompute.SELECTIVE, some, none))
+    level, share = layouts.recompute_level, layouts.recomputed_share
+    dropped = np.where(level == Recompute.FULL, whole, some)
+    per_token = np.where(level == Recompute.NONE, none, share * dropped + (1.0 - share) * none)
     return np.asarray(tokens * per_token, dtype=np.float64)
 
 
 def alive_count(task: StepTask, layouts: StepLayouts, *, rank: float) -> FloatArray:
     """Micro-batches that pipeline rank `rank` holds at once: p - r with 1F1B, p + (p - 1 - 2 r) / v interleaved.
 
-    Never more than the step has (Narayanan et al., 2021, section 2.2; Korthikanti et al., 2022, section 4.2.3, for the
-    first rank).
+    With micro-batches from both ends every rank holds p + 1 (DeepSeek-V3, 2024, table 2), with weight gradients put
+    off as many as 1F1B (Qi et al., 2023, section 3.1). Never more than the step has (Narayanan et al., 2021, section
+    2.2; Korthikanti et al., 2022, section 4.2.3, for the first rank).
     """
     stages, chunks = layouts.pp_count, layouts.chunks_count
     plain = stages - rank
     interleaved = stages + (stages - 1.0 - 2.0 * rank) / chunks
     alive = np.where(chunks > 1.0, interleaved, plain)
+    alive = np.where(layouts.schedule == Schedule.DUAL_PIPE, stages + 1.0, alive)
     return np.minimum(np.maximum(alive, 1.0), micro_batches_count(task, layouts))
 
 
 def activation_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     """Activations of the first stage at its peak; recomputation needs one whole layer's in addition."""
-    kept = stage_layers(task, layouts).first_count * kept_layer_bytes(task, layouts)
-    return np.asarray(alive_count(task, layouts, rank=0.0) * kept + working_bytes(task, layouts), dtype=np.float64)
+    kept = _kept_stage_bytes(task, layouts, stage_layers(task, layouts).first_count, rank=0.0)
+    return kept + working_bytes(task, layouts)
+
+
+def _kept_stage_bytes(task: StepTask, layouts: StepLayouts, layers_count: FloatArray, *, rank: float) -> FloatArray:
+    """What the micro-batches alive leave in a stage's layers; offloaded, two layers of one micro-batch."""
+    layers = alive_count(task, layouts, rank=rank) * layers_count
+    at_hand = offload.at_hand_fraction(task, layouts) * layers_count
+    staying = np.where(layouts.activation_offload > 0.0, np.minimum(at_hand, layers), layers)
+    return np.asarray(staying * kept_layer_bytes(task, layouts), dtype=np.float64)
 
 
 def _middle_activation_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     """Activations of the second stage, which may have more layers than the first."""
-    kept = stage_layers(task, layouts).most_count * kept_layer_bytes(task, layouts)
-    return np.asarray(alive_count(task, layouts, rank=1.0) * kept + working_bytes(task, layouts), dtype=np.float64)
+    kept = _kept_stage_bytes(task, layouts, stage_layers(task, layouts).most_count, rank=1.0)
+    return kept + working_bytes(task, layouts)
+
+
+def host_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """What one accelerator keeps in its host's memory: everything that is offloaded."""
+    switches = (layouts.optimizer_offload, layouts.activation_offload, layouts.weight_offload)
+    if not any(np.any(switch > 0.0) for switch in switches):
+        return np.zeros_like(layouts.tp_count)
+    layers = stage_layers(task, layouts).most_count
+    states = sharding.updated_count(task, layouts) * sharding.OPTIMIZER_BYTES_PER_PARAMETER
+    activations = alive_count(task, layouts, rank=0.0) * layers * kept_layer_bytes(task, layouts)
+    weights = layers * offload.weights_layer_bytes(task, layouts) * layouts.copies_count
+    waiting = zip(switches, (states, activations, weights), strict=True)
+    return np.asarray(sum(switch * volume for switch, volume in waiting), dtype=np.float64)
 
 
 def working_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
@@ -263,7 +296,8 @@ def step_memory(task: StepTask, layouts: StepLayouts) -> StepMemory:
     middle_state = np.where(only, 0.0, _state_bytes(task, layouts, sharding.middle_parameters(task, layouts)))
     fuller = middle + middle_state > first + first_state
     activations, state = np.where(fuller, middle, first), np.where(fuller, middle_state, first_state) + buffers
-    alone = activations / np.maximum(alive_count(task, layouts, rank=0.0), 1.0)
+    alive = np.where(layouts.activation_offload > 0.0, 1.0, alive_count(task, layouts, rank=0.0))
+    alone = activations / np.maximum(alive, 1.0)
     shown = np.where(only, logits, np.maximum(alone + logits - activations, 0.0))
     tensors = state + activations + shown + placeholders
     return StepMemory(
@@ -272,4 +306,5 @@ def step_memory(task: StepTask, layouts: StepLayouts) -> StepMemory:
         logits_bytes=shown,
         placeholder_bytes=placeholders,
         outside_bytes=task.assumptions.reserved_bytes + task.assumptions.fragmentation_fraction * tensors,
+        host_bytes=host_bytes(task, layouts),
     )

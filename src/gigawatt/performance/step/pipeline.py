@@ -2,7 +2,7 @@
 
 n micro-batches over stages of time t_i with v chunks each take n max(t) + (sum(t) - max(t)) / v: the slowest stage
 works without pause once the others have filled the pipeline (Narayanan et al., 2021, sections 2.2.1 and 2.2.2,
-generalized to uneven stages).
+generalized to uneven stages). Other schedules fill part of that bubble; see `unfilled_share`.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.operators import OperatorModel
-from gigawatt.performance.step.task import StepLayouts, StepTask, micro_batches_count, micro_tokens_count
+from gigawatt.performance.step.task import Schedule, StepLayouts, StepTask, micro_batches_count, micro_tokens_count
 from gigawatt.timeline import FloatArray
 
 
@@ -53,24 +53,55 @@ def stage_layers_mean_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
 
 
 def makespan_s(
-    layouts: StepLayouts, *, waves_count: FloatArray, most_s: FloatArray, last_s: FloatArray, whole_s: FloatArray
+    layouts: StepLayouts,
+    *,
+    waves_count: FloatArray,
+    most_s: FloatArray,
+    last_s: FloatArray,
+    whole_s: FloatArray,
+    unfilled: FloatArray | float = 1.0,
 ) -> FloatArray:
-    """Time of all micro-batches: `whole_s` through all stages once, at most `most_s` or, in the last, `last_s` each."""
+    """Time of all micro-batches: `whole_s` through all stages once, at most `most_s` or, in the last, `last_s` each.
+
+    Of the bubble `unfilled` is left.
+    """
     slowest = np.where(layouts.pp_count > 1.0, np.maximum(most_s, last_s), whole_s)
     others = np.maximum(whole_s - slowest, 0.0)
-    return np.asarray(waves_count * slowest + others / layouts.chunks_count, dtype=np.float64)
+    return np.asarray(waves_count * slowest + unfilled * others / layouts.chunks_count, dtype=np.float64)
+
+
+def unfilled_share(
+    layouts: StepLayouts, *, forward_s: FloatArray, backward_s: FloatArray, weights_s: FloatArray
+) -> FloatArray:
+    """The share of the bubble of one forward and one backward in turn that a schedule leaves.
+
+    Of p stages with passes F, B and, in it, W for the weights, (p - 1)(F + B) is idle; with weight gradients put off
+    (p - 1)(F + B - 2 W), with micro-batches from both ends (p/2 - 1)(F + 2 B - 3 W), where the passes that overlap take
+    as long as both (DeepSeek-V3, 2024, table 2).
+    """
+    if not np.any(layouts.schedule > Schedule.ONE_FORWARD_ONE_BACKWARD):
+        return np.ones_like(layouts.tp_count)
+    both = forward_s + backward_s
+    weights = np.minimum(weights_s, backward_s)
+    put_off = np.maximum(both - 2.0 * weights, 0.0) / both
+    stages = np.maximum(layouts.pp_count, 2.0)
+    two_ended = np.maximum(forward_s + 2.0 * backward_s - 3.0 * weights, 0.0) / both
+    dual = (stages / 2.0 - 1.0) / (stages - 1.0) * two_ended
+    filled = np.where(layouts.schedule == Schedule.DUAL_PIPE, dual, put_off)
+    return np.where(layouts.schedule > Schedule.ONE_FORWARD_ONE_BACKWARD, filled, 1.0)
 
 
 def transfers_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
     """Exposed transfers between stages of a step.
 
     Plain 1F1B waits for its neighbours twice per micro-batch, the interleaved schedule twice per chunk unless the
-    software sends behind other chunks; filling and emptying the pipeline always waits. Tensor-parallel ranks each send
-    their share (Narayanan et al., 2021, section 4.1).
+    software sends behind other chunks, or behind micro-batches from the other end; filling and emptying the pipeline
+    always waits. Tensor-parallel ranks each send their share (Narayanan et al., 2021, section 4.1).
     """
     volume = micro_tokens_count(task, layouts) / layouts.tp_count * task.model.hidden_dim * Precision.BF16.value_bytes
-    stride = layouts.tp_count * layouts.cp_count * layouts.dp_count
+    stride = layouts.tp_count * layouts.cp_count * layouts.dp_count / task.sites_count
     one = operators.point_to_point_s(volume, ranks_count=layouts.pp_count, stride_count=stride)
-    hidden = np.logical_and(task.practice.pipeline_overlap, layouts.chunks_count > 1.0)
+    behind = np.logical_or(layouts.chunks_count > 1.0, layouts.schedule == Schedule.DUAL_PIPE)
+    hidden = np.logical_and(task.practice.pipeline_overlap, behind)
     steady = np.where(hidden, 0.0, 2.0 * layouts.chunks_count * micro_batches_count(task, layouts))
     return np.where(layouts.pp_count > 1.0, (steady + 2.0 * (layouts.pp_count - 1.0)) * one, 0.0)

@@ -1,9 +1,11 @@
-"""The best layout for a step, and the front of time against memory, over the whole space.
+"""The best layout for a step, and the front of time, memory and energy, over the whole space.
 
 Layouts stream through in batches. Memory is judged first; then a lower bound of the time, the slowest stage's share of
-the work without any bubble, transfer, exchange or optimizer, drops every layout that a known one already beats at no
-more memory. As the bound never exceeds the time, neither the optimum nor a point of the front is lost; a test compares
-with plain enumeration.
+the work without any bubble, transfer, exchange or optimizer, and the energy that would take, drop every layout that a
+known one already beats at no more memory. As the bounds never exceed time and energy, neither the optimum nor a point
+of the front is lost; a test compares with plain enumeration.
+
+The third aim is energy rather than power: a layout that only waits longer draws less, and nobody wants it.
 """
 
 from collections.abc import Iterator
@@ -14,9 +16,9 @@ import numpy as np
 from gigawatt.entities.hardware import Platform
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.memory import step_memory
-from gigawatt.performance.step.space import Block, block_layouts, blocks, joined
-from gigawatt.performance.step.step import Cells, CellTimes, cell_times, cells, time_after_cells_s
-from gigawatt.performance.step.task import StepLayouts, StepTask, chosen, micro_batches_count
+from gigawatt.performance.step.space import Block, Breadth, block_layouts, blocks, joined
+from gigawatt.performance.step.step import Cells, CellTimes, cell_times, cells, computing_s, time_after_cells_s
+from gigawatt.performance.step.task import BoolArray, StepLayouts, StepTask, chosen, micro_batches_count
 from gigawatt.timeline import FloatArray
 
 _BATCH = 1 << 17
@@ -24,19 +26,25 @@ _BATCH = 1 << 17
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """Layouts with their step time and memory, `(candidate,)`."""
+    """Layouts with step time, memory, and the energy of a step per accelerator, `(candidate,)`."""
 
     layouts: StepLayouts
     step_s: FloatArray
     memory_bytes: FloatArray
+    energy_j: FloatArray
+
+    @property
+    def power_w(self) -> FloatArray:
+        """Mean power per accelerator."""
+        return self.energy_j / self.step_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a search saw and kept.
 
-    `front` has, in the order of time, every layout that no other beats in time and memory at once; its first is the
-    fastest. It is `None` when nothing fits. `timed_count` layouts needed a full time, the others a bound only.
+    `front` has, in the order of time, every layout that no other beats in time, memory and energy at once; its first is
+    the fastest. It is `None` when nothing fits. `timed_count` layouts needed a full time, the others a bound only.
     """
 
     front: Ranked | None
@@ -47,22 +55,30 @@ class Found:
 
 
 def search(
-    task: StepTask, platform: Platform, operators: OperatorModel, *, accelerators_count: int, prune: bool = True
+    task: StepTask,
+    platform: Platform,
+    operators: OperatorModel,
+    *,
+    accelerators_count: int,
+    breadth: Breadth = Breadth.USUAL,
+    prune: bool = True,
 ) -> Found:
-    """The front of step time and memory over all layouts that fit the platform's memory."""
+    """The front of step time, memory and energy over all layouts that fit the memory of platform and host."""
     usable = platform.accelerator.memory_bytes
+    work = _Work(task=task, operators=operators, power_w=greatest_power_w(platform))
     front: Ranked | None = None
     evaluated = feasible = timed = 0
     least = float("inf")
-    for layouts in _batches(task, platform, accelerators_count=accelerators_count):
-        memory = step_memory(task, layouts).total_bytes
-        fits = memory <= usable
+    for layouts in _batches(task, platform, accelerators_count=accelerators_count, breadth=breadth):
+        used = step_memory(task, layouts)
+        memory = used.total_bytes
+        fits = (memory <= usable) & (used.host_bytes <= task.assumptions.host_memory_bytes)
         evaluated += layouts.candidates_count
         feasible += int(fits.sum())
         least = min(least, float(memory.min(initial=np.inf)))
         if not fits.any():
             continue
-        kept = _promising(task, chosen(layouts, fits), memory[fits], operators, front if prune else None)
+        kept = _promising(work, chosen(layouts, fits), memory[fits], front if prune else None)
         timed += kept.step_s.size
         front = _front(kept if front is None else _both(front, kept)) if kept.step_s.size else front
     return Found(
@@ -74,11 +90,29 @@ def search(
     )
 
 
-def _batches(task: StepTask, platform: Platform, *, accelerators_count: int) -> Iterator[StepLayouts]:
+def greatest_power_w(platform: Platform) -> float:
+    """An accelerator's share of the greatest power of its rack."""
+    return platform.rack_power_w / platform.accelerators_per_rack_count
+
+
+def energy_j(task: StepTask, *, step_s: FloatArray, busy_s: FloatArray, power_w: float) -> FloatArray:
+    """Energy of a step per accelerator: all of its power while it computes, a fraction while it waits."""
+    waiting = task.assumptions.waiting_power_fraction
+    return np.asarray(power_w * (waiting * step_s + (1.0 - waiting) * busy_s), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    task: StepTask
+    operators: OperatorModel
+    power_w: float
+
+
+def _batches(task: StepTask, platform: Platform, *, accelerators_count: int, breadth: Breadth) -> Iterator[StepLayouts]:
     waiting: list[StepLayouts] = []
     size = 0
     for block in _likely_first(task, platform, accelerators_count=accelerators_count):
-        layouts = block_layouts(task, platform, block)
+        layouts = block_layouts(task, platform, block, breadth=breadth)
         for start in range(0, layouts.candidates_count, _BATCH):
             waiting.append(chosen(layouts, np.arange(start, min(start + _BATCH, layouts.candidates_count))))
             size += waiting[-1].candidates_count
@@ -95,40 +129,46 @@ def _likely_first(task: StepTask, platform: Platform, *, accelerators_count: int
     return sorted(found, key=lambda block: (block.tp_count * block.cp_count * block.pp_count, block.tp_count))
 
 
-def _promising(
-    task: StepTask, layouts: StepLayouts, memory: FloatArray, operators: OperatorModel, front: Ranked | None
-) -> Ranked:
-    """Times of the layouts that a front does not already beat by their lower bound."""
+def _promising(work: _Work, layouts: StepLayouts, memory: FloatArray, front: Ranked | None) -> Ranked:
+    """Times and energies of the layouts that a front does not already beat by their lower bounds."""
+    task = work.task
     found = cells(layouts)
-    per_cell = cell_times(task, found.layouts, operators)
+    per_cell = cell_times(task, found.layouts, work.operators)
     cell = found.cell
+    busy = computing_s(task, layouts, per_cell, cell)
     if front is not None:
-        open_ = ~beaten(bound_s(task, layouts, found, per_cell), memory, front)
-        layouts, memory, cell = chosen(layouts, open_), memory[open_], cell[open_]
-    times = time_after_cells_s(task, layouts, operators, per_cell, cell)
-    return Ranked(layouts=layouts, step_s=times, memory_bytes=memory)
+        bound = bound_s(task, layouts, found, per_cell)
+        least = energy_j(task, step_s=bound, busy_s=busy, power_w=work.power_w) * (1.0 - _ROUNDING)
+        open_ = ~beaten(bound, memory, least, front)
+        layouts, memory, busy, cell = chosen(layouts, open_), memory[open_], busy[open_], cell[open_]
+    times = time_after_cells_s(task, layouts, work.operators, per_cell, cell)
+    return Ranked(
+        layouts=layouts,
+        step_s=times,
+        memory_bytes=memory,
+        energy_j=energy_j(task, step_s=times, busy_s=busy, power_w=work.power_w),
+    )
 
 
 def bound_s(task: StepTask, layouts: StepLayouts, found: Cells, per_cell: CellTimes) -> FloatArray:
     """Never more than the step: all micro-batches through an even share of the model, and nothing else."""
-    whole = task.model.layers_count * per_cell.layer_s + per_cell.end_s
-    return np.asarray(
-        micro_batches_count(task, layouts) * whole[found.cell] / layouts.pp_count * (1.0 - _ROUNDING), dtype=np.float64
-    )
+    layers = task.model.layers_count * per_cell.layer_s(layouts, found.cell)
+    share = (layers + per_cell.end_s[found.cell]) / layouts.pp_count
+    return np.asarray(micro_batches_count(task, layouts) * share * (1.0 - _ROUNDING), dtype=np.float64)
 
 
 # The bound and the time add the same numbers in another order.
 _ROUNDING = 1e-12
 
 
-def beaten(bound: FloatArray, memory: FloatArray, front: Ranked) -> np.typing.NDArray[np.bool_]:
-    """Whether a layout of the front is as fast as the bound with no more memory.
-
-    The front is sorted by time, so its memory falls; the least memory among those as fast is that of the last.
-    """
-    last = np.searchsorted(front.step_s, bound, side="right") - 1
-    known = np.where(last >= 0, front.memory_bytes[np.maximum(last, 0)], np.inf)
-    return np.asarray(known <= memory, dtype=np.bool_)
+def beaten(bound: FloatArray, memory: FloatArray, energy: FloatArray, front: Ranked) -> BoolArray:
+    """Whether a layout of the front is as fast as the bound with no more memory and energy, `(candidate,)`."""
+    left = np.arange(bound.size)
+    for step_s, bytes_, joules in zip(front.step_s, front.memory_bytes, front.energy_j, strict=True):
+        left = left[(bound[left] < step_s) | (memory[left] < bytes_) | (energy[left] < joules)]
+    lost = np.ones(bound.size, dtype=np.bool_)
+    lost[left] = False
+    return lost
 
 
 def _both(first: Ranked, second: Ranked) -> Ranked:
@@ -136,15 +176,23 @@ def _both(first: Ranked, second: Ranked) -> Ranked:
         layouts=joined([first.layouts, second.layouts]),
         step_s=np.concatenate([first.step_s, second.step_s]),
         memory_bytes=np.concatenate([first.memory_bytes, second.memory_bytes]),
+        energy_j=np.concatenate([first.energy_j, second.energy_j]),
     )
 
 
 def _front(ranked: Ranked) -> Ranked:
-    """Those that need less memory than every faster one, fastest first."""
-    order = np.lexsort((ranked.memory_bytes, ranked.step_s))
-    memory = ranked.memory_bytes[order]
-    before = np.concatenate([[np.inf], np.minimum.accumulate(memory)[:-1]])
-    kept = order[memory < before]
+    """Those that no other beats in all three, fastest first; of equals the first."""
+    left = np.lexsort((ranked.energy_j, ranked.memory_bytes, ranked.step_s))
+    kept = []
+    while left.size:
+        best = left[0]
+        kept.append(best)
+        better = ranked.memory_bytes[left] < ranked.memory_bytes[best]
+        left = left[better | (ranked.energy_j[left] < ranked.energy_j[best])]
+    picked = np.array(kept, dtype=np.intp)
     return Ranked(
-        layouts=chosen(ranked.layouts, kept), step_s=ranked.step_s[kept], memory_bytes=ranked.memory_bytes[kept]
+        layouts=chosen(ranked.layouts, picked),
+        step_s=ranked.step_s[picked],
+        memory_bytes=ranked.memory_bytes[picked],
+        energy_j=ranked.energy_j[picked],
     )

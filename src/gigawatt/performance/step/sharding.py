@@ -46,6 +46,10 @@ class HeldParameters:
         """All of them."""
         return self.shared_count + self.routed_count
 
+    def times(self, factor: FloatArray) -> "HeldParameters":
+        """As many as `factor` such ranks hold."""
+        return HeldParameters(shared_count=self.shared_count * factor, routed_count=self.routed_count * factor)
+
 
 def held_parameters(
     task: StepTask, layouts: StepLayouts, *, layers_count: FloatArray, matrices_count: Reals
@@ -133,16 +137,14 @@ class Exchanges:
 
 
 def exchanges(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> Exchanges:
-    """Time of one gather of weights and one reduction of gradients over all ranks that share them."""
-    held = fullest_parameters(task, layouts)
-    gather, scatter = _exchange(
-        task, layouts, operators, held.shared_count, ranks=layouts.replicas_count, stride=layouts.tp_count
-    )
+    """Time of one gather of weights and one reduction of gradients over all ranks of a site that share them."""
+    held = fullest_parameters(task, layouts).times(layouts.copies_count)
+    replicas = layouts.replicas_count / task.sites_count
+    gather, scatter = _exchange(task, layouts, operators, held.shared_count, ranks=replicas, stride=layouts.tp_count)
     if expert_layer(task.model) is not None:
         stride = layouts.ep_count * layouts.expert_tp_count
-        more = _exchange(
-            task, layouts, operators, held.routed_count, ranks=layouts.expert_replicas_count, stride=stride
-        )
+        replicas = layouts.expert_replicas_count / task.sites_count
+        more = _exchange(task, layouts, operators, held.routed_count, ranks=replicas, stride=stride)
         gather, scatter = gather + more[0], scatter + more[1]
     return Exchanges(gather_s=gather, scatter_s=scatter)
 
@@ -168,12 +170,28 @@ def _exchange(
     )
 
 
+def between_sites_s(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Time in which sites sum their gradients, once per step: each rank sums its share with its peers elsewhere.
+
+    Scattered and gathered over the wide-area network (Thakur et al., 2005, section 4.5), (s - 1)/s of all gradients
+    leave a site twice, and a signal travels 2 lg s times; all ranks of a site share its line.
+    """
+    if task.sites is None or task.sites.count == 1:
+        return np.zeros_like(layouts.tp_count)
+    held = fullest_parameters(task, layouts).times(layouts.copies_count)
+    sites = float(task.sites.count)
+    per_rank = held.shared_count / layouts.replicas_count + held.routed_count / layouts.expert_replicas_count
+    leaving = per_rank * sites * task.practice.reduced_bytes * layouts.ranks_count / sites * (1.0 - 1.0 / sites)
+    signals = 2.0 * np.ceil(np.log2(sites)) * task.sites.one_way_s
+    return np.asarray(signals + 2.0 * leaving / task.sites.wan_bytes_per_s, dtype=np.float64)
+
+
 def data_parallel_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, windows: Windows) -> FloatArray:
     """Exposed communication of data parallelism in a step, `(candidate,)`."""
     if task.variant.frozen_weights:
         return np.zeros_like(layouts.tp_count)
-    both = exchanges(task, layouts, operators)
-    once = _hidden(task, both.scatter_s, layouts, windows.backward_s, windows) + _hidden(
+    both, wide = exchanges(task, layouts, operators), between_sites_s(task, layouts)
+    once = _hidden(task, both.scatter_s + wide, layouts, windows.backward_s, windows) + _hidden(
         task, both.gather_s, layouts, windows.forward_s, windows
     )
     if not np.any(layouts.zero_stage == _FULLY_SHARDED):
@@ -182,7 +200,7 @@ def data_parallel_s(task: StepTask, layouts: StepLayouts, operators: OperatorMod
     every = waves * (
         _behind(task, both.gather_s, windows.forward_s, windows)
         + _behind(task, both.gather_s + both.scatter_s, windows.backward_s, windows)
-    )
+    ) + _hidden(task, wide, layouts, windows.backward_s, windows)
     return np.where(layouts.zero_stage == _FULLY_SHARDED, every, once)
 
 
@@ -221,16 +239,23 @@ def optimizer_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) 
     if task.variant.frozen_weights:
         return np.zeros_like(layouts.tp_count)
     held = fullest_parameters(task, layouts)
-    shared = _sharded(layouts, held.shared_count, layouts.replicas_count)
-    routed = _sharded(layouts, held.routed_count, layouts.expert_replicas_count)
+    count = updated_count(task, layouts)
     updated = 2.0 * OPTIMIZER_BYTES_PER_PARAMETER + 2.0 * _FP32_BYTES + Precision.BF16.value_bytes
-    cleared = operators.memory_s(held.total_count * task.practice.gradient_bytes)
-    return cleared + operators.memory_s((shared + routed) * updated) + _tied_s(task, layouts, operators)
+    cleared = operators.memory_s(layouts.copies_count * held.total_count * task.practice.gradient_bytes)
+    return cleared + operators.memory_s(count * updated) + _tied_s(task, layouts, operators)
+
+
+def updated_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """Parameters that one rank updates: its share, or all it holds where nothing is sharded."""
+    held = fullest_parameters(task, layouts)
+    shared = _sharded(layouts, held.shared_count, layouts.replicas_count / task.sites_count)
+    return shared + _sharded(layouts, held.routed_count, layouts.expert_replicas_count / task.sites_count)
 
 
 def _sharded(layouts: StepLayouts, parameters_count: FloatArray, ranks_count: FloatArray) -> FloatArray:
+    """Both holders of a stage share its update, where updates are shared at all."""
     shards = np.minimum(layouts.shards_count, ranks_count)
-    return np.where(layouts.zero_stage > 0.0, parameters_count / shards, parameters_count)
+    return np.where(layouts.zero_stage > 0.0, parameters_count / shards, layouts.copies_count * parameters_count)
 
 
 def _tied_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
@@ -238,6 +263,7 @@ def _tied_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> F
     if not task.variant.tied_head:
         return np.zeros_like(layouts.tp_count)
     volume = embedding_parameters_count(task.model) / layouts.tp_count * task.practice.gradient_bytes
-    stride = layouts.tp_count * layouts.replicas_count * np.maximum(layouts.pp_count - 1.0, 1.0)
+    replicas = layouts.replicas_count / task.sites_count
+    stride = layouts.tp_count * replicas * np.maximum(layouts.pp_count - 1.0, 1.0)
     summed = operators.all_reduce_s(volume, ranks_count=np.minimum(layouts.pp_count, 2.0), stride_count=stride)
     return np.where(layouts.pp_count > 1.0, summed, 0.0)

@@ -2,10 +2,13 @@
 
 A block fixes tensor, context, pipeline and expert parallelism; inside it micro-batch, interleaving, recomputation,
 sharding and sequence parallelism vary freely. No layout is left out by judgement: only what cannot run is missing.
+The usual space is what common frameworks offer; the full one adds schedules that fill the bubble, recomputation of
+some of a stage's layers, and offloading to the host's memory.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from enum import StrEnum
 from itertools import product
 
 import numpy as np
@@ -13,12 +16,22 @@ import numpy as np
 from gigawatt.entities.hardware import Platform
 from gigawatt.entities.workload import Model
 from gigawatt.performance.architecture import expert_layer
-from gigawatt.performance.step.task import Recompute, StepLayouts, StepTask
+from gigawatt.performance.step.task import BoolArray, Recompute, Schedule, StepLayouts, StepTask, layouts_of
+from gigawatt.timeline import FloatArray
 
 # Shorter shares of a sequence than this make no sense: one tile of the attention kernel (Dao, 2023, section 3.3).
 _LEAST_TOKENS_PER_RANK = 128
 _RECOMPUTE = (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
 _ZERO = (0.0, 1.0, 2.0, 3.0)
+# Optimizer states, activations, weights.
+_OFFLOADS = tuple(product((0.0, 1.0), repeat=3))
+
+
+class Breadth(StrEnum):
+    """How much of the space to go through."""
+
+    USUAL = "usual"
+    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +53,19 @@ def divisors(count: int) -> tuple[int, ...]:
 
 
 def blocks(task: StepTask, platform: Platform, *, accelerators_count: int) -> Iterator[Block]:
-    """Every way to factor the accelerators; tensor parallelism divides the heads and stays inside a domain."""
+    """Every way to factor the accelerators; tensor parallelism divides the heads and stays inside a domain.
+
+    Each site has as many data-parallel ranks, and experts stay inside it.
+    """
     model, domain = task.model, platform.scale_up_domain_count
     heads = model.attention.heads_count
     for tp in (d for d in divisors(accelerators_count) if d <= domain and heads % d == 0):
         for cp in _context_counts(task, accelerators_count // tp):
             for pp in (d for d in divisors(accelerators_count // (tp * cp)) if d <= model.layers_count):
                 dp = accelerators_count // (tp * cp * pp)
-                if dp > task.batch_sequences_count:
+                if dp > task.batch_sequences_count or dp % task.sites_count:
                     continue
-                for ep, expert_tp in _expert_counts(model, tp=tp, ranks=tp * cp * dp):
+                for ep, expert_tp in _expert_counts(model, tp=tp, ranks=tp * cp * dp // task.sites_count):
                     yield Block(
                         tp_count=tp, cp_count=cp, pp_count=pp, dp_count=dp, ep_count=ep, expert_tp_count=expert_tp
                     )
@@ -69,56 +85,90 @@ def _expert_counts(model: Model, *, tp: int, ranks: int) -> tuple[tuple[int, int
     return tuple((ep, etp) for ep, etp in sizes if ranks % (ep * etp) == 0)
 
 
-def block_layouts(task: StepTask, platform: Platform, block: Block) -> StepLayouts:
+def block_layouts(task: StepTask, platform: Platform, block: Block, *, breadth: Breadth = Breadth.USUAL) -> StepLayouts:
     """All layouts of a block."""
-    ranks = float(block.dp_count * block.cp_count)
     share = int(np.ceil(task.batch_sequences_count / block.dp_count))
-    grid = np.meshgrid(
-        np.array(divisors(share), dtype=np.float64),
-        np.array(_chunk_counts(task.model, block.pp_count), dtype=np.float64),
-        np.array(_RECOMPUTE),
-        np.array([number for number, _, _ in _sharding_choices(platform, block, ranks)]),
-        np.array([0.0, 1.0]) if block.tp_count > 1 else np.array([0.0]),
-        indexing="ij",
-    )
-    micro, chunks, recompute, choice, sequence = (axis.ravel() for axis in grid)
-    schedulable = (chunks == 1.0) | (np.ceil(share / micro) >= block.pp_count)
-    micro, chunks, recompute, choice, sequence = (
-        axis[schedulable] for axis in (micro, chunks, recompute, choice, sequence)
-    )
-    sharding = np.array(_sharding_choices(platform, block, ranks))[choice.astype(np.intp)]
-    fixed = {
-        "tp_count": block.tp_count,
-        "cp_count": block.cp_count,
-        "pp_count": block.pp_count,
-        "dp_count": block.dp_count,
-        "ep_count": block.ep_count,
-        "expert_tp_count": block.expert_tp_count,
+    axes = _axes(task, platform, block, breadth)
+    at = [axis.ravel() for axis in np.meshgrid(*(np.arange(len(axis)) for axis in axes), indexing="ij")]
+    picked = [np.asarray(axis, dtype=np.float64)[index] for axis, index in zip(axes, at, strict=True)]
+    keep = _schedulable(picked[1], waves=np.ceil(share / picked[0]), stages=block.pp_count)
+    micro, order, recompute, sharding, sequence, away = (column[keep] for column in picked)
+    columns = {
+        "chunks_count": order[:, 0],
+        "schedule": order[:, 1],
+        "micro_batch_count": micro,
+        "recompute_level": recompute[:, 0],
+        "recomputed_share": recompute[:, 1],
+        "zero_stage": sharding[:, 0],
+        "shards_count": sharding[:, 1],
+        "sequence_parallel": sequence,
+        "optimizer_offload": away[:, 0],
+        "activation_offload": away[:, 1],
+        "weight_offload": away[:, 2],
     }
-    return StepLayouts(
-        **{name: np.full(micro.size, float(value)) for name, value in fixed.items()},
-        chunks_count=chunks,
-        micro_batch_count=micro,
-        recompute_level=recompute,
-        zero_stage=sharding[:, 1],
-        shards_count=sharding[:, 2],
-        sequence_parallel=sequence,
+    fixed = {field.name: np.full(micro.size, float(getattr(block, field.name))) for field in fields(Block)}
+    return layouts_of({**fixed, **columns}, size=micro.size)
+
+
+def _axes(task: StepTask, platform: Platform, block: Block, breadth: Breadth) -> tuple[Sequence[object], ...]:
+    """Micro-batches, orders, recomputations, shardings, sequence parallelism and offloads that vary inside a block."""
+    ranks = float(block.dp_count * block.cp_count) / task.sites_count
+    return (
+        divisors(int(np.ceil(task.batch_sequences_count / block.dp_count))),
+        _orders(task.model, block.pp_count, breadth),
+        _recomputations(task.model, block.pp_count, breadth),
+        _sharding_choices(platform, block, ranks),
+        (0.0, 1.0) if block.tp_count > 1 else (0.0,),
+        _OFFLOADS if breadth is Breadth.FULL else _OFFLOADS[:1],
     )
 
 
-def _chunk_counts(model: Model, stages: int) -> tuple[int, ...]:
-    """Interleaving: any number of chunks that leaves none empty (Narayanan et al., 2021, section 2.2.2)."""
+def layouts_count(task: StepTask, platform: Platform, *, accelerators_count: int, breadth: Breadth) -> int:
+    """How many layouts the space has at most, those included whose micro-batches do not suit their schedule."""
+    found = 0
+    for block in blocks(task, platform, accelerators_count=accelerators_count):
+        axes = _axes(task, platform, block, breadth)
+        found += int(np.prod([len(axis) for axis in axes], dtype=np.int64))
+    return found
+
+
+def _schedulable(orders: FloatArray, *, waves: FloatArray, stages: int) -> BoolArray:
+    """Chunks need as many micro-batches as stages, micro-batches from both ends an even number of twice as many."""
+    chunks, schedule = orders[:, 0], orders[:, 1]
+    interleaved = (chunks == 1.0) | (waves >= stages)
+    two_ended = (schedule != Schedule.DUAL_PIPE) | ((waves >= 2 * stages) & (waves % 2 == 0))
+    return np.asarray(interleaved & two_ended, dtype=np.bool_)
+
+
+def _orders(model: Model, stages: int, breadth: Breadth) -> tuple[tuple[float, float], ...]:
+    """Chunks with one forward and one backward in turn, then the schedules of one chunk that fill the bubble.
+
+    Interleaving takes any number of chunks that leaves none empty (Narayanan et al., 2021, section 2.2.2).
+    """
     if stages == 1:
-        return (1,)
-    return tuple(range(1, max(model.layers_count // stages, 1) + 1))
+        return ((1.0, Schedule.ONE_FORWARD_ONE_BACKWARD),)
+    most = max(model.layers_count // stages, 1)
+    plain = tuple((float(chunks), Schedule.ONE_FORWARD_ONE_BACKWARD) for chunks in range(1, most + 1))
+    if breadth is Breadth.USUAL:
+        return plain
+    two_ended = ((1.0, Schedule.DUAL_PIPE),) if stages % 2 == 0 else ()
+    return (*plain, (1.0, Schedule.ZERO_BUBBLE), *two_ended)
 
 
-def _sharding_choices(platform: Platform, block: Block, ranks: float) -> tuple[tuple[float, float, float], ...]:
-    """Number, ZeRO stage and shards: over all ranks, or inside a domain with copies between domains."""
+def _recomputations(model: Model, stages: int, breadth: Breadth) -> tuple[tuple[float, float], ...]:
+    """Level and share of the layers: none, parts of every layer, and whole layers, of a stage any number."""
+    if breadth is Breadth.USUAL:
+        return tuple((level, 1.0) for level in _RECOMPUTE)
+    held = int(np.ceil(model.layers_count / stages))
+    whole = tuple((Recompute.FULL, layers / held) for layers in range(1, held + 1))
+    return ((Recompute.NONE, 1.0), (Recompute.SELECTIVE, 1.0), *whole)
+
+
+def _sharding_choices(platform: Platform, block: Block, ranks: float) -> tuple[tuple[float, float], ...]:
+    """ZeRO stage and shards: over all ranks, or inside a domain with copies between domains."""
     inside = max(platform.scale_up_domain_count // block.tp_count, 1)
     sizes = sorted({float(ranks), float(inside)} if ranks % inside == 0 and inside < ranks else {float(ranks)})
-    pairs = [(stage, size) for stage in _ZERO for size in sizes if stage > 0.0 or size == ranks]
-    return tuple((float(number), stage, size) for number, (stage, size) in enumerate(pairs))
+    return tuple((stage, size) for stage in _ZERO for size in sizes if stage > 0.0 or size == ranks)
 
 
 def joined(parts: list[StepLayouts]) -> StepLayouts:

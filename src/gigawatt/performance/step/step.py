@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from gigawatt.performance.operators import OperatorModel
-from gigawatt.performance.step import head, layer, pipeline, sharding
+from gigawatt.performance.step import head, layer, memory, offload, pipeline, sharding
 from gigawatt.performance.step.layer import LayerTimes, issued_s
 from gigawatt.performance.step.task import (
     IndexArray,
@@ -47,6 +47,7 @@ class StepTimes:
     expert_parallel_s: FloatArray
     recompute_s: FloatArray
     host_s: FloatArray
+    host_link_s: FloatArray
     bubble_s: FloatArray
     pipeline_transfer_s: FloatArray
     data_parallel_s: FloatArray
@@ -90,44 +91,67 @@ def taken(times: PassTimes, cell: IndexArray, *, size: int) -> PassTimes:
 class CellTimes:
     """What a micro-batch takes in a mean layer and in the last stage's extras, per cell, host included, `(cell,)`.
 
-    `heaviest_s` is the slower kind of layer, of which the fullest stage may hold nothing else.
+    `heaviest_s` is the slower kind of layer, of which the fullest stage may hold nothing else, `heaviest_plain_s` the
+    slower one without recomputation. Of the backward pass `weights_s` are for gradients of weights. `computing_s`,
+    `recomputing_s` and `end_computing_s` count kernels that compute, without what waits for links or for the host.
     """
 
     forward_s: FloatArray
     backward_s: FloatArray
     recompute_s: FloatArray
+    weights_s: FloatArray
     heaviest_s: FloatArray
+    heaviest_plain_s: FloatArray
     end_s: FloatArray
+    computing_s: FloatArray
+    recomputing_s: FloatArray
+    end_computing_s: FloatArray
     layer: LayerTimes
     end: head.EndTimes
 
-    @property
-    def layer_s(self) -> FloatArray:
-        """All passes through a mean layer."""
-        return self.forward_s + self.backward_s + self.recompute_s
+    def layer_s(self, layouts: StepLayouts, cell: IndexArray) -> FloatArray:
+        """All passes through a mean layer of each layout."""
+        return (self.forward_s + self.backward_s)[cell] + layouts.recomputed_share * self.recompute_s[cell]
+
+    def heaviest_layer_s(self, layouts: StepLayouts, cell: IndexArray) -> FloatArray:
+        """All passes through the slower kind of layer of each layout."""
+        plain = self.heaviest_plain_s[cell]
+        return plain + layouts.recomputed_share * (self.heaviest_s[cell] - plain)
 
 
 def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> CellTimes:
     """Times of each cell."""
     times = layer.layer_times(task, layouts, operators, mix=layer.mean_mix(task))
     end = head.end_times(task, layouts, operators, times)
-    heaviest, kinds = _all_passes_s(task, times), layer.kinds(task)
+    kinds = layer.kinds(task)
+    each = [times]
     if len(kinds) > 1:
-        each = (layer.layer_times(task, layouts, operators, mix=kind) for kind in kinds)
-        heaviest = np.maximum(*(_all_passes_s(task, kind) for kind in each))
+        each = [layer.layer_times(task, layouts, operators, mix=kind) for kind in kinds]
     return CellTimes(
         forward_s=issued_s(task, times.forward),
         backward_s=issued_s(task, times.backward),
         recompute_s=issued_s(task, times.recompute),
-        heaviest_s=heaviest,
+        weights_s=np.broadcast_to(np.asarray(times.backward.weights_s), layouts.tp_count.shape),
+        heaviest_s=np.max([_both_passes_s(task, kind) + issued_s(task, kind.recompute) for kind in each], axis=0),
+        heaviest_plain_s=np.max([_both_passes_s(task, kind) for kind in each], axis=0),
         end_s=issued_s(task, end.forward) + issued_s(task, end.backward),
+        computing_s=times.forward.compute_s + times.backward.compute_s,
+        recomputing_s=times.recompute.compute_s,
+        end_computing_s=end.forward.compute_s + end.backward.compute_s,
         layer=times,
         end=end,
     )
 
 
-def _all_passes_s(task: StepTask, times: LayerTimes) -> FloatArray:
-    return issued_s(task, times.forward) + issued_s(task, times.backward) + issued_s(task, times.recompute)
+def computing_s(task: StepTask, layouts: StepLayouts, per_cell: CellTimes, cell: IndexArray) -> FloatArray:
+    """Time of a step in which a mean rank computes, `(candidate,)`."""
+    per_layer = per_cell.computing_s[cell] + layouts.recomputed_share * per_cell.recomputing_s[cell]
+    whole = task.model.layers_count * per_layer + per_cell.end_computing_s[cell]
+    return np.asarray(micro_batches_count(task, layouts) * whole / layouts.pp_count, dtype=np.float64)
+
+
+def _both_passes_s(task: StepTask, times: LayerTimes) -> FloatArray:
+    return issued_s(task, times.forward) + issued_s(task, times.backward)
 
 
 def step_total_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> FloatArray:
@@ -151,29 +175,54 @@ class _Outside:
     transfer_s: FloatArray
     data_s: FloatArray
     optimizer_s: FloatArray
+    host_link_s: FloatArray
 
 
 def _outside(
     task: StepTask, layouts: StepLayouts, operators: OperatorModel, per_cell: CellTimes, cell: IndexArray
 ) -> _Outside:
     held = pipeline.stage_layers(task, layouts)
-    layer_s, heaviest_s, end_s = per_cell.layer_s[cell], per_cell.heaviest_s[cell], per_cell.end_s[cell]
-    heaviest_s = np.where(layouts.pp_count > 1.0, heaviest_s, layer_s)
-    most, last = held.most_count * heaviest_s, held.last_count * heaviest_s + end_s
-    whole = task.model.layers_count * layer_s + end_s
+    layer_s, end_s = per_cell.layer_s(layouts, cell), per_cell.end_s[cell]
+    heaviest_s = np.where(layouts.pp_count > 1.0, per_cell.heaviest_layer_s(layouts, cell), layer_s)
+    forward_s = per_cell.forward_s[cell]
+    backward_s = layer_s - forward_s
+    waiting_s = _host_waits_s(task, layouts, forward_s=forward_s, backward_s=backward_s)
+    whole_layer_s, heaviest_s = layer_s + waiting_s, heaviest_s + waiting_s
     windows = sharding.Windows(
-        forward_s=held.most_count * per_cell.forward_s[cell],
-        backward_s=held.most_count * (per_cell.backward_s + per_cell.recompute_s)[cell],
+        forward_s=held.most_count * forward_s,
+        backward_s=held.most_count * backward_s,
         layers_count=held.most_count,
     )
+    updated_s = sharding.optimizer_s(task, layouts, operators)
     return _Outside(
         pipeline_s=pipeline.makespan_s(
-            layouts, waves_count=micro_batches_count(task, layouts), most_s=most, last_s=last, whole_s=whole
+            layouts,
+            waves_count=micro_batches_count(task, layouts),
+            most_s=held.most_count * heaviest_s,
+            last_s=held.last_count * heaviest_s + end_s,
+            whole_s=task.model.layers_count * whole_layer_s + end_s,
+            unfilled=pipeline.unfilled_share(
+                layouts, forward_s=forward_s, backward_s=backward_s, weights_s=per_cell.weights_s[cell]
+            ),
         ),
         transfer_s=pipeline.transfers_s(task, layouts, operators),
         data_s=sharding.data_parallel_s(task, layouts, operators, windows=windows),
-        optimizer_s=sharding.optimizer_s(task, layouts, operators),
+        optimizer_s=np.maximum(updated_s, _optimizer_link_s(task, layouts)),
+        host_link_s=waiting_s,
     )
+
+
+def _host_waits_s(task: StepTask, layouts: StepLayouts, *, forward_s: FloatArray, backward_s: FloatArray) -> FloatArray:
+    if not np.any(layouts.activation_offload + layouts.weight_offload > 0.0):
+        return np.zeros_like(layouts.tp_count)
+    kept = memory.kept_layer_bytes(task, layouts)
+    return offload.exposed_layer_s(task, layouts, kept_bytes=kept, forward_s=forward_s, backward_s=backward_s)
+
+
+def _optimizer_link_s(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    if not np.any(layouts.optimizer_offload > 0.0):
+        return np.zeros_like(layouts.tp_count)
+    return offload.optimizer_link_s(task, layouts, updated_count=sharding.updated_count(task, layouts))
 
 
 def step_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> StepTimes:
@@ -191,8 +240,9 @@ def step_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -
         .times(layers)
         .plus(taken(ends, found.cell, size=size).times(waves / stages))
     )
-    recompute = layers * per_cell.recompute_s[found.cell]
-    working = layers * per_cell.layer_s[found.cell] + waves / stages * per_cell.end_s[found.cell]
+    recompute = layers * layouts.recomputed_share * per_cell.recompute_s[found.cell]
+    computing = layers * per_cell.layer_s(layouts, found.cell) + waves / stages * per_cell.end_s[found.cell]
+    link = layers * outside.host_link_s
     return StepTimes(
         gemm_s=np.asarray(busy.gemm_s),
         attention_s=np.asarray(busy.attention_s),
@@ -201,8 +251,9 @@ def step_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -
         context_parallel_s=np.asarray(busy.context_parallel_s),
         expert_parallel_s=np.asarray(busy.expert_parallel_s),
         recompute_s=recompute,
-        host_s=working - recompute - busy.device_s,
-        bubble_s=outside.pipeline_s - working,
+        host_s=computing - recompute - busy.device_s,
+        host_link_s=link,
+        bubble_s=outside.pipeline_s - computing - link,
         pipeline_transfer_s=outside.transfer_s,
         data_parallel_s=outside.data_s,
         optimizer_s=outside.optimizer_s,

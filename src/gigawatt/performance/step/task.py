@@ -1,5 +1,6 @@
 """One optimizer step to take, the practice of the software that takes it, and the ways to spread it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
@@ -38,6 +39,19 @@ class ContextExchange(StrEnum):
     RING = "ring"
     GATHER = "gather"
     ULYSSES = "ulysses"
+
+
+class Schedule:
+    """Orders of micro-batches in `StepLayouts.schedule`.
+
+    One forward, one backward in turn (Narayanan et al., 2021), interleaved where a rank holds chunks; weight gradients
+    put off into the bubble (Qi et al., 2023, ZB-H1); micro-batches from both ends at once (DeepSeek-V3, 2024, section
+    3.2.1, DualPipe).
+    """
+
+    ONE_FORWARD_ONE_BACKWARD = 0.0
+    ZERO_BUBBLE = 1.0
+    DUAL_PIPE = 2.0
 
 
 class Recompute:
@@ -153,7 +167,9 @@ class StepAssumptions:
     that still slows the computation it hides behind; `attention_backward_factor` what the backward pass of attention
     takes beyond its count of products; `scan_backward_factor` what the backward pass of a recurrence takes over the
     forward one; `reserved_bytes` what context, communication and workspace take of
-    memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator.
+    memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator. An accelerator reaches
+    `host_memory_bytes` of its host's memory at `host_link_bytes_per_s` each way, and draws `waiting_power_fraction` of
+    its greatest power while it computes nothing.
     """
 
     host_issue_s: float
@@ -162,13 +178,30 @@ class StepAssumptions:
     scan_backward_factor: float
     reserved_bytes: float
     fragmentation_fraction: float
+    host_link_bytes_per_s: float
+    host_memory_bytes: float
+    waiting_power_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sites:
+    """Several sites that train one model by data parallelism, joined by a wide-area network.
+
+    Each site sends to the others at `wan_bytes_per_s` in all; `one_way_s` is a signal's way between two of them.
+    """
+
+    count: int
+    wan_bytes_per_s: float
+    one_way_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTask:
     """One optimizer step: `batch_sequences_count` sequences of `sequence_tokens_count` tokens.
 
-    `scale_up_domain_count` accelerators share a scale-up domain where the step runs.
+    `scale_up_domain_count` accelerators share a scale-up domain where the step runs; `sites` share the data-parallel
+    ranks evenly, one site where there are none. The busiest rank gets `expert_load_ratio` times the mean of tokens for
+    its experts, 1 where routing is balanced.
     """
 
     model: Model
@@ -179,6 +212,13 @@ class StepTask:
     batch_sequences_count: float
     scale_up_domain_count: int
     assumptions: StepAssumptions
+    sites: Sites | None = None
+    expert_load_ratio: float = 1.0
+
+    @property
+    def sites_count(self) -> int:
+        """Sites that share the data-parallel ranks."""
+        return 1 if self.sites is None else self.sites.count
 
     @property
     def batch_tokens_count(self) -> float:
@@ -197,8 +237,10 @@ class StepLayouts:
 
     `chunks_count` pieces of the model on each pipeline rank (interleaving); `zero_stage` 0 to 3 shards over
     `shards_count` of the data-parallel ranks; `sequence_parallel` 1 shards norms over the tensor-parallel ranks;
-    `expert_tp_count` ranks split one expert. Ranks are ordered tensor, context, data, pipeline from the innermost;
-    experts fold into the first three (Liu et al., 2025, "MoE parallel folding").
+    `expert_tp_count` ranks split one expert; `schedule` is one of `Schedule`; of the layers `recomputed_share` are
+    recomputed; with an `*_offload` of 1 optimizer states, activations or weights wait in the host's memory. Ranks are
+    ordered tensor, context, data, pipeline from the innermost; experts fold into the first three (Liu et al., 2025,
+    "MoE parallel folding").
     """
 
     tp_count: FloatArray
@@ -213,6 +255,11 @@ class StepLayouts:
     zero_stage: FloatArray
     shards_count: FloatArray
     sequence_parallel: FloatArray
+    schedule: FloatArray
+    recomputed_share: FloatArray
+    optimizer_offload: FloatArray
+    activation_offload: FloatArray
+    weight_offload: FloatArray
 
     @property
     def candidates_count(self) -> int:
@@ -223,6 +270,11 @@ class StepLayouts:
     def ranks_count(self) -> FloatArray:
         """Accelerators at work."""
         return self.tp_count * self.cp_count * self.pp_count * self.dp_count
+
+    @property
+    def copies_count(self) -> FloatArray:
+        """Stages of which a rank holds weights: two where micro-batches come from both ends."""
+        return np.where(self.schedule == Schedule.DUAL_PIPE, 2.0, 1.0)
 
     @property
     def replicas_count(self) -> FloatArray:
@@ -246,11 +298,24 @@ def chosen(layouts: StepLayouts, selection: ChosenArray) -> StepLayouts:
     return replace(layouts, **picked)
 
 
+_OFF_BY_DEFAULT = (
+    *("recompute_level", "zero_stage", "sequence_parallel", "schedule"),
+    *("optimizer_offload", "activation_offload", "weight_offload"),
+)
+
+
 def one_layout(**counts: float) -> StepLayouts:
     """A single layout; what is not named is one way, unsharded, without recomputation."""
-    silent = {"recompute_level": 0.0, "zero_stage": 0.0, "sequence_parallel": 0.0}
-    every = {field.name: float(counts.get(field.name, silent.get(field.name, 1.0))) for field in fields(StepLayouts)}
-    return StepLayouts(**{name: np.array([value]) for name, value in every.items()})
+    return layouts_of({name: np.array([value], dtype=np.float64) for name, value in counts.items()}, size=1)
+
+
+def layouts_of(columns: Mapping[str, FloatArray], *, size: int) -> StepLayouts:
+    """Layouts from columns; what is not named is one way, unsharded, without recomputation, schedule or offloading."""
+    silent = dict.fromkeys(_OFF_BY_DEFAULT, 0.0)
+    names = (field.name for field in fields(StepLayouts))
+    return StepLayouts(
+        **{name: columns[name] if name in columns else np.full(size, silent.get(name, 1.0)) for name in names}
+    )
 
 
 def micro_tokens_count(task: StepTask, layouts: StepLayouts) -> FloatArray:

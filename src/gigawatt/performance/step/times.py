@@ -1,6 +1,6 @@
 """Times of a piece of a step by cause, as arrays over layouts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from gigawatt.timeline import FloatArray
 class PassTimes:
     """One pass of one micro-batch through a piece of the model, `(candidate,)`; communication is what is exposed.
 
-    `kernels_count` is what the host has to issue for it.
+    `kernels_count` is what the host has to issue for it. Of products and element-wise kernels `weights_s` are for
+    gradients of weights, which nothing in the pass waits for.
     """
 
     gemm_s: Reals = 0.0
@@ -22,6 +23,7 @@ class PassTimes:
     context_parallel_s: Reals = 0.0
     expert_parallel_s: Reals = 0.0
     kernels_count: Reals = 0.0
+    weights_s: Reals = 0.0
 
     @property
     def compute_s(self) -> FloatArray:
@@ -44,6 +46,7 @@ class PassTimes:
             context_parallel_s=self.context_parallel_s + other.context_parallel_s,
             expert_parallel_s=self.expert_parallel_s + other.expert_parallel_s,
             kernels_count=self.kernels_count + other.kernels_count,
+            weights_s=self.weights_s + other.weights_s,
         )
 
     def times(self, factor: Reals) -> "PassTimes":
@@ -56,7 +59,13 @@ class PassTimes:
             context_parallel_s=self.context_parallel_s * factor,
             expert_parallel_s=self.expert_parallel_s * factor,
             kernels_count=self.kernels_count * factor,
+            weights_s=self.weights_s * factor,
         )
+
+
+def for_weights(times: PassTimes) -> PassTimes:
+    """The piece as one that computes gradients of weights."""
+    return replace(times, weights_s=times.compute_s)
 
 
 def total(*pieces: PassTimes) -> PassTimes:
