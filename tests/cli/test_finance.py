@@ -1,6 +1,8 @@
 """`gigawatt finance`: what it prints agrees with the study, and bad words are refused with a cure."""
 
 import json
+import re
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -8,7 +10,7 @@ from typer.testing import CliRunner
 
 from gigawatt import store
 from gigawatt.cli import app
-from gigawatt.errors import InputError
+from gigawatt.errors import InputError, StudyFolderError
 from gigawatt.finance.statements import statements
 from gigawatt.report.accounts import by_year, find_party
 from tests.report.studies import rich_study
@@ -67,6 +69,35 @@ def test_tables_for_every_party(folder: str):
         ran = RUNNER.invoke(app, ["finance", "--party", party.name, folder])
         assert ran.exit_code == 0, ran.output
         assert "balance sheet" in ran.stdout
+
+
+def test_the_circle_holds_every_payment(folder: str):
+    told = answer("circle", folder)
+    assert sum(row["amount_usd"] for row in told["matrix"]) == pytest.approx(STUDY.appraisal.flows["amount_usd"].sum())
+    investor = next(each for each in told["investors"] if each["investor"] == "nvidia")
+    ways = investor["purchases_of_everybody"]
+    assert sum(ways["returned_usd"]) == pytest.approx(ways["share_fraction"] * sum(investor["invested_usd"]))
+
+
+def test_the_circle_is_drawn_without_a_network(folder: str, tmp_path: Path):
+    page = tmp_path / "circle.html"
+    ran = RUNNER.invoke(app, ["finance", "circle", folder, "--out", str(page)])
+    assert ran.exit_code == 0, ran.output
+    text = page.read_text(encoding="utf-8")
+    assert "sankey" in text
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)
+    assert policy is not None
+    assert "default-src 'none'" in policy[1]
+    assert "http" not in policy[1]
+    assert "What comes back to investors" in ran.stdout
+    # the page beside the study does not spoil it
+    assert RUNNER.invoke(app, ["finance", "circle", folder]).exit_code == 0
+    assert RUNNER.invoke(app, ["finance", folder]).exit_code == 0
+
+
+def test_a_page_that_cannot_be_written_is_told(folder: str, tmp_path: Path):
+    ran = RUNNER.invoke(app, ["finance", "circle", folder, "--out", str(tmp_path / "no" / "c.html")])
+    assert isinstance(ran.exception, StudyFolderError)
 
 
 def test_balances_are_not_added_up():

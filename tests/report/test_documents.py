@@ -107,8 +107,9 @@ def test_words_follow_the_figures(study: Study) -> None:
     page = report_page(study)
     assert "93% of the tokens wanted are served" in page.words["service"]
     assert page.words["milestones"].startswith("10 milestones pay $100 bn of at most $100 bn.")
-    # racks cost 268.4 bn in all, the investor pays 10 x 10 bn
-    assert "NVIDIA invests $100 bn and sells $268 bn" in page.words["circle"]
+    # racks cost 268.1 bn in all, rent 9.6 bn; the investor pays 10 x 10 bn
+    assert "NVIDIA invests $100 bn and sells $278 bn" in page.words["circle"]
+    assert page.tables["investors"].rows[0].cells[0].text == "NVIDIA"
     fewer = replace(study, appraisal=replace(study.appraisal, milestones=study.appraisal.milestones[:1]))
     assert report_page(fewer).words["milestones"].startswith("1 milestone pays $10.0 bn of at most $100 bn.")
 

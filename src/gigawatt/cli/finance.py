@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import polars as pl
@@ -12,11 +13,13 @@ from typer.core import TyperGroup
 
 from gigawatt import store
 from gigawatt.cli.console import out, print_json
-from gigawatt.cli.study import study_place
+from gigawatt.cli.study import study_place, write_page
+from gigawatt.cli.tables import terminal_table
 from gigawatt.entities.capital import Party
 from gigawatt.entities.stages import Study
 from gigawatt.finance.party_returns import CashReturns, loan_coverages, party_returns, programme_runway_months
-from gigawatt.report import accounts, measures
+from gigawatt.report import accounts, blocks, measures, words
+from gigawatt.report.circle_page import circle_html, circle_object
 from gigawatt.report.wording import money, percent, short_month, unit_price
 from gigawatt.units import USD_PER_BILLION, USD_PER_MILLION
 
@@ -74,6 +77,34 @@ def statements_command(
     exposures = accounts.greatest_exposures(study, chosen.id)
     if exposures.height:
         out.print(_exposures_table(exposures))
+
+
+@finance_app.command("circle")
+def circle_command(
+    folder: StudyFolder,
+    page: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where the page goes; else circle.html in the study's folder."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who pays whom, and how much of each investor's cash comes back as purchases of it; draw it on a page."""
+    place = study_place(folder)
+    study = store.read(place)
+    written = place / "circle.html" if page is None else page
+    write_page(written, circle_html(study))
+    if as_json:
+        print_json({**circle_object(study), "page": str(written)})
+        return
+    out.print(words.circle(study), highlight=False)
+    for title, shown in (
+        ("Payments over the horizon, payers down", blocks.matrix_table(study)),
+        ("What comes back to investors", blocks.investors_table(study)),
+        ("Contingent claims at their greatest", blocks.exposures_table(study)),
+    ):
+        if shown.rows:
+            out.print(terminal_table(title, shown))
+    out.print(f"Page: {written}", soft_wrap=True, highlight=False)
 
 
 def _print_statements(study: Study, party: Party) -> None:

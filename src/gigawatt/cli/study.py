@@ -8,7 +8,6 @@ import typer
 from gigawatt import store
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.tables import comparison_table
-from gigawatt.entities.stages import Study
 from gigawatt.errors import StudyFolderError
 from gigawatt.report.compare import compare, comparison_json
 from gigawatt.report.comparison_page import comparison_html
@@ -52,7 +51,7 @@ def compare_studies(
     studies = tuple(store.read(study_place(name)) for name in (first, second))
     comparison = compare(*studies)
     if page is not None:
-        _write_page(page, *studies)
+        write_page(page, comparison_html(*studies))
     if as_json:
         print_json(comparison_json(comparison))
         return
@@ -86,9 +85,10 @@ def study_place(name: str) -> Path:
     return given if given.exists() or not (STUDIES / name).is_dir() else STUDIES / name
 
 
-def _write_page(page: Path, first: Study, second: Study) -> None:
+def write_page(page: Path, content: str) -> None:
+    """Writes a page where `--out` says; raises StudyFolderError when it cannot be written."""
     try:
-        page.write_text(comparison_html(first, second), encoding="utf-8")
+        page.write_text(content, encoding="utf-8")
     except OSError as error:
         raise StudyFolderError(
             where=f"--out {page}",

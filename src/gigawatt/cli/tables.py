@@ -20,8 +20,12 @@ def headline_table(study: Study) -> Table:
 
 def comparison_table(comparison: Comparison) -> Table:
     """Every figure of both studies."""
-    shown = side_by_side(comparison)
-    table = Table()
+    return terminal_table("", side_by_side(comparison))
+
+
+def terminal_table(title: str, shown: blocks.Table) -> Table:
+    """A table of the report for the terminal."""
+    table = Table(title=escape(title), title_justify="left") if title else Table()
     for head in shown.heads:
         table.add_column(escape(head.text), justify="right" if head.numeric else "left")
     for row in shown.rows:

@@ -9,6 +9,7 @@ import numpy as np
 from gigawatt.entities.site import Cloud, Leased, Site
 from gigawatt.entities.stages import Study
 from gigawatt.facility.electrical import rack_it_power_mw
+from gigawatt.finance.circle import investor_circles
 from gigawatt.report import measures
 from gigawatt.report.palette import party_colours, platform_colours, site_colours
 from gigawatt.report.wording import (
@@ -206,6 +207,46 @@ def exposures_table(study: Study) -> Table:
         for contract, (party, amount, month) in measures.exposures_by_contract(study).items()
     )
     return Table(heads=_heads("Contract", "Who would pay", "#Greatest claim", "When"), rows=rows)
+
+
+def matrix_table(study: Study) -> Table:
+    """Payments over the horizon: payers down, payees across."""
+    colours, names = party_colours(study), measures.party_names(study)
+    payments = measures.payments_usd(study)
+    payers, payees = ({pair[side] for pair in payments} for side in (0, 1))
+    down = [party for party in names if party in payers]
+    across = [party for party in names if party in payees]
+    rows = [
+        _row(
+            Cell(text=names[payer], colour=colours[payer]),
+            *(_usd(payments[payer, payee]) if (payer, payee) in payments else "" for payee in across),
+            _usd(sum(usd for pair, usd in payments.items() if pair[0] == payer)),
+        )
+        for payer in down
+    ]
+    sums = (_usd(sum(usd for pair, usd in payments.items() if pair[1] == payee)) for payee in across)
+    rows.append(_row("All", *sums, _usd(sum(payments.values())), total=True))
+    heads = _heads("Payer", *(f"#{names[payee]}" for payee in across), "#All")
+    return Table(heads=heads, rows=tuple(rows) if payments else ())
+
+
+def investors_table(study: Study) -> Table:
+    """What each investor puts in and what comes back with purchases of it."""
+    colours, names = party_colours(study), measures.party_names(study)
+    rows = tuple(
+        _row(
+            Cell(text=names[each.investor], colour=colours[each.investor]),
+            _usd(float(each.invested_usd.sum())),
+            _usd(float(each.of_everybody.bought_usd.sum())),
+            Cell(text=percent(each.of_recipients.share_fraction), sort=each.of_recipients.share_fraction),
+            Cell(text=percent(each.of_everybody.share_fraction), sort=each.of_everybody.share_fraction),
+            f"{each.of_everybody.mean_months:.0f} months" if each.of_everybody.returned_usd.any() else "–",
+            short_month(each.of_everybody.half_by) if each.of_everybody.half_by else NEVER,
+        )
+        for each in investor_circles(study.inputs, appraisal=study.appraisal)
+    )
+    titles = ("#Puts in", "#Sells", "#Back, of those it paid", "#Back, of everybody", "#After", "Half back by")
+    return Table(heads=_heads("Investor", *titles), rows=rows)
 
 
 def training_table(study: Study) -> Table:

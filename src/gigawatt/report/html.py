@@ -26,6 +26,7 @@ FIGURES: dict[str, Callable[[Study], go.Figure | None]] = {
     "tranches": figures.tranches,
     "programme_cash": figures.programme_cash,
     "payment_circle": figures.payment_circle,
+    "way_back": figures.way_back,
     "party_cash": figures.party_cash,
     "us_map": figures.us_map,
     "world_map": figures.world_map,
@@ -58,6 +59,7 @@ WORDS: dict[str, Callable[[Study], str]] = {
 TABLES: dict[str, Callable[[Study], Table]] = {
     "milestones": blocks.milestones_table,
     "parties": blocks.parties_table,
+    "investors": blocks.investors_table,
     "exposures": blocks.exposures_table,
     "training": blocks.training_table,
     "unit_costs": blocks.unit_costs_table,

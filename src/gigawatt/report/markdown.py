@@ -19,6 +19,7 @@ def report_markdown(study: Study) -> str:
         "## Tranches and cash",
         words.cash(study),
         words.circle(study),
+        _table(blocks.investors_table(study)),
         _table(blocks.parties_table(study)),
         _table(blocks.exposures_table(study)),
         "## Tokens and training",

@@ -177,12 +177,6 @@ def invested_usd(study: Study) -> dict[str, FloatArray]:
     return {payer: monthly_usd(study, financing.filter(pl.col("payer") == payer)) for payer in payers}
 
 
-def purchases_from_usd(study: Study, vendor: str) -> float:
-    """What all parties pay `vendor` for systems and other capital goods."""
-    bought = study.appraisal.flows.filter((pl.col("kind") == "capex") & (pl.col("payee") == vendor))
-    return float(bought["amount_usd"].sum())
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
     """How far a training run comes: its share done `(month,)` and the months of its first and last computation."""

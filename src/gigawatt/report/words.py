@@ -6,6 +6,7 @@ import numpy as np
 
 from gigawatt.entities.contracts import MilestoneTranches
 from gigawatt.entities.stages import Objective, SolveStatus, Study
+from gigawatt.finance.circle import InvestorCircle, investor_circles
 from gigawatt.report import measures
 from gigawatt.report.wording import (
     NEVER,
@@ -165,21 +166,29 @@ def _shortfall(study: Study) -> str:
 
 
 def circle(study: Study) -> str:
-    """How much of each vendor-investor's cash comes back as purchases of its own systems."""
+    """How much of each selling investor's cash comes back as purchases of it, and how soon."""
     names = measures.party_names(study)
-    sentences = []
-    investments = measures.invested_usd(study)
-    if not investments:
+    circles = investor_circles(study.inputs, appraisal=study.appraisal)
+    if not circles:
         return "No contract brings in money from investors."
-    for investor, series in investments.items():
-        bought = measures.purchases_from_usd(study, investor)
-        paid = float(series.sum())
-        if bought > 0 and paid > 0:
-            sentences.append(
-                f"{names[investor]} invests {money(paid)} and sells {money(bought)} of systems to the build-out: "
-                f"its investment is {percent(paid / bought)} of what all parties pay it for them."
-            )
-    return " ".join(sentences) or "No investor also sells systems to the build-out."
+    selling = [each for each in circles if each.of_everybody.bought_usd.any()]
+    return " ".join(_way_back(each, names) for each in selling) or "No investor also sells to the build-out."
+
+
+def _way_back(each: InvestorCircle, names: dict[str, str]) -> str:
+    """What one investor puts in and sells, and what of it returns."""
+    direct, whole = each.of_recipients, each.of_everybody
+    begun = (
+        f"{names[each.investor]} invests {money(float(each.invested_usd.sum()))} and sells "
+        f"{money(float(whole.bought_usd.sum()))} to the build-out: "
+    )
+    if not whole.returned_usd.any():
+        return f"{begun}nothing of its money comes back with purchases after it."
+    return (
+        f"{begun}{percent(whole.share_fraction)} of its money comes back with later purchases, after "
+        f"{whole.mean_months:.0f} months on average, and {percent(direct.share_fraction)} with purchases by those it "
+        "paid."
+    )
 
 
 def service(study: Study) -> str:

@@ -1,7 +1,14 @@
 """Pictures of a study: each a pure function from the study to a Plotly figure."""
 
 from gigawatt.report.figures.binding import binding_heat
-from gigawatt.report.figures.money import capex_waterfall, party_cash, payment_circle, programme_cash, tranches
+from gigawatt.report.figures.money import (
+    capex_waterfall,
+    party_cash,
+    payment_circle,
+    programme_cash,
+    tranches,
+    way_back,
+)
 from gigawatt.report.figures.output import demand_and_service, mtoken_cost, rack_rates, training_runs
 from gigawatt.report.figures.places import us_map, world_map
 from gigawatt.report.figures.power import energized_by_platform, energized_by_site
@@ -20,5 +27,6 @@ __all__ = [
     "training_runs",
     "tranches",
     "us_map",
+    "way_back",
     "world_map",
 ]

@@ -4,6 +4,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from gigawatt.entities.stages import Study
+from gigawatt.finance.circle import investor_circles
 from gigawatt.report import measures
 from gigawatt.report.figures.canvas import month_axis, rounded, sheet
 from gigawatt.report.palette import BAD, INK, MUTED, PAPER, RULE, party_colours, translucent
@@ -123,6 +124,33 @@ def payment_circle(study: Study) -> go.Figure:
         textfont={"size": 12.5, "color": INK},
     )
     figure.update_layout(margin={"l": 8, "r": 8, "t": 12, "b": 16})
+    return figure
+
+
+def way_back(study: Study) -> go.Figure | None:
+    """What each investor has put in so far, and what of it has come back; nothing where nobody has put in."""
+    circles = investor_circles(study.inputs, appraisal=study.appraisal)
+    if not circles:
+        return None
+    figure = sheet(height=380, y_title="USD bn so far; line: put in, area: come back")
+    colours, names = party_colours(study), measures.party_names(study)
+    for each in circles:
+        colour, name = colours.get(each.investor, MUTED), names.get(each.investor, each.investor)
+        for series, word in ((each.of_everybody.returned_usd, "come back"), (each.invested_usd, "put in")):
+            back = word == "come back"
+            figure.add_scatter(
+                x=month_axis(study),
+                y=_billions(np.cumsum(series)),
+                name=name,
+                legendgroup=name,
+                showlegend=not back,
+                mode="lines",
+                line={"shape": "hv", "width": 0 if back else 2, "color": colour},
+                fill="tozeroy" if back else None,
+                fillcolor=translucent(colour, 0.3) if back else None,
+                hovertemplate=f"%{{x|%B %Y}}: $%{{y:,.1f}} bn {word}<extra>{name}</extra>",
+            )
+    figure.update_yaxes(rangemode="tozero", tickprefix="$")
     return figure
 
 
