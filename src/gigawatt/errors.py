@@ -52,10 +52,12 @@ class InfeasibleError(GigawattError):
     """No plan satisfies every statement of the scenario.
 
     `conflicts` are the statements that cannot all hold, in the scenario's own keys, each with the
-    smallest relaxation that was found, in words.
+    smallest relaxation that was found, in words; without any one of them a plan exists. `remedy` is the
+    relaxation that changes least.
     """
 
-    def __init__(self, conflicts: tuple[str, ...]) -> None:
+    def __init__(self, conflicts: tuple[str, ...], *, remedy: str = "") -> None:
         self.conflicts = conflicts
+        self.remedy = remedy
         listed = "; ".join(conflicts) if conflicts else "the solver named none"
-        super().__init__(f"no feasible plan: {listed}")
+        super().__init__(f"no feasible plan: {listed}" + (f" ({remedy})" if remedy else ""))

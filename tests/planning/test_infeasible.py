@@ -1,96 +1,313 @@
-"""A plan that cannot be names the statements in its way, in the scenario's keys, with the least that mends them."""
+"""A plan that cannot be names the smallest set of statements in its way, in the scenario's keys, and what mends it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
+import linopy
+import numpy as np
 import pytest
 
 from gigawatt.entities.capital import PowerTarget, Treasury
+from gigawatt.entities.contracts import EquityRound, Instalment
 from gigawatt.entities.hardware import SupplyStep
 from gigawatt.entities.site import PowerStep
 from gigawatt.entities.stages import Inputs
+from gigawatt.entities.workload import TrainingRun
 from gigawatt.errors import InfeasibleError
 from gigawatt.planning import plan
-from tests.planning.cases import NAPKIN_PLATFORM, START, napkin_inputs, napkin_offer, napkin_performance, napkin_site
+from gigawatt.planning.conflicts import conflict_in
+from gigawatt.planning.formulation import Formulation, formulation, insist
+from gigawatt.planning.search import search, silent
+from gigawatt.planning.statements import Statement, softened
+from gigawatt.planning.terms import terms
+from tests.planning.cases import (
+    NAPKIN_PLATFORM,
+    START,
+    month,
+    napkin_calendar,
+    napkin_inputs,
+    napkin_offer,
+    napkin_performance,
+    napkin_service,
+    napkin_site,
+)
 from tests.samples import run
 
+SHORT = napkin_calendar(month_count=4)
+BOTH = ("box", "crate")
+CRATE = replace(NAPKIN_PLATFORM, id="crate")
 
-def conflicts_of(inputs: Inputs) -> tuple[str, ...]:
+
+def target(facility_mw: float, by: int, *platforms: str) -> PowerTarget:
+    return PowerTarget(facility_mw=facility_mw, deadline=month(by), platforms=platforms or BOTH)
+
+
+def training(flop: float, first: int, last: int, name: str = "big") -> TrainingRun:
+    return replace(run(), id=name, compute_flop=flop, earliest=month(first), deadline=month(last))
+
+
+def supply(*racks_per_month: float) -> tuple[SupplyStep, ...]:
+    return tuple(SupplyStep(start=month(at), racks_per_month=rate) for at, rate in enumerate(racks_per_month))
+
+
+def purse(opening_usd: float, minimum_usd: float = 0.0) -> Treasury:
+    return Treasury(opening_cash_usd=opening_usd, minimum_cash_usd=minimum_usd)
+
+
+def late(**changes: object) -> tuple[object, ...]:
+    return (napkin_site(power_steps=(PowerStep(start=month(3), facility_mw=10.0),), **changes),)
+
+
+UNPAID = (napkin_service(SHORT, price_usd_per_mtoken=0.0),)
+"""A service that earns nothing, so that racks cannot pay for racks."""
+
+SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
+    # 10 MW energized, 12 asked for
+    "power": ({"targets": (target(12.0, 2),)}, {"target[0]", "site.alpha.power"}),
+    # twice 10 MW, 25 asked for: more at either site would do
+    "power of two sites": (
+        {"targets": (target(25.0, 2),), "sites": (napkin_site(), napkin_site("beta"))},
+        {"target[0]", "site.alpha.power", "site.beta.power"},
+    ),
+    # one rack a month makes 3 MW by March, 4 asked for
+    "supply": (
+        {"targets": (target(4.0, 2),), "offers": (napkin_offer(supply=supply(1.0)),)},
+        {"target[0]", "platform.box.supply"},
+    ),
+    # two of each in January, 5 asked for: more of either would do
+    "supply of two platforms": (
+        {
+            "targets": (target(5.0, 0),),
+            "offers": (napkin_offer(supply=supply(2.0)), napkin_offer(platform=CRATE, supply=supply(2.0))),
+            "sites": (napkin_site(platforms=BOTH),),
+        },
+        {"target[0]", "platform.box.supply", "platform.crate.supply"},
+    ),
+    # ordered in January, in service in March, asked for in February
+    "lead": (
+        {"targets": (target(1.0, 1),), "offers": (napkin_offer(lead_months=2),)},
+        {"target[0]", "platform.box.lead"},
+    ),
+    # 2 MUSD buy two racks, five are asked for, and they earn nothing
+    "money": (
+        {"targets": (target(5.0, 1),), "services": UNPAID, "treasury": purse(2e6)},
+        {"target[0]", "programme.minimum_cash"},
+    ),
+    # 6 MUSD would buy five, but 3 must stay
+    "money kept": (
+        {"targets": (target(5.0, 1),), "services": UNPAID, "treasury": purse(6e6, 3e6)},
+        {"target[0]", "programme.minimum_cash"},
+    ),
+    # 8 MUSD come in March, five racks are asked for in February
+    "money too late": (
+        {
+            "targets": (target(5.0, 1),),
+            "services": UNPAID,
+            "treasury": purse(1e6),
+            "contracts": (
+                EquityRound(
+                    id="round",
+                    investor="softbank",
+                    recipient="openai",
+                    instalments=(Instalment(on=month(2), amount_usd=8e6),),
+                ),
+            ),
+        },
+        {"target[0]", "programme.minimum_cash"},
+    ),
+    # 2 MUSD and one rack's demand, 0.744 in January, pay for two racks; with all the demand five would pay 3.72 back
+    "demand and money": (
+        {"targets": (target(5.0, 0),), "services": (napkin_service(SHORT, racks=1.0),), "treasury": purse(2e6)},
+        {"target[0]", "programme.minimum_cash", "service.chat.demand"},
+    ),
+    # 10 racks for 744 h make 7.44e24 FLOP of 1e25
+    "training above power": ({"runs": (training(1e25, 0, 0),)}, {"training[0]", "site.alpha.power"}),
+    # one rack for 744 h of 2e24 FLOP
+    "training above supply": (
+        {"runs": (training(2e24, 0, 0),), "offers": (napkin_offer(supply=supply(1.0)),)},
+        {"training[0]", "platform.box.supply"},
+    ),
+    # racks come in March, the run ends with February
+    "training before lead": (
+        {"runs": (training(1e23, 0, 1),), "offers": (napkin_offer(lead_months=2),)},
+        {"training[0]", "platform.box.lead"},
+    ),
+    # half a rack's money and nothing to earn
+    "training without money": (
+        {"runs": (training(1e23, 0, 1),), "services": UNPAID, "treasury": purse(0.5e6)},
+        {"training[0]", "programme.minimum_cash"},
+    ),
+    # two runs of 5e24 FLOP in January, each of which ten racks could do alone
+    "two runs share power": (
+        {"runs": (training(5e24, 0, 0, "one"), training(5e24, 0, 0, "two"))},
+        {"training[0]", "training[1]", "site.alpha.power"},
+    ),
+    # the same with 20 MW and ten racks supplied
+    "two runs share supply": (
+        {
+            "runs": (training(5e24, 0, 0, "one"), training(5e24, 0, 0, "two")),
+            "sites": (napkin_site(power_steps=(PowerStep(start=START, facility_mw=20.0),)),),
+            "offers": (napkin_offer(supply=supply(10.0)),),
+        },
+        {"training[0]", "training[1]", "platform.box.supply"},
+    ),
+    # 6 MW of each of two platforms where there are 10
+    "two targets share power": (
+        {
+            "targets": (target(6.0, 1, "box"), target(6.0, 1, "crate")),
+            "offers": (napkin_offer(), napkin_offer(platform=CRATE)),
+            "sites": (napkin_site(platforms=BOTH),),
+        },
+        {"target[0]", "target[1]", "site.alpha.power"},
+    ),
+    # 1 in the purse, 3 to be kept, and a rack earns less in its first month than it costs
+    "cash never there": (
+        {"treasury": purse(1e6, 3e6), "sites": late()},
+        {"programme.minimum_cash"},
+    ),
+    # racks at half the price earn 0.244 in their first month: nine in January would do, but power comes in April
+    "cash waits for power": (
+        {"treasury": purse(1e6, 3e6), "sites": late(), "offers": (napkin_offer(price_usd_per_rack=0.5e6),)},
+        {"programme.minimum_cash", "site.alpha.power"},
+    ),
+    # no site takes crates: nothing but the target can give way
+    "a platform nobody takes": ({"targets": (target(1.0, 2, "crate"),)}, {"target[0]"}),
+    # energized in January, but two months late
+    "slip": (
+        {"targets": (target(5.0, 1),), "sites": (napkin_site(slip_median_months=2.0),)},
+        {"target[0]", "site.alpha.power"},
+    ),
+    # 10 MW carry one block of eight racks; ten divisible racks would reach the target
+    "whole blocks": (
+        {"targets": (target(10.0, 2),), "offers": (napkin_offer(block_racks_count=8),)},
+        {"target[0]", "site.alpha.power"},
+    ),
+    # five by February are possible, twelve by April are not
+    "the second target": ({"targets": (target(5.0, 1), target(12.0, 3))}, {"target[1]", "site.alpha.power"}),
+}
+
+
+def model_of(inputs: Inputs) -> Formulation:
+    built = formulation(inputs, terms=terms(inputs, napkin_performance(inputs)))
+    insist(built)
+    built.model.add_objective(0.0 * built.npv, sense="max")
+    return built
+
+
+def is_feasible(built: Formulation, inputs: Inputs) -> bool:
+    return bool(search(built.model, settings=inputs.solver, report=silent).found)
+
+
+def is_feasible_without(built: Formulation, inputs: Inputs, statement: Statement) -> bool:
+    """Whether a plan exists once a statement's own rows are out of the way; a lead time is taken back in the inputs."""
+    if statement.family == "lead":
+        offers = tuple(replace(offer, lead_months=0) for offer in inputs.offers)
+        return is_feasible(model_of(replace(inputs, offers=offers)), inputs)
+    rows, arrivals = built.model.constraints[statement.family], built.choose.arrivals
+    stated, most = rows.rhs.copy(), arrivals.upper.copy()
+    lifted = stated.copy()
+    dims = [dim for dim in stated.dims if dim not in {"period", "month"}]
+    mine = {
+        dim: int(statement.label) if statement.label.isdigit() else _index(stated[dim], statement.label) for dim in dims
+    }
+    lifted[mine] = np.where(rows.sign[mine] == "<=", 1e6, -1e6)
+    rows.update(rhs=lifted)
+    arrivals.update(upper=arrivals.upper.where(arrivals.upper == 0.0, 1e6))
+    if statement.family == "energized":  # power would be there from the start
+        arrivals.update(upper=arrivals.upper.where(built.terms.fleet.taken.sum() == 0.0, 1e6))
+    found = is_feasible(built, inputs)
+    rows.update(rhs=stated)
+    arrivals.update(upper=most)
+    return found
+
+
+def _index(labels: object, label: str) -> int:
+    return [str(item) for item in labels.values].index(label)  # type: ignore[attr-defined]  # a labelled array
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_the_named_conflict_is_minimal(name: str) -> None:
+    changes, expected = SCENARIOS[name]
+    inputs = napkin_inputs(calendar=SHORT, **({"services": (napkin_service(SHORT),)} | changes))
+    with linopy.options as options:
+        options(semantics="v1")
+        known = terms(inputs, napkin_performance(inputs))
+        soft = softened(inputs, terms=known, settings=inputs.solver)
+        found = conflict_in(soft)
+        assert {statement.key for statement in found.statements} == expected
+        assert found.is_minimal
+        built = soft.built
+        for room in soft.room.values():
+            room.update(upper=0.0)
+        built.model.add_objective(0.0 * built.npv, sense="max", overwrite=True)
+        assert not is_feasible(built, inputs)
+        for statement in found.statements:
+            assert is_feasible_without(built, inputs, statement), statement.key
+
+
+def conflicts_of(inputs: Inputs) -> InfeasibleError:
     with pytest.raises(InfeasibleError) as caught:
         plan(inputs, napkin_performance(inputs))
-    return caught.value.conflicts
+    return caught.value
 
 
-def test_target_above_the_power_steps() -> None:
-    # 10 MW are energized, 12 are asked for: short by 2 MW
-    asked = PowerTarget(facility_mw=12.0, deadline=date(2026, 6, 1), platforms=(NAPKIN_PLATFORM.id,))
-    (message,) = conflicts_of(napkin_inputs(targets=(asked,)))
-    assert message == (
-        "target[0] (0.012 GW facility by 2026-06): short by 0.002 GW; "
-        "the most that can be energized by then is 0.01 GW; "
-        "it would hold with more or earlier energized power (site.power)"
+def test_the_words_and_the_least_change() -> None:
+    # 10 MW are energized, 12 are asked for: 2 MW of 12 less, or 2 MW of 10 more; the first is the smaller change
+    asked = target(12.0, 3)
+    error = conflicts_of(napkin_inputs(calendar=SHORT, services=(napkin_service(SHORT),), targets=(asked,)))
+    assert error.conflicts == (
+        "target[0] (0.012 GW facility by 2026-04): short by 0.002 GW; "
+        "the most that can be energized by then is 0.01 GW",
+        "site.alpha.power (at most 10 MW): 2 MW more would do",
     )
+    assert error.remedy.startswith("the least change: target[0], short by 0.002 GW")
     # and with 2 MW less it is feasible: the relaxation suffices
     enough = napkin_inputs(targets=(replace(asked, facility_mw=10.0),))
     assert plan(enough, napkin_performance(enough)).objective_value > 0.0
 
 
-def test_target_above_the_supply() -> None:
-    # 1 rack a month makes 3 MW by March
-    slow = napkin_offer(supply=(SupplyStep(start=START, racks_per_month=1.0),))
+def test_money_is_asked_for_in_full() -> None:
+    # Prepaid racks at 1 MUSD, cash 2: 2 MW in February, which earn 1.344 and so 1 more for March: 3 of 5. Lent for
+    # good, x in January: 2 + x racks serve in February and earn 0.672 each, which with nothing left must buy the rest:
+    # x = 1 gives 3 racks and 2.016, two more for March: 5. 1 of 2 MUSD is a greater change than 2 of 5 MW.
     inputs = napkin_inputs(
-        offers=(slow,),
-        targets=(PowerTarget(facility_mw=4.0, deadline=date(2026, 3, 1), platforms=(NAPKIN_PLATFORM.id,)),),
-    )
-    (message,) = conflicts_of(inputs)
-    assert "short by 0.001 GW; the most that can be energized by then is 0.003 GW" in message
-    assert message.endswith("it would hold with a larger or earlier supply of racks (platform.supply)")
-
-
-def test_target_before_the_lead_time() -> None:
-    inputs = napkin_inputs(
-        offers=(napkin_offer(lead_months=6),),
-        targets=(PowerTarget(facility_mw=1.0, deadline=date(2026, 3, 1), platforms=(NAPKIN_PLATFORM.id,)),),
-    )
-    (message,) = conflicts_of(inputs)
-    assert message.endswith("it would hold with shorter lead times (platform.lead)")
-
-
-def test_target_without_the_money() -> None:
-    # Prepaid racks at 1 MUSD, cash 2: 2 MW in February, which earn 1.344 and so 1 more for March: 3 of 5
-    prepaid = napkin_offer(lead_months=1, deposit_fraction=1.0)
-    inputs = napkin_inputs(
-        offers=(prepaid,),
+        offers=(napkin_offer(lead_months=1, deposit_fraction=1.0),),
         targets=(PowerTarget(facility_mw=5.0, deadline=date(2026, 3, 1), platforms=(NAPKIN_PLATFORM.id,)),),
-        treasury=Treasury(opening_cash_usd=2e6, minimum_cash_usd=0.0),
+        treasury=purse(2e6),
     )
-    target, cash = conflicts_of(inputs)
-    assert target.startswith("target[0] (0.005 GW facility by 2026-03): short by 0.002 GW")
-    assert "more cash (programme.opening_cash)" in target
-    # Lent for good, x in January: 2 + x racks serve in February and earn 0.672 each, which with nothing left must buy
-    # the rest: x = 1 gives 3 racks and 2.016, two more for March: 5
-    assert cash.startswith("programme.minimum_cash (0 bn USD): short by 0.001 bn USD")
+    error = conflicts_of(inputs)
+    said = {words.split(" ")[0]: words for words in error.conflicts}
+    assert "short by 0.002 GW; the most that can be energized by then is 0.003 GW" in said["target[0]"]
+    assert "short by 0.001 bn USD" in said["programme.minimum_cash"]
+    assert error.remedy.startswith("the least change: target[0]")
 
 
 def test_training_that_cannot_finish() -> None:
-    # 10 racks for 744 h make 7.44e24 FLOP of 1e25: short by 0.256
-    asked = replace(run(), id="big", compute_flop=1e25, earliest=START, deadline=START)
-    (message,) = conflicts_of(napkin_inputs(runs=(asked,)))
-    assert message.startswith("training[0] (big, 1e+25 FLOP by 2026-01): short by 0.256 of its computation")
-    assert "more or earlier energized power" in message
+    # 10 racks for 744 h make 7.44e24 FLOP of 1e25: short by 0.256; 3.44 racks more, so 4 whole MW
+    inputs = napkin_inputs(calendar=SHORT, services=(napkin_service(SHORT),), runs=(training(1e25, 0, 0),))
+    asked, power = conflicts_of(inputs).conflicts
+    assert asked.startswith("training[0] (big, 1e+25 FLOP by 2026-01): short by 0.256 of its computation")
+    assert power == "site.alpha.power (at most 10 MW): 4 MW more would do"
 
 
-def test_cash_that_was_never_there() -> None:
-    # 1 in the purse and nothing to earn before power comes in July, 3 to be kept: short by 2
-    late = napkin_site(power_steps=(PowerStep(start=date(2026, 7, 1), facility_mw=1.0),))
-    inputs = napkin_inputs(sites=(late,), treasury=Treasury(opening_cash_usd=1e6, minimum_cash_usd=3e6))
-    (message,) = conflicts_of(inputs)
-    assert message.startswith("programme.minimum_cash (0.003 bn USD): short by 0.002 bn USD")
+def test_a_second_conflict_is_mentioned() -> None:
+    asked = training(1e25, 0, 0)
+    inputs = napkin_inputs(calendar=SHORT, services=(napkin_service(SHORT),), runs=(asked,), targets=(target(12.0, 3),))
+    error = conflicts_of(inputs)
+    named = {words.split(" ")[0] for words in error.conflicts}
+    assert len(named & {"target[0]", "training[0]"}) == 1
+    (other,) = {"target[0]", "training[0]"} - named
+    assert f"beside it {other} cannot hold either" in error.remedy
 
 
-def test_two_demands_that_fail_for_themselves() -> None:
-    # No single relaxation helps; both are named
-    asked = replace(run(), compute_flop=1e25, earliest=START, deadline=START)
-    target = PowerTarget(facility_mw=12.0, deadline=date(2026, 6, 1), platforms=(NAPKIN_PLATFORM.id,))
-    messages = conflicts_of(napkin_inputs(runs=(asked,), targets=(target,)))
-    assert [message.split(" ")[0] for message in messages] == ["target[0]", "training[0]"]
+KEYS: dict[str, Callable[[], Statement]] = {
+    "target[0]": lambda: Statement(family="targets", label="0"),
+    "programme.minimum_cash": lambda: Statement(family="minimum_cash", label=""),
+    "platform.box.lead": lambda: Statement(family="lead", label="box"),
+}
+
+
+@pytest.mark.parametrize("key", list(KEYS))
+def test_keys_are_the_scenarios(key: str) -> None:
+    assert KEYS[key]().key == key

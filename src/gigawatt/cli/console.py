@@ -34,6 +34,7 @@ def report_error(error: GigawattError) -> None:
         lines = (
             "[bold red]No feasible plan[/]: these statements cannot all hold",
             *(f"  - {_plain(conflict)}" for conflict in error.conflicts),
+            *((f"  {_plain(error.remedy)}",) if error.remedy else ()),
         )
     else:
         lines = (f"[bold red]Error[/] {_plain(str(error))}",)

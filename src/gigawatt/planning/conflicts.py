@@ -1,259 +1,251 @@
-"""Why no plan is feasible: which of the user's statements cannot hold, by how much, and what stands in the way.
+"""Why no plan is feasible: the smallest set of the user's own statements that cannot all hold, and what mends it.
 
-Limits (power, supply, lead times, prices) can always be kept by building nothing. Only demands - targets, training runs
-and the least cash - can contradict them. Each demand is first relaxed alone: if that suffices, the demand belongs to
-every conflict and the least relaxation is its remedy. If none suffices alone they are relaxed together.
+Statements are taken back one after the other; one that is not missed stays out (deletion filter, Chinneck and
+Dravnieks, 1991). What is left is irreducible: without any one of them a plan exists. Whole groups are tried first,
+since a conflict seldom needs them all. Each statement left is then relaxed alone, by as little as suffices.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
 from math import floor, log10
+from time import perf_counter
 
-import linopy
-import numpy as np
-import xarray as xr
-
-from gigawatt.entities.stages import Inputs, SolverSettings
+from gigawatt.entities.stages import Inputs
 from gigawatt.errors import GigawattError
-from gigawatt.planning.fleet import most_blocks
-from gigawatt.planning.formulation import Formulation, formulation
-from gigawatt.planning.search import search, silent, values_of
-from gigawatt.planning.solve import maximized
+from gigawatt.planning.families import LIMITS
+from gigawatt.planning.search import Ending
+from gigawatt.planning.statements import (
+    LEAD,
+    MONEY,
+    Softened,
+    Statement,
+    hold,
+    room_taken,
+    softened,
+    stated_size,
+)
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
-from gigawatt.planning.variables import most_tranches
-from gigawatt.timeline import FloatArray
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
 
-_LEAST_SHORTFALL = 1e-6
-_TIME_SHARE = 0.5
-_GAP_FRACTION = 1e-4
-_PLENTY = 10.0
-_CASH = "cash"
+_LEAST_ROOM = 1e-6
+_SEARCH_TIME_SHARE = 0.05
+_LEAST_SEARCH_S = 5.0
+_DEMANDED = ("targets", "runs", MONEY)
 _UNNAMED = "every statement holds if racks are divisible; order in smaller blocks, or ask for a little less"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Elastic:
-    """A formulation whose demands may fall short: `short` `(statement,)`, as a fraction of what each asks for."""
+class Conflict:
+    """Statements that cannot all hold, in words and with their keys, and the cheapest way to mend it.
 
-    built: Formulation
-    short: linopy.Variable
-
-
-def conflicts(inputs: Inputs, *, terms: Terms) -> tuple[str, ...]:
-    """The statements that cannot all hold, each with the smallest relaxation found and what stands in its way."""
-    elastic = _elastic(inputs, terms=terms)
-    shortfalls = _alone(elastic, inputs=inputs) or _together(elastic, inputs=inputs)
-    if not shortfalls:
-        return (_UNNAMED,)
-    remedies = _remedies(elastic, inputs, shortfalls=shortfalls)
-    return tuple(
-        _words(inputs, statement, short, remedy=remedies.get(statement, "")) for statement, short in shortfalls.items()
-    )
-
-
-def _alone(elastic: Elastic, *, inputs: Inputs) -> Mapping[str, float]:
-    """Statements each of whose relaxation alone lets all others hold, with the least shortfall found that does."""
-    found = {name: _least_whole_shortfall(elastic, (name,), inputs=inputs) for name in _statements(inputs)}
-    return {name: short[name] for name, short in found.items() if short and short[name] > _LEAST_SHORTFALL}
-
-
-def _together(elastic: Elastic, *, inputs: Inputs) -> Mapping[str, float]:
-    """The statements that fall short where the sum of all shortfalls is least."""
-    short = _least_whole_shortfall(elastic, _statements(inputs), inputs=inputs)
-    return {name: value for name, value in short.items() if value > _LEAST_SHORTFALL}
-
-
-def _statements(inputs: Inputs) -> tuple[str, ...]:
-    """A name for every demand: `target/0`, `training/0`, `cash`."""
-    targets = tuple(f"target/{index}" for index in range(len(inputs.targets)))
-    return (*targets, *(f"training/{index}" for index in range(len(inputs.runs))), _CASH)
-
-
-def _elastic(inputs: Inputs, *, terms: Terms) -> Elastic:
-    """The formulation with every demand softened by its own slack."""
-    built = formulation(inputs, terms=terms)
-    model, demands, names = built.model, built.demands, _statements(inputs)
-    short = model.add_variables(lower=0.0, coords={"statement": list(names)}, name="short")
-    if demands.counted_mw is not None:
-        by_target = _part(short, names, kind="target", dim="target", labels=demands.target_mw.target.values)
-        asked = demands.target_mw
-        model.add_constraints(demands.counted_mw + asked * by_target >= asked, name="targets", mask=asked > 0.0)
-    if inputs.runs:
-        by_run = _part(short, names, kind="training", dim="run", labels=terms.work.compute_flop.run.values)
-        model.add_constraints(demands.progress + by_run >= 1.0, name="runs")
-    lent = short.sel(statement=_CASH, drop=True) * (_purse_usd(inputs) / MONEY_UNIT_USD)
-    model.add_constraints(demands.cash + lent >= demands.minimum_cash, name="minimum_cash")
-    return Elastic(built=built, short=short)
-
-
-def _part(
-    short: linopy.Variable,
-    names: tuple[str, ...],
-    *,
-    kind: str,
-    dim: str,
-    labels: np.ndarray[tuple[int], np.dtype[np.generic]],
-) -> linopy.Variable:
-    """The slacks of one kind of demand under its own labels."""
-    own = [name for name in names if name.startswith(f"{kind}/")]
-    part: linopy.Variable = short.sel(statement=own).rename(statement=dim).assign_coords({dim: labels})
-    return part
-
-
-def _purse_usd(inputs: Inputs) -> float:
-    """The scale of the programme's own money, against which a shortfall of cash is measured."""
-    return max(inputs.treasury.opening_cash_usd, inputs.treasury.minimum_cash_usd, USD_PER_BILLION)
-
-
-def _least_whole_shortfall(elastic: Elastic, allowed: tuple[str, ...], *, inputs: Inputs) -> Mapping[str, float]:
-    """Least sum of shortfalls with whole blocks and milestones; with divisible ones where time does not suffice."""
-    divisible = _least_shortfall(elastic, allowed, inputs=inputs)
-    if not divisible:
-        return {}
-    limit_s = inputs.solver.time_limit_s * _TIME_SHARE / len(_statements(inputs))
-    settings = SolverSettings(gap_fraction=_GAP_FRACTION, time_limit_s=limit_s)
-    try:
-        best = maximized(elastic.built, -1.0 * elastic.short.sum(), settings=settings, report=silent)
-    except GigawattError:
-        return divisible
-    return {} if best is None else _shortfalls(elastic, allowed, values=best.values)
-
-
-def _least_shortfall(
-    elastic: Elastic, allowed: tuple[str, ...], *, inputs: Inputs, weighed: tuple[str, ...] = ()
-) -> Mapping[str, float]:
-    """Least sum of shortfalls when only `allowed` statements may fall short, racks and milestones being divisible.
-
-    Only the shortfalls of `weighed` count, of all where it is empty. Empty where even that is not enough.
+    `is_minimal` is False where time ran out before every statement was tried.
     """
-    model = elastic.built.model
-    elastic.short.update(upper=_upper(elastic, allowed))
-    names = elastic.short.coords["statement"].values
-    weight = xr.DataArray(np.isin(names, weighed or names) * 1.0, dims="statement", coords={"statement": names})
-    model.add_objective((weight * elastic.short).sum(), sense="min", overwrite=True)
-    model.variables.relax()
-    found = search(model, settings=inputs.solver, report=silent)
-    model.variables.unrelax()
-    return _shortfalls(elastic, allowed, values=found.values) if found.found else {}
+
+    statements: tuple[Statement, ...]
+    words: tuple[str, ...]
+    remedy: str
+    is_minimal: bool
 
 
-def _shortfalls(elastic: Elastic, allowed: tuple[str, ...], *, values: FloatArray) -> Mapping[str, float]:
-    short = values_of(elastic.short, values)
-    return {name: float(short.sel(statement=name)) for name in allowed}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relaxation:
+    """The least by which one statement, alone, must give way: a fraction of what it states, and in words."""
+
+    fraction: float
+    words: str
 
 
-def _upper(elastic: Elastic, allowed: tuple[str, ...]) -> xr.DataArray:
-    names = elastic.short.coords["statement"].values
-    most = np.where(names == _CASH, np.inf, 1.0)
-    return xr.DataArray(np.where(np.isin(names, allowed), most, 0.0), dims="statement", coords={"statement": names})
+def conflict(inputs: Inputs, *, terms: Terms) -> Conflict:
+    """The smallest conflicting set of statements that is found in a scenario without a plan."""
+    share_s = max(inputs.solver.time_limit_s * _SEARCH_TIME_SHARE, _LEAST_SEARCH_S)
+    share = replace(inputs.solver, time_limit_s=share_s)
+    return conflict_in(softened(inputs, terms=terms, settings=share))
 
 
-def _remedies(elastic: Elastic, inputs: Inputs, *, shortfalls: Mapping[str, float]) -> Mapping[str, str]:
-    """For each statement the limits that would let it hold were they wide enough: one by one, else two together."""
-    missing = set(shortfalls) - {_CASH}
-    remedies: dict[str, str] = {}
-    for count, joined in ((1, " or "), (2, ", or ")):
-        found: dict[str, list[str]] = {}
-        for names in combinations(_LIFTS, count) if missing else ():
-            for statement in _helped(elastic, inputs, limits=names, relaxed=tuple(shortfalls)) & missing:
-                found.setdefault(statement, []).append(" and ".join(_REMEDY_WORDS[name] for name in names))
-        remedies |= {statement: joined.join(ways) for statement, ways in found.items()}
-        missing -= set(found)
-    return remedies
-
-
-def _helped(elastic: Elastic, inputs: Inputs, *, limits: tuple[str, ...], relaxed: tuple[str, ...]) -> set[str]:
-    """The relaxed statements that would hold, racks divisible, if the named limits were wide enough."""
-    lifted = elastic.built.terms
-    for name in limits:
-        lifted = _LIFTS[name](lifted, inputs)
-    _set_limits(elastic.built, terms=lifted)
-    helped = set()
-    for statement in set(relaxed) - {_CASH}:
-        allowed = {*(relaxed if len(relaxed) > 1 else (statement,)), *({_CASH} & set(limits))}
-        short = _least_shortfall(elastic, tuple(allowed), inputs=inputs, weighed=(statement,))
-        if short and short[statement] <= _LEAST_SHORTFALL:
-            helped.add(statement)
-    _set_limits(elastic.built, terms=elastic.built.terms)
-    return helped
-
-
-def _set_limits(built: Formulation, *, terms: Terms) -> None:
-    """Puts the power, supply and lead times of `terms` into the model."""
-    built.model.constraints["energized"].update(rhs=terms.fleet.energized_facility_mw)
-    built.model.constraints["supply"].update(rhs=terms.fleet.supply_blocks)
-    built.choose.arrivals.update(upper=most_blocks(terms.fleet))
-    built.choose.tranches.update(upper=most_tranches(terms))
-
-
-def _with(terms: Terms, **changes: xr.DataArray) -> Terms:
-    return replace(terms, fleet=replace(terms.fleet, **changes))
-
-
-def _ample_power(terms: Terms, inputs: Inputs) -> Terms:
-    """Energized power at every site in every period, tens of times what is there or asked for."""
-    energized = terms.fleet.energized_facility_mw
-    asked = max((target.facility_mw for target in inputs.targets), default=0.0)
-    return _with(terms, energized_facility_mw=xr.full_like(energized, _PLENTY * max(float(energized.max()), asked)))
-
-
-def _ample_supply(terms: Terms, inputs: Inputs) -> Terms:
-    """As many racks in every period as the energized power could ever carry."""
-    limits = terms.fleet
-    asked = max((target.facility_mw for target in inputs.targets), default=0.0)
-    power = max(float(limits.energized_facility_mw.sum("site").max()), asked)
-    blocks = np.ceil(power / float((limits.rack_facility_mw * limits.block_racks).min()))
-    return _with(terms, supply_blocks=xr.full_like(limits.supply_blocks, blocks))
-
-
-def _no_lead(terms: Terms, _inputs: Inputs) -> Terms:
-    """Racks in service as soon as they are ordered."""
-    return _with(terms, lead_periods=xr.zeros_like(terms.fleet.lead_periods))
-
-
-def _as_stated(terms: Terms, _inputs: Inputs) -> Terms:
-    return terms
-
-
-_LIFTS: Mapping[str, Callable[[Terms, Inputs], Terms]] = {
-    "power": _ample_power,
-    "supply": _ample_supply,
-    "lead": _no_lead,
-    _CASH: _as_stated,
-}
-_REMEDY_WORDS = {
-    "power": "more or earlier energized power (site.power)",
-    "supply": "a larger or earlier supply of racks (platform.supply)",
-    "lead": "shorter lead times (platform.lead)",
-    _CASH: "more cash (programme.opening_cash)",
-}
-
-
-def _words(inputs: Inputs, statement: str, short: float, *, remedy: str) -> str:
-    """One statement in the scenario's key: what it asks, by how much it falls short, what would help."""
-    advice = f"; it would hold with {remedy}" if remedy else ""
-    if statement == _CASH:
-        lacking = short * _purse_usd(inputs) / USD_PER_BILLION
-        least = inputs.treasury.minimum_cash_usd / USD_PER_BILLION
-        return (
-            f"programme.minimum_cash ({least:g} bn USD): short by {_up(lacking)} bn USD; "
-            "opening cash or contracts would have to bring as much more"
-        )
-    kind, index = statement.split("/")
-    if kind == "target":
-        target = inputs.targets[int(index)]
-        asked = target.facility_mw / MEGAWATTS_PER_GIGAWATT
-        return (
-            f"target[{index}] ({asked:g} GW facility by {target.deadline:%Y-%m}): short by {_up(short * asked)} GW; "
-            f"the most that can be energized by then is {_down(asked * (1.0 - short))} GW{advice}"
-        )
-    run = inputs.runs[int(index)]
-    return (
-        f"training[{index}] ({run.id}, {run.compute_flop:g} FLOP by {run.deadline:%Y-%m}): "
-        f"short by {_up(short):.4g} of its computation, {_up(short * run.compute_flop):.4g} FLOP{advice}"
+def conflict_in(soft: Softened) -> Conflict:
+    """The smallest conflicting set in a softened programme, its demands first."""
+    ends_s = perf_counter() + soft.inputs.solver.time_limit_s
+    whole = _possible(soft, set(soft.statements), whole=False)
+    if whole and _possible(soft, set(soft.statements), whole=True):
+        return Conflict(statements=(), words=(_UNNAMED,), remedy="", is_minimal=False)
+    kept, is_minimal = _irreducible(soft, ends_s=ends_s)
+    ordered = tuple(sorted(kept, key=lambda item: (item.family not in _DEMANDED, soft.statements.index(item))))
+    others = () if _possible(soft, set(soft.statements) - _demands(kept), whole=True) else _still_missing(soft, kept)
+    relaxations = {item: _relaxation(soft, item, kept=kept, alone=not others) for item in ordered}
+    return Conflict(
+        statements=ordered,
+        words=tuple(_words(soft, item, relaxations[item]) for item in ordered),
+        remedy=_remedy(relaxations, others=others, is_minimal=is_minimal),
+        is_minimal=is_minimal,
     )
+
+
+def _demands(kept: set[Statement]) -> set[Statement]:
+    return {item for item in kept if item.family in _DEMANDED}
+
+
+def _still_missing(soft: Softened, kept: set[Statement]) -> tuple[Statement, ...]:
+    """Demands that fail for themselves even when the conflict's own demands are taken back."""
+    rest = [item for item in soft.statements if item.family in _DEMANDED and item not in kept]
+    limits = {item for item in soft.statements if item.family not in _DEMANDED}
+    return tuple(item for item in rest if not _possible(soft, limits | {item}, whole=True))
+
+
+def _possible(soft: Softened, kept: set[Statement], *, whole: bool) -> bool:
+    """Whether the statements can all hold, first with divisible racks; with whole ones where `whole` is asked for.
+
+    Whole racks that are not found in time count as possible. Raises GigawattError where divisible ones take too long.
+    """
+    divisible = hold(soft, kept)
+    if divisible.ending is Ending.NOTHING:
+        raise GigawattError(
+            "solver.time_limit: no plan satisfies every statement, and there was no time to find those that conflict. "
+            "Allow more time."
+        )
+    if not divisible.found or not whole:
+        return divisible.found
+    return hold(soft, kept, whole=True).ending is not Ending.INFEASIBLE
+
+
+def _irreducible(soft: Softened, *, ends_s: float) -> tuple[set[Statement], bool]:
+    """What is left when everything that is not missed is taken back, and whether there was time to try it all."""
+    kept = set(soft.statements)
+    whole_needed = _possible(soft, kept, whole=False)
+    for group in (*_groups(soft), *((item,) for item in _in_order(soft))):
+        less = kept - set(group)
+        if less == kept:
+            continue
+        if perf_counter() > ends_s:
+            return kept, False
+        if not _possible(soft, less, whole=whole_needed):
+            kept = less
+    if whole_needed:
+        return kept, True
+    shrunk = {item for item in kept if not _possible(soft, kept - {item}, whole=True)}
+    return (kept, True) if not shrunk else _with_whole_racks(soft, kept)
+
+
+def _with_whole_racks(soft: Softened, kept: set[Statement]) -> tuple[set[Statement], bool]:
+    """The filter once more, where whole racks make a conflict smaller than divisible ones."""
+    for item in [item for item in _in_order(soft) if item in kept]:
+        if not _possible(soft, kept - {item}, whole=True):
+            kept = kept - {item}
+    return kept, True
+
+
+def _groups(soft: Softened) -> Iterator[tuple[Statement, ...]]:
+    """The limits by family, from those that seldom matter."""
+    for family in dict.fromkeys(item.family for item in _in_order(soft)):
+        if family not in _DEMANDED:
+            yield tuple(item for item in soft.statements if item.family == family)
+
+
+def _in_order(soft: Softened) -> list[Statement]:
+    """In the order in which statements are tried: limits before demands, so that what is asked for is named."""
+    order = (LEAD, "demand", *(name for name in LIMITS if name not in {"demand", *_DEMANDED}), MONEY, "runs", "targets")
+    return sorted(soft.statements, key=lambda item: order.index(item.family))
+
+
+def _relaxation(soft: Softened, item: Statement, *, kept: set[Statement], alone: bool) -> Relaxation | None:
+    """How much one statement must give way, all others of the scenario (or of the conflict) holding."""
+    others = (set(soft.statements) if alone else kept) - {item}
+    if item.family == LEAD:
+        return None
+    found = hold(soft, others, least=item, whole=True)
+    if not found.found:
+        return None
+    fraction = room_taken(soft, item, found)
+    return Relaxation(fraction=fraction, words=_amount(soft, item, fraction)) if fraction > _LEAST_ROOM else None
+
+
+def _remedy(
+    relaxations: Mapping[Statement, Relaxation | None], *, others: tuple[Statement, ...], is_minimal: bool
+) -> str:
+    """The relaxation that changes least, relative to what is stated; what else is wrong; whether time ran out."""
+    known = {item: found for item, found in relaxations.items() if found is not None}
+    said: list[str] = []
+    if known:
+        best = min(known, key=lambda item: known[item].fraction)
+        said.append(f"the least change: {best.key}, {known[best].words}")
+    if others:
+        said.append(f"beside it {', '.join(item.key for item in others)} cannot hold either")
+    if not is_minimal:
+        said.append("time ran out before every statement was tried, so fewer of them may conflict")
+    return "; ".join(said)
+
+
+def _words(soft: Softened, item: Statement, relaxation: Relaxation | None) -> str:
+    """One statement with what it states, and by how much it would have to give way if it alone did."""
+    stated = _STATED.get(item.family, _stated_limit)(soft, item)
+    return f"{item.key} ({stated})" + (f": {relaxation.words}" if relaxation else "")
+
+
+def _amount(soft: Softened, item: Statement, fraction: float) -> str:
+    return _AMOUNTS.get(item.family, _more)(soft, item, fraction)
+
+
+def _stated_target(soft: Softened, item: Statement) -> str:
+    target = soft.inputs.targets[int(item.label)]
+    return f"{target.facility_mw / MEGAWATTS_PER_GIGAWATT:g} GW facility by {target.deadline:%Y-%m}"
+
+
+def _short_target(soft: Softened, item: Statement, fraction: float) -> str:
+    asked_gw = soft.inputs.targets[int(item.label)].facility_mw / MEGAWATTS_PER_GIGAWATT
+    return (
+        f"short by {_up(fraction * asked_gw)} GW; "
+        f"the most that can be energized by then is {_down(asked_gw * (1.0 - fraction))} GW"
+    )
+
+
+def _stated_run(soft: Softened, item: Statement) -> str:
+    run = soft.inputs.runs[int(item.label)]
+    return f"{run.id}, {run.compute_flop:g} FLOP by {run.deadline:%Y-%m}"
+
+
+def _short_run(soft: Softened, item: Statement, fraction: float) -> str:
+    run = soft.inputs.runs[int(item.label)]
+    return f"short by {_up(fraction):.4g} of its computation, {_up(fraction * run.compute_flop):.4g} FLOP"
+
+
+def _stated_money(soft: Softened, _item: Statement) -> str:
+    return f"{soft.inputs.treasury.minimum_cash_usd / USD_PER_BILLION:g} bn USD"
+
+
+def _short_money(soft: Softened, item: Statement, fraction: float) -> str:
+    lacking = fraction * stated_size(soft, item) * MONEY_UNIT_USD / USD_PER_BILLION
+    return f"short by {_up(lacking)} bn USD; opening cash or contracts would have to bring as much more"
+
+
+def _stated_limit(soft: Softened, item: Statement) -> str:
+    """A limit at its highest, in its own unit."""
+    if item.family == LEAD:
+        offer = next(offer for offer in soft.inputs.offers if offer.platform.id == item.label)
+        return f"{offer.lead_months} months"
+    return f"at most {_in_units(soft, item, stated_size(soft, item))}"
+
+
+def _more(soft: Softened, item: Statement, fraction: float) -> str:
+    return f"{_in_units(soft, item, _up(fraction * stated_size(soft, item)))} more would do"
+
+
+def _in_units(soft: Softened, item: Statement, level: float) -> str:
+    family = LIMITS[item.family]
+    scale = family.scale(soft.built.terms)
+    factor = scale if isinstance(scale, float) else float(scale.sel(platform=item.label))
+    per = {"supply": " a period", "demand": " a month"}.get(item.family, "")
+    return f"{_up(level * factor):g} {family.unit}{per}"
+
+
+_STATED: Mapping[str, Callable[[Softened, Statement], str]] = {
+    "targets": _stated_target,
+    "runs": _stated_run,
+    MONEY: _stated_money,
+}
+_AMOUNTS: Mapping[str, Callable[[Softened, Statement, float], str]] = {
+    "targets": _short_target,
+    "runs": _short_run,
+    MONEY: _short_money,
+}
 
 
 def _up(value: float) -> float:
@@ -263,7 +255,7 @@ def _up(value: float) -> float:
 
 def _down(value: float) -> float:
     """`value` rounded down to four figures."""
-    if abs(value) <= _LEAST_SHORTFALL:
+    if abs(value) <= _LEAST_ROOM:
         return 0.0
     scale = 10.0 ** (3 - floor(log10(abs(value))))
-    return float(f"{floor(value * scale + _LEAST_SHORTFALL) / scale:.6g}")
+    return float(f"{floor(value * scale + _LEAST_ROOM) / scale:.6g}")

@@ -4,7 +4,7 @@ import linopy
 
 from gigawatt.entities.stages import BuildPlan, Inputs, Objective, Performance, SolveStatus
 from gigawatt.errors import InfeasibleError
-from gigawatt.planning.conflicts import conflicts
+from gigawatt.planning.conflicts import conflict
 from gigawatt.planning.decisions import decisions, settle
 from gigawatt.planning.explain import binding
 from gigawatt.planning.formulation import earned_count, formulation, insist
@@ -36,7 +36,8 @@ def _plan(inputs: Inputs, performance: Performance, *, report: Report) -> BuildP
     proved = pursue(inputs, built=built, report=report)
     if proved is None:
         report("no plan satisfies every statement; looking for those that conflict")
-        raise InfeasibleError(conflicts(inputs, terms=known))
+        found = conflict(inputs, terms=known)
+        raise InfeasibleError(found.words, remedy=found.remedy)
     adopt(built.model, proved.values)
     settle(terms=known, built=built)
     value = achieved(inputs, built=built)

@@ -1,4 +1,4 @@
-"""A linear programme that stays in the solver, so that its limits can be restated one after the other.
+"""A programme that stays in the solver, so that its limits can be restated one after the other.
 
 Each solve begins from the last one's basis, which makes it a matter of a few steps.
 """
@@ -13,44 +13,59 @@ from linopy.matrices import MatrixAccessor
 
 from gigawatt.entities.stages import SolverSettings
 from gigawatt.planning.search import Search, loaded, outcome, run, silent
+from gigawatt.timeline import IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """A relaxed model in the solver: `row` gives the position of each constraint label."""
+    """A model in the solver; `row` and `column` give the position of each label, -1 where there is none."""
 
     model: linopy.Model
     matrices: MatrixAccessor
     engine: highspy.Highs
     settings: SolverSettings
-    row: dict[int, int]
+    row: IntArray
+    column: IntArray
 
 
 def standing(model: linopy.Model, *, settings: SolverSettings) -> Standing:
-    """`model`, whose whole numbers are relaxed and whose objective is set, loaded once."""
+    """`model`, whose objective is set, loaded once with the whole numbers it has."""
     matrices = model.matrices
     return Standing(
         model=model,
         matrices=matrices,
         engine=loaded(model, matrices, settings=settings),
         settings=settings,
-        row={int(label): position for position, label in enumerate(matrices.clabels)},
+        row=_positions(matrices.clabels),
+        column=_positions(matrices.vlabels),
     )
+
+
+def _positions(labels: IntArray) -> IntArray:
+    positions = np.full(int(labels.max(initial=-1)) + 1, -1, dtype=np.int64)
+    positions[labels] = np.arange(len(labels))
+    return positions
 
 
 def solved(standing: Standing, **levels: xr.DataArray) -> Search:
     """The best solution with the right-hand sides of some families restated; the next call begins as stated again."""
     for name, level in levels.items():
-        _set_rows(standing, name, level)
-    standing.engine.setOptionValue("time_limit", standing.engine.getRunTime() + standing.settings.time_limit_s)
-    run(standing.engine, report=silent)
-    found = outcome(standing.engine, standing.matrices)
+        set_rows(standing, name, level)
+    found = solved_again(standing)
     for name in levels:
-        _set_rows(standing, name, standing.model.constraints[name].rhs)
+        set_rows(standing, name, standing.model.constraints[name].rhs)
     return found
 
 
-def _set_rows(standing: Standing, name: str, level: xr.DataArray) -> None:
+def solved_again(standing: Standing) -> Search:
+    """The best solution of the programme as it stands in the solver now."""
+    standing.engine.setOptionValue("time_limit", standing.engine.getRunTime() + standing.settings.time_limit_s)
+    run(standing.engine, report=silent)
+    return outcome(standing.engine, standing.matrices)
+
+
+def set_rows(standing: Standing, name: str, level: xr.DataArray) -> None:
+    """Restates the right-hand sides of a family."""
     family = standing.model.constraints[name]
     values = level.broadcast_like(family.labels).transpose(*family.labels.dims).values.ravel()
     signs = family.sign.broadcast_like(family.labels).transpose(*family.labels.dims).values.ravel()
@@ -58,4 +73,28 @@ def _set_rows(standing: Standing, name: str, level: xr.DataArray) -> None:
         if label >= 0:
             lower = -np.inf if sign == "<=" else float(value)
             upper = np.inf if sign == ">=" else float(value)
-            standing.engine.changeRowBounds(standing.row[int(label)], lower, upper)
+            standing.engine.changeRowBounds(int(standing.row[label]), lower, upper)
+
+
+def set_bounds(standing: Standing, variable: linopy.Variable, *, upper: xr.DataArray) -> None:
+    """Restates the upper bounds of a variable, 0 being the lower ones."""
+    labels = variable.labels
+    most = upper.broadcast_like(labels).transpose(*labels.dims).values.ravel().astype(np.float64)
+    columns = standing.column[labels.values.ravel()].astype(np.int32)
+    standing.engine.changeColsBounds(len(columns), columns, np.zeros(len(columns)), most)
+
+
+def set_costs(standing: Standing, variable: linopy.Variable, *, costs: xr.DataArray) -> None:
+    """Makes a variable's weighted sum, and nothing else, what is minimized."""
+    count = len(standing.matrices.vlabels)
+    standing.engine.changeColsCost(count, np.arange(count, dtype=np.int32), np.zeros(count))
+    columns = standing.column[variable.labels.values.ravel()].astype(np.int32)
+    standing.engine.changeColsCost(len(columns), columns, costs.transpose(*variable.dims).values.ravel().astype(float))
+    standing.engine.changeObjectiveSense(highspy.ObjSense.kMinimize)
+
+
+def set_whole(standing: Standing, *, whole: bool) -> None:
+    """Asks for whole numbers where the model does, or for none."""
+    discrete = np.flatnonzero(standing.matrices.vtypes != "C").astype(np.int32)
+    kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
+    standing.engine.changeColsIntegrality(len(discrete), discrete, np.full(len(discrete), int(kind), dtype=np.uint8))

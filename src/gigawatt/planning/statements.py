@@ -1,0 +1,168 @@
+"""The user's own statements as things that can be taken back one by one, in one model.
+
+Every limit and every demand gets room of its own, as a fraction of what it states: none where the statement holds, any
+amount where it is taken back. Lead times are bounds on arrivals and are taken back by lifting those.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import linopy
+import numpy as np
+import xarray as xr
+
+from gigawatt.entities.stages import Inputs, SolverSettings
+from gigawatt.planning.families import LIMITS
+from gigawatt.planning.fleet import can_arrive
+from gigawatt.planning.formulation import Formulation, formulation, insist
+from gigawatt.planning.restate import Standing, set_bounds, set_costs, set_whole, solved_again, standing
+from gigawatt.planning.search import Search, values_of
+from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
+from gigawatt.units import USD_PER_BILLION
+
+LEAD = "lead"
+MONEY = "minimum_cash"
+_TIME = ("period", "month")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One thing that the scenario states: a family of limits (or `lead`) and what it is about (empty: all)."""
+
+    family: str
+    label: str
+
+    @property
+    def key(self) -> str:
+        """Where the scenario states it: `target[0]`, `site.alpha.power`, `programme.minimum_cash`."""
+        if self.family == LEAD:
+            return f"platform.{self.label}.lead"
+        table, dot, field = LIMITS[self.family].key.partition(".")
+        if not self.label:
+            return f"{table}{dot}{field}"
+        return f"{table}.{self.label}.{field}" if dot else f"{table}[{self.label}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Softened:
+    """A programme whose statements can be taken back: `room` and the `size` of what is stated, by family."""
+
+    inputs: Inputs
+    built: Formulation
+    room: dict[str, linopy.Variable]
+    size: dict[str, xr.DataArray]
+    programme: Standing
+    statements: tuple[Statement, ...]
+
+
+def softened(inputs: Inputs, *, terms: Terms, settings: SolverSettings) -> Softened:
+    """The model of a programme with room in every statement, whole numbers relaxed."""
+    built = formulation(inputs, terms=terms)
+    insist(built)
+    room: dict[str, linopy.Variable] = {}
+    size: dict[str, xr.DataArray] = {}
+    for name in [name for name in LIMITS if name in built.model.constraints]:
+        if built.model.constraints[name].rhs.size:
+            room[name], size[name] = _make_room(inputs, built.model, name)
+    built.choose.tranches.update(upper=_any_tranches(terms))
+    built.model.add_objective((1.0 * next(iter(room.values()))).sum(), sense="min", overwrite=True)
+    return Softened(
+        inputs=inputs,
+        built=built,
+        room=room,
+        size=size,
+        programme=standing(built.model, settings=settings),
+        statements=(*_leads(terms), *(found for name in room for found in _statements(inputs, name, size[name]))),
+    )
+
+
+def _make_room(inputs: Inputs, model: linopy.Model, name: str) -> tuple[linopy.Variable, xr.DataArray]:
+    """A family's constraints with room in the direction that lets more through."""
+    family = model.constraints[name]
+    lhs, sign, rhs, stated = family.lhs, family.sign, family.rhs, family.labels >= 0
+    highest = abs(rhs).where(stated).max([dim for dim in rhs.dims if dim in _TIME]).fillna(0.0)
+    size = highest.where(highest > 0.0, max(float(highest.max()), 1.0))
+    if name == MONEY:
+        size = xr.full_like(size, _purse_usd(inputs) / MONEY_UNIT_USD)
+    coords = {str(dim): size[dim].values for dim in size.dims}
+    room = model.add_variables(lower=0.0, coords=coords, name=f"room_{name}")
+    upward = bool((sign.where(stated, "<=") == "<=").all())
+    model.remove_constraints(name)
+    eased = lhs - size * room if upward else lhs + size * room
+    model.add_constraints(eased, "<=" if upward else ">=", rhs, name=name, mask=stated)
+    return room, size
+
+
+def _purse_usd(inputs: Inputs) -> float:
+    """The scale of the programme's own money, against which a shortfall of cash is measured."""
+    return max(inputs.treasury.opening_cash_usd, inputs.treasury.minimum_cash_usd) or USD_PER_BILLION
+
+
+def _any_tranches(terms: Terms) -> xr.DataArray:
+    """Tranches that a contract can pay at most, whatever power and supply allow."""
+    promise = terms.financing
+    earned = (promise.most_count - promise.signature_count).clip(0.0)
+    return (earned * promise.open * (promise.amount_usd != 0.0)).transpose("contract", "period")
+
+
+def _leads(terms: Terms) -> tuple[Statement, ...]:
+    lead = terms.fleet.lead_periods
+    return tuple(Statement(family=LEAD, label=str(label)) for label in lead.platform.values[lead.values > 0.0])
+
+
+def _statements(inputs: Inputs, name: str, size: xr.DataArray) -> tuple[Statement, ...]:
+    """A statement for each label of a family; runs and targets by their number."""
+    if not size.dims:
+        return (Statement(family=name, label=""),)
+    if size.dims == ("run",):
+        return tuple(Statement(family=name, label=str(index)) for index in range(len(inputs.runs)))
+    stacked = size.stack(label=size.dims).label.values
+    labels = ["/".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in stacked]
+    return tuple(Statement(family=name, label=label) for label in labels)
+
+
+def hold(soft: Softened, kept: Iterable[Statement], *, least: Statement | None = None, whole: bool = False) -> Search:
+    """Solves with the `kept` statements holding and all others taken back.
+
+    `least` is a statement that gives way as little as possible; otherwise any solution does.
+    """
+    held = set(kept)
+    for name, room in soft.room.items():
+        set_bounds(soft.programme, room, upper=_rooms(soft, name, lambda item: 0.0 if item in held else np.inf))
+    set_bounds(soft.programme, soft.built.choose.arrivals, upper=_arrivals(soft, held))
+    family = next(iter(soft.room)) if least is None else least.family
+    set_costs(
+        soft.programme,
+        soft.room[family],
+        costs=_rooms(soft, family, lambda item: 1.0 if item == least else 0.0),
+    )
+    set_whole(soft.programme, whole=whole)
+    return solved_again(soft.programme)
+
+
+def _rooms(soft: Softened, name: str, value: Callable[[Statement], float]) -> xr.DataArray:
+    """A value for each statement of a family, in the shape of its room."""
+    labels = soft.room[name].labels
+    values = [value(item) for item in soft.statements if item.family == name]
+    return labels.copy(data=np.array(values, dtype=np.float64).reshape(labels.shape))
+
+
+def _arrivals(soft: Softened, held: set[Statement]) -> xr.DataArray:
+    """No arrival where the site does not take the platform, or before a lead time that holds."""
+    limits = soft.built.terms.fleet
+    platforms = limits.lead_periods.platform
+    free = [Statement(family=LEAD, label=str(label)) not in held for label in platforms.values]
+    allowed = can_arrive(limits) | (limits.taken & xr.DataArray(free, dims="platform", coords={"platform": platforms}))
+    return xr.where(allowed, np.inf, 0.0).transpose(*soft.built.choose.arrivals.dims)  # type: ignore[no-untyped-call,no-any-return]  # xarray's own
+
+
+def room_taken(soft: Softened, statement: Statement, found: Search) -> float:
+    """The part of its own size by which a statement gives way in a solution."""
+    own = [item for item in soft.statements if item.family == statement.family]
+    return float(values_of(soft.room[statement.family], found.values).values.ravel()[own.index(statement)])
+
+
+def stated_size(soft: Softened, statement: Statement) -> float:
+    """What a statement states at its highest, in the model's own unit."""
+    own = [item for item in soft.statements if item.family == statement.family]
+    return float(soft.size[statement.family].values.ravel()[own.index(statement)])
