@@ -11,22 +11,20 @@ from gigawatt.catalog import Catalog, load, model, platform, quantity, ranged
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.goodput import goodput_command
 from gigawatt.cli.search_serve import search_app
+from gigawatt.cli.serve import serve_command
 from gigawatt.entities.assumptions import KernelEfficiency
 from gigawatt.entities.hardware import Precision
 from gigawatt.errors import InfeasibleError, InputError
 from gigawatt.performance.answers import (
     MEDIAN,
-    ServingAnswer,
     Setting,
     TrainingAnswer,
-    serve,
-    serving_passes,
     setting,
     train,
 )
 from gigawatt.performance.layout import TrainingTask
 from gigawatt.performance.refusal import Refused
-from gigawatt.performance.serving import PassTimes, ServingTask
+from gigawatt.performance.serving import PassTimes
 from gigawatt.performance.training import StepTimes
 from gigawatt.timeline import FloatArray
 from gigawatt.units import DURATION_SECONDS, FRACTION, TOKEN_COUNT, Dimension, parse
@@ -38,6 +36,7 @@ perf_app = typer.Typer(
 )
 perf_app.add_typer(search_app, name="search")
 perf_app.command("goodput")(goodput_command)
+perf_app.command("serve")(serve_command)
 
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")]
 PlatformId = Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")]
@@ -108,37 +107,6 @@ def train_command(
         _print_training(where, task, answer)
 
 
-@perf_app.command("serve")
-def serve_command(
-    model_id: ModelId,
-    platform_id: PlatformId,
-    isl: Isl = None,
-    osl: Osl = None,
-    ttft: Ttft = None,
-    tpot: Tpot = None,
-    as_json: Json = False,
-) -> None:
-    """Predict serving at a service level: best replica, tokens per second and latencies (weights and cache in FP8)."""
-    catalog = load()
-    where = _setting(catalog, platform_id)
-    task = ServingTask(
-        model=model(catalog, model_id).item,
-        input_tokens_count=float(isl or _assumed(catalog, "service/input", TOKEN_COUNT)),
-        output_tokens_count=float(osl or _assumed(catalog, "service/output", TOKEN_COUNT)),
-        ttft_limit_s=_limit_s(catalog, ttft, "ttft"),
-        tpot_limit_s=_limit_s(catalog, tpot, "tpot"),
-        weight_precision=Precision.FP8,
-        cache_precision=Precision.FP8,
-    )
-    answer = serve(where, task)
-    if isinstance(answer, Refused):
-        raise InfeasibleError((answer.reason,))
-    if as_json:
-        print_json(_serving_json(where, task, answer))
-    else:
-        _print_serving(where, task, answer)
-
-
 def _setting(catalog: Catalog, platform_id: str) -> Setting:
     kernel = "assumptions/kernel-efficiency"
     return setting(
@@ -206,32 +174,6 @@ def _training_json(where: Setting, task: TrainingTask, answer: TrainingAnswer) -
     }
 
 
-def _serving_json(where: Setting, task: ServingTask, answer: ServingAnswer) -> dict[str, object]:
-    decode, prefill = serving_passes(where, task, answer)
-    share = task.output_tokens_count / (task.input_tokens_count + task.output_tokens_count)
-    racks = where.platform.accelerators_per_rack_count
-    return {
-        "model": task.model.id,
-        "platform": where.platform.id,
-        "measured": where.platform.measured,
-        "input_tokens_count": task.input_tokens_count,
-        "output_tokens_count": task.output_tokens_count,
-        "ttft_limit_s": task.ttft_limit_s,
-        "tpot_limit_s": task.tpot_limit_s,
-        "replica_accelerators_count": float(answer.layouts.replica_count[0]),
-        "tensor_parallel_count": float(answer.layouts.tp_count[0]),
-        "expert_parallel_count": float(answer.layouts.ep_count[0]),
-        "batch_count": _band(answer.requests_per_copy_count * answer.layouts.copies_count),
-        "ttft_s": _band(answer.ttft_s),
-        "tpot_s": _band(answer.tpot_s),
-        "tokens_per_s_per_accelerator": _band(answer.tokens_per_s),
-        "output_tokens_per_s_per_accelerator": _band(answer.tokens_per_s * share),
-        "tokens_per_s_per_rack": _band(answer.tokens_per_s * racks),
-        "decode_parts_s": _parts_json(decode),
-        "prefill_parts_s": _parts_json(prefill),
-    }
-
-
 def _bands_table(title: str, rows: Mapping[str, FloatArray]) -> Table:
     table = Table(title=title, title_justify="left")
     for name in ("", "P10", "P50", "P90"):
@@ -286,25 +228,4 @@ def _print_training(where: Setting, task: TrainingTask, answer: TrainingAnswer) 
         f"{answer.memory_bytes:.3g} of {where.usable_bytes[0]:.3g} usable bytes"
     )
     out.print(_parts_table("Where a step's time goes (P50)", {"step": times}))
-    out.print(_origin(where))
-
-
-def _print_serving(where: Setting, task: ServingTask, answer: ServingAnswer) -> None:
-    decode, prefill = serving_passes(where, task, answer)
-    share = task.output_tokens_count / (task.input_tokens_count + task.output_tokens_count)
-    rows = {
-        "tokens/s per accelerator (input and output)": answer.tokens_per_s,
-        "output tokens/s per accelerator": answer.tokens_per_s * share,
-        "tokens/s per rack": answer.tokens_per_s * where.platform.accelerators_per_rack_count,
-        f"TTFT, s (at most {task.ttft_limit_s:g})": answer.ttft_s,
-        f"TPOT, s (at most {task.tpot_limit_s:g})": answer.tpot_s,
-        "concurrent requests per replica": answer.requests_per_copy_count * answer.layouts.copies_count,
-    }
-    shape = f"{task.input_tokens_count:,.0f} in, {task.output_tokens_count:,.0f} out"
-    out.print(_bands_table(f"{task.model.id} on {where.platform.id}, {shape}", rows))
-    layout = answer.layouts
-    out.print(
-        f"Replica: {layout.replica_count[0]:.0f} accelerators, TP {layout.tp_count[0]:.0f}, EP {layout.ep_count[0]:.0f}"
-    )
-    out.print(_parts_table("Where the time goes (P50)", {"decode step": decode, "prefill pass": prefill}))
     out.print(_origin(where))

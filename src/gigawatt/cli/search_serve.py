@@ -1,259 +1,205 @@
 """`gigawatt perf search serve`: throughput against interactivity, and the cheapest deployment under a service level."""
 
-import time
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 from rich.table import Table
 
-from gigawatt.catalog import Catalog, load, platform, quantity
-from gigawatt.catalog.dimensions import MONEY_PER_ACCELERATOR_HOUR
-from gigawatt.catalog.engine import engine_figures
-from gigawatt.catalog.served_models import is_block_scaled, published_model
-from gigawatt.catalog.serving_operators import serving_operators
+from gigawatt.calibration.backends import Kernels
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.kernels import KernelSource, TablesFolder
 from gigawatt.cli.search import search_app
-from gigawatt.entities.hardware import Platform, Precision
-from gigawatt.errors import InfeasibleError
-from gigawatt.performance.serve.bands import Banded, banded
-from gigawatt.performance.serve.engine import standard_engine
-from gigawatt.performance.serve.memory import worker_memory
-from gigawatt.performance.serve.search import Configurations, Limits, chosen_configurations, serve_search
-from gigawatt.performance.serve.space import worker_layouts
-from gigawatt.performance.serve.task import Formats, ServeTask, WorkerLayouts
-from gigawatt.units import (
-    DURATION_SECONDS,
-    FRACTION,
-    SECONDS_PER_HOUR,
-    TOKEN_COUNT,
-    TOKENS_PER_MILLION,
-    WATTS_PER_MEGAWATT,
-    parse,
+from gigawatt.cli.serve import remarks
+from gigawatt.cli.serving_answer import Answer, Front, about, answered_with_prefixes, bands, described, point
+from gigawatt.cli.serving_options import (
+    Cache,
+    GpuHour,
+    Gpus,
+    Hit,
+    Isl,
+    IslSpread,
+    Json,
+    LengthsOf,
+    ModelId,
+    Offload,
+    OffloadCapacity,
+    Osl,
+    OslSpread,
+    PlatformId,
+    Speculate,
+    Tpot,
+    Ttft,
+    Weights,
 )
+from gigawatt.cli.serving_question import MEDIAN, Asked, question
+from gigawatt.entities.hardware import Precision
+from gigawatt.errors import InputError
+from gigawatt.performance.operators import QUANTILES
+from gigawatt.report.figures.front import FrontLine
+from gigawatt.report.serving_page import serving_html
+from gigawatt.units import TOKENS_PER_MILLION
 
 __all__ = ["search_app"]
 
-_MOST = 10**6
 _SHOWN = 16
-_QUANTILES = (0.1, 0.5, 0.9)
-_LAYOUT_NAMES = tuple(WorkerLayouts.__dataclass_fields__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Setting:
-    """A platform, the task at each quantile, limits, and the price of an accelerator-hour where one is given."""
-
-    where: Platform
-    tasks: tuple[ServeTask, ...]
-    limits: Limits
-    usable_bytes: float
-    usd_per_hour: float | None
+_LOW, _HIGH = QUANTILES.index(0.1), QUANTILES.index(0.9)
+_PICTURE = ("output_tokens_per_s_per_accelerator", "output_tokens_per_s_per_it_mw", "output_tokens_per_usd")
 
 
 @search_app.command("serve")
 def serve_command(
-    model_id: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")],
-    platform_id: Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")],
+    model_id: ModelId,
+    platform_id: PlatformId,
     *,
-    isl: Annotated[int | None, typer.Option("--isl", min=1, max=_MOST, help="Input tokens of a request.")] = None,
-    osl: Annotated[int | None, typer.Option("--osl", min=1, max=_MOST, help="Output tokens of a request.")] = None,
-    ttft: Annotated[str | None, typer.Option("--ttft", help='Time to first token at most, like "2 s".')] = None,
-    tpot: Annotated[str | None, typer.Option("--tpot", help='Time per output token at most, like "50 ms".')] = None,
-    gpus: Annotated[
-        int | None, typer.Option("--gpus", min=1, max=4096, help="Accelerators of a deployment at most; a rack's.")
+    beside: Annotated[
+        list[str] | None, typer.Option("--beside", metavar="PLATFORM", help="Another platform; may be repeated.")
     ] = None,
-    weights: Annotated[Precision, typer.Option(help="Format of the weights.")] = Precision.FP8,
-    cache: Annotated[Precision, typer.Option(help="Format of the cache.")] = Precision.FP8,
-    gpu_hour: Annotated[str | None, typer.Option("--gpu-hour", help='Price, like "2.35 USD/GPU/h".')] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    isl: Isl = None,
+    osl: Osl = None,
+    isl_spread: IslSpread = 0.0,
+    osl_spread: OslSpread = 0.0,
+    lengths: LengthsOf = None,
+    ttft: Ttft = None,
+    tpot: Tpot = None,
+    gpus: Gpus = None,
+    weights: Weights = Precision.FP8,
+    cache: Cache = Precision.FP8,
+    hit: Hit = 0.0,
+    offload: Offload = None,
+    offload_capacity: OffloadCapacity = None,
+    speculate: Speculate = None,
+    gpu_hour: GpuHour = None,
+    kernels: KernelSource = Kernels.FITTED,
+    tables: TablesFolder = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE.html", help="Draw the fronts on a page without network."),
+    ] = None,
+    as_json: Json = False,
 ) -> None:
     """Find the front of throughput and interactivity, and the cheapest deployment, aggregated or in two pools."""
-    catalog = load()
-    where = platform(catalog, platform_id).item
-    set_up = _Setting(
-        where=where,
-        tasks=_tasks(catalog, model_id, (isl, osl), (weights, cache)),
-        limits=Limits(
-            ttft_s=_limit_s(catalog, ttft, "ttft"),
-            tpot_s=_limit_s(catalog, tpot, "tpot"),
-            accelerators_count=gpus or max(where.accelerators_per_rack_count, where.scale_up_domain_count),
-            prefill_load_fraction=quantity(catalog.figure("assumptions/serving-engine/prefill-load"), FRACTION),
-        ),
-        usable_bytes=_usable_bytes(catalog, where),
-        usd_per_hour=parse(gpu_hour, MONEY_PER_ACCELERATOR_HOUR, where="--gpu-hour") if gpu_hour else None,
-    )
-    operators = serving_operators(catalog, blocks=is_block_scaled(model_id))
-    began = time.process_time()
-    task = set_up.tasks[_QUANTILES.index(0.5)]
-    median = operators(where, 0.5)
-    found = serve_search(task, where, median, set_up.limits, usable_bytes=set_up.usable_bytes)
-    cpu_s = time.process_time() - began
-    if found.front is None:
-        raise InfeasibleError((_refusal(set_up),))
-    band = banded(
-        set_up.tasks,
-        found.front,
-        where,
-        [operators(where, quantile) for quantile in _QUANTILES],
-        usable_bytes=set_up.usable_bytes,
-    )
-    answer = _answer(set_up, found.front, band)
-    counts = {
-        "configurations_evaluated": found.evaluated_count,
-        "configurations_feasible": found.feasible_count,
-        "cpu_s": cpu_s,
-        "measured": where.measured,
-    }
-    if as_json:
-        print_json({"model": model_id, "platform": platform_id, **counts, **answer})
-    else:
-        _print(set_up, found.front, band, f"{found.evaluated_count:,} configurations in {cpu_s:.1f} CPU seconds")
-
-
-def _tasks(
-    catalog: Catalog,
-    model_id: str,
-    lengths: tuple[int | None, int | None],
-    formats: tuple[Precision, Precision],
-) -> tuple[ServeTask, ...]:
-    model, pattern = published_model(catalog, model_id)
-    figures, (weights, cache) = engine_figures(catalog), formats
-    attention = Precision.FP8 if weights is Precision.FP4 else weights
-    names = ("input", "output")
-    tokens = [
-        float(given or quantity(catalog.figure(f"assumptions/service/{name}"), TOKEN_COUNT))
-        for given, name in zip(lengths, names, strict=True)
+    _refuse_folder(plot)
+    answers = [
+        answered_with_prefixes(
+            question(
+                Asked(
+                    model_id=model_id,
+                    platform_id=name,
+                    lengths=(isl, osl),
+                    spreads=(isl_spread, osl_spread),
+                    trace=lengths,
+                    limits=(ttft, tpot),
+                    accelerators=gpus,
+                    formats=(weights, cache),
+                    hit_fraction=hit,
+                    offload=(offload, offload_capacity),
+                    speculate=speculate,
+                    gpu_hour=gpu_hour if name == platform_id else None,
+                    kernels=kernels,
+                    tables=tables,
+                )
+            )
+        )[0]
+        for name in (platform_id, *(beside or ()))
     ]
-    return tuple(
-        ServeTask(
-            model=model,
-            pattern=pattern,
-            formats=Formats(attention=attention, dense=weights, experts=weights, head=Precision.BF16, cache=cache),
-            engine=standard_engine(figures, quantile=quantile),
-            input_tokens_count=tokens[0],
-            output_tokens_count=tokens[1],
+    if plot is not None:
+        page = serving_html([line for answer in answers for line in _lines(answer)], title=_title(answers[0]))
+        plot.write_text(page, encoding="utf-8")
+    if as_json:
+        print_json(_object(answers[0]) | {"beside": [_object(answer) for answer in answers[1:]]})
+        return
+    for answer in answers:
+        _print(answer)
+    if plot is not None:
+        out.print(f"Drawn in {plot}", highlight=False)
+
+
+def _refuse_folder(plot: Path | None) -> None:
+    if plot is not None and (plot.is_dir() or not plot.parent.is_dir()):
+        raise InputError(
+            where="--plot",
+            found=f"{plot}",
+            expected="a file in a folder that exists",
+            fix="Name a file, such as front.html.",
         )
-        for quantile in _QUANTILES
-    )
 
 
-def _limit_s(catalog: Catalog, text: str | None, name: str) -> float:
-    if text is None:
-        return quantity(catalog.figure(f"assumptions/service/{name}"), DURATION_SECONDS)
-    return parse(text, DURATION_SECONDS, where=f"--{name}")
+def _title(answer: Answer) -> str:
+    task = answer.question.task
+    return f"{task.model.id}, {task.input_tokens_count:,.0f} tokens in, {task.output_tokens_count:,.0f} out"
 
 
-def _usable_bytes(catalog: Catalog, where: Platform) -> float:
-    return quantity(catalog.figure("assumptions/operation/memory-usable"), FRACTION) * where.accelerator.memory_bytes
-
-
-def _refusal(set_up: _Setting) -> str:
-    task, limits = set_up.tasks[1], set_up.limits
-    layouts = worker_layouts(task.model, set_up.where, accelerators_limit=limits.accelerators_count)
-    least = float(np.min(worker_memory(task, layouts).weight_bytes))
-    if least > set_up.usable_bytes:
-        return (
-            f"memory: {task.model.id} needs at least {least:.3g} bytes per accelerator on "
-            f"{limits.accelerators_count} accelerators, {set_up.usable_bytes:.3g} are usable"
+def _lines(answer: Answer) -> list[FrontLine]:
+    """The fronts of a platform as the picture's lines: of all deployments, and of aggregated ones alone."""
+    kinds = {"": answer.front, "aggregated only": answer.aggregated}
+    return [
+        FrontLine(
+            platform=answer.question.where.name,
+            kind=name,
+            tokens_per_s_per_user=1.0 / front.band.tpot_s[MEDIAN],
+            rates={key: values for key, values in bands(answer.question, front).items() if key in _PICTURE},
+            labels=tuple(described(front, index) for index in range(front.size)),
         )
-    return (
-        f"no deployment of at most {limits.accelerators_count} accelerators keeps TTFT {limits.ttft_s:g} s and "
-        f"TPOT {limits.tpot_s:g} s together"
-    )
+        for name, front in kinds.items()
+        if front is not None
+    ]
 
 
-def _per_mw(set_up: _Setting, tokens_per_s: float) -> float:
-    """Output tokens per second and MW of the racks' greatest IT power."""
-    where = set_up.where
-    return tokens_per_s * where.accelerators_per_rack_count / where.rack_power_w * WATTS_PER_MEGAWATT
+def _cheapest(answer: Answer, front: Front | None) -> dict[str, object] | None:
+    return None if front is None else point(answer.question, front, 0)
 
 
-def _usd_per_mtoken(set_up: _Setting, tokens_per_s: float) -> float | None:
-    if set_up.usd_per_hour is None:
-        return None
-    return set_up.usd_per_hour / (tokens_per_s * SECONDS_PER_HOUR) * TOKENS_PER_MILLION
-
-
-def _point(set_up: _Setting, front: Configurations, band: Banded, index: int) -> dict[str, object]:
-    rate = float(front.tokens_per_s_per_accelerator[index])
-    pools = bool(front.prefill_workers_count[index] > 0.0)
+def _object(answer: Answer) -> dict[str, object]:
+    asked, front = answer.question, answer.front
+    told = bands(asked, front)
     return {
-        "kind": "prefill and decode" if pools else "aggregated",
-        "tokens_per_s_per_user": float(front.tokens_per_s_per_user[index]),
-        "output_tokens_per_s_per_accelerator": rate,
-        "output_tokens_per_s_per_it_mw": _per_mw(set_up, rate),
-        "usd_per_mtoken": _usd_per_mtoken(set_up, rate),
-        "ttft_s": float(front.ttft_s[index]),
-        "tpot_s": float(front.tpot_s[index]),
-        "accelerators": float(front.accelerators_count[index]),
-        "prefill_workers": float(front.prefill_workers_count[index]),
-        "decode_workers": float(front.decode_workers_count[index]),
-        "requests_per_copy": float(front.requests_per_copy_count[index]),
-        "chunk_tokens": float(front.chunk_tokens_count[index]),
-        "prefill_layout": _layout(front.prefill, index) if pools else None,
-        "decode_layout": _layout(front.decode, index),
-        "band": band.at(index),
-    }
-
-
-def _layout(layouts: WorkerLayouts, index: int) -> dict[str, float]:
-    return {name: float(getattr(layouts, name)[index]) for name in _LAYOUT_NAMES}
-
-
-def _answer(set_up: _Setting, front: Configurations, band: Banded) -> dict[str, object]:
-    task, limits = set_up.tasks[1], set_up.limits
-    points = [_point(set_up, front, band, index) for index in range(front.tpot_s.size)]
-    return {
-        "input_tokens": task.input_tokens_count,
-        "output_tokens": task.output_tokens_count,
-        "ttft_limit_s": limits.ttft_s,
-        "tpot_limit_s": limits.tpot_s,
-        "cheapest": points[0],
-        "front": points,
+        **about(answer),
+        "cheapest": point(asked, front, 0),
+        "cheapest_aggregated": _cheapest(answer, answer.aggregated),
+        "cheapest_prefill_and_decode": _cheapest(answer, answer.pools),
+        "front": [point(asked, front, index) for index in range(front.size)],
         "picture": {
-            "tokens_per_s_per_user": [float(value) for value in front.tokens_per_s_per_user],
-            "output_tokens_per_s_per_accelerator": [float(value) for value in front.tokens_per_s_per_accelerator],
+            name: [float(value) for value in told[name][MEDIAN]]
+            for name in ("tokens_per_s_per_user", *_PICTURE)
+            if name in told
         },
     }
 
 
-def _print(set_up: _Setting, front: Configurations, band: Banded, effort: str) -> None:
-    title = "The first is the cheapest that keeps the limits; the others buy interactivity (output tokens/s)"
+def _print(answer: Answer) -> None:
+    asked, front = answer.question, answer.front
+    told, some = bands(asked, front), front.deployments
+    title = f"{_title(answer)}, on {asked.where.id}: the first line is the cheapest deployment"
     table = Table(title=title, title_justify="left")
-    table.add_column("workers", no_wrap=True)
-    headings = ("/user", "/GPU", "P10", "P90", "M/MW IT", "TTFT s", "GPUs")
-    for name in (*headings, *(("USD/Mtoken",) if set_up.usd_per_hour else ())):
-        table.add_column(name, justify="right")
-    shown = np.unique(np.linspace(0, front.tpot_s.size - 1, min(front.tpot_s.size, _SHOWN)).astype(np.intp))
-    some, low_high = chosen_configurations(front, shown), band.tokens_per_s_per_accelerator[:, shown]
-    for index in range(shown.size):
-        rate = float(some.tokens_per_s_per_accelerator[index])
-        price = _usd_per_mtoken(set_up, rate)
-        cells = [
-            _described(some, index),
-            f"{some.tokens_per_s_per_user[index]:.1f}",
-            f"{rate:,.0f}",
-            f"{low_high[0, index]:,.0f}",
-            f"{low_high[2, index]:,.0f}",
-            f"{_per_mw(set_up, rate) / TOKENS_PER_MILLION:.3f}",
-            f"{some.ttft_s[index]:.2f}",
+    table.add_column("workers", overflow="fold")
+    priced = asked.hour is not None
+    for name in ("/user", "/GPU", "P10", "P90", "M/MW", *(("USD/M",) if priced else ()), "TTFT", "GPUs"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for index in np.unique(np.linspace(0, front.size - 1, min(front.size, _SHOWN)).astype(np.intp)):
+        rate = told["output_tokens_per_s_per_accelerator"][:, index]
+        megawatt = told["output_tokens_per_s_per_it_mw"][MEDIAN, index] / TOKENS_PER_MILLION
+        price = [f"{told['usd_per_mtoken'][MEDIAN, index]:.2f}"] if priced else []
+        table.add_row(
+            described(front, int(index)),
+            f"{told['tokens_per_s_per_user'][MEDIAN, index]:.0f}",
+            *(f"{rate[at]:,.0f}" for at in (MEDIAN, _LOW, _HIGH)),
+            f"{megawatt:.2g}",
+            *price,
+            f"{told['ttft_s'][MEDIAN, index]:.2f}",
             f"{some.accelerators_count[index]:.0f}",
-        ]
-        table.add_row(*cells, *([f"{price:.2f}"] if price is not None else []))
+        )
     out.print(table)
-    out.print(f"{effort}; tokens are output tokens; TP tensor, DP attention copies, EP experts, PP stages.")
-
-
-def _described(front: Configurations, index: int) -> str:
-    decode = f"{front.decode_workers_count[index]:.0f} {_named(front.decode, index)}"
-    if front.prefill_workers_count[index] == 0.0:
-        return decode
-    return f"{front.prefill_workers_count[index]:.0f} {_named(front.prefill, index)} + {decode}"
-
-
-def _named(layouts: WorkerLayouts, index: int) -> str:
-    found = _layout(layouts, index)
-    parts = zip(("TP", "DP", "EP", "PP"), ("tp_count", "copies_count", "ep_count", "pp_count"), strict=True)
-    return " ".join(f"{short}{found[name]:.0f}" for short, name in parts if found[name] > 1.0) or "TP1"
+    out.print(
+        "Output tokens/s per user and GPU at the median, P10 and P90 per GPU, millions per MW of IT power, USD per "
+        "million output tokens, TTFT in s. TP tensor, DP attention copies, EP experts, PP stages."
+    )
+    found = answer.found
+    effort = f"{found.timed_count:,} put together in {answer.cpu_s:.2f} CPU s."
+    out.print(
+        f"{found.evaluated_count:,} deployments judged, {effort}",
+        highlight=False,
+    )
+    for line in remarks(answer):
+        out.print(line, highlight=False)

@@ -56,11 +56,20 @@ class Arrivals:
     pass_tokens_count: FloatArray
 
 
-def front_s(task: ServeTask) -> float:
-    """Before a prompt can be computed: its handling, its tokens, and its prefix back from host memory or storage."""
+def front_s(task: ServeTask, layouts: WorkerLayouts) -> FloatArray:
+    """Before a prompt can be computed: its handling, its tokens, and its prefix back from host memory or storage.
+
+    Each rank of an attention group brings its own share back.
+    """
     engine = task.engine
-    reload_s = task.hit_fraction * transfer_bytes(task) / task.reload_bytes_per_s
-    return engine.request_s + engine.token_s * task.input_tokens_count + reload_s
+    handling_s = engine.request_s + engine.token_s * task.input_tokens_count
+    return handling_s + reload_s(task, layouts)
+
+
+def reload_s(task: ServeTask, layouts: WorkerLayouts) -> FloatArray:
+    """Bringing the cached part of a prompt back from host memory or storage; nothing where the device holds it."""
+    links = layouts.tp_count * layouts.pp_count
+    return np.asarray(task.hit_fraction * transfer_bytes(task) / (task.reload_bytes_per_s * links), dtype=np.float64)
 
 
 def prompt_passes(task: ServeTask, layouts: WorkerLayouts, prompts: FloatArray) -> Arrivals:
@@ -147,6 +156,7 @@ def aggregated(
     tpot, ttft = _latencies(
         task, clients, (running, line), steps, steady=(steady, steady_s), first=(first, first_s), step_s=alone
     )
+    ttft = ttft + front_s(task, layouts)
     rate = running * layouts.copies_count * workers_count / (ttft + (task.output_tokens_count - 1.0) * tpot)
     waiting = np.maximum(share - running, 0.0) * layouts.copies_count * workers_count
     return Latencies(
@@ -191,11 +201,10 @@ def _latencies(
     else:
         step = step_s + per_step * pass_s
     tpot = step / engine.speculation.tokens_per_step
-    front = front_s(task)
     look = line.wait_steps_count * step + step_s
     usual = look + (arrivals.passes_count + 1.0) / 2.0 * pass_s
     alone = np.maximum(task.new_tokens_count / arrivals.pass_tokens_count, 1.0)
     usual = np.maximum(usual, look + alone * pass_s)
     queued = step_s + (start.passes_count + 1.0) / 2.0 * start_s
     begun = clients.first_fraction
-    return tpot, front + (1.0 - begun) * usual + begun * queued
+    return tpot, (1.0 - begun) * usual + begun * queued

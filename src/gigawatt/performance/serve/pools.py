@@ -77,7 +77,7 @@ def pooled(
     lanes = prefill_workers * prefill.copies_count
     capacity = lanes * gang / gang_s
     moving = transfer_s(task, prefill, decode, bytes_per_s=link_bytes_per_s)
-    front = front_s(task)
+    front = front_s(task, prefill)
     running, tpot, ttft = most, steps[0], front + alone_s + moving
     for _ in range(_ROUNDS):
         tpot = _step_at(running, fillings, steps) / task.engine.speculation.tokens_per_step

@@ -181,6 +181,7 @@ def _matched(
         return _Piece(feasible=_none(task, layouts), evaluated_count=judged, timed_count=0)
     rate = held * decode.copies_count / (task.output_tokens_count * tpot)
     link_s = transfer_bytes(task) / platform.accelerator.scale_out_bandwidth_bytes_per_s
+    alone_s = alone_s + front_s(task, prefill)
     first = undominated(prefill.accelerators_count, alone_s, alone_s + link_s / _links(prefill), -capacity)
     prefill, alone_s, capacity = picked(prefill, first), alone_s[first], capacity[first]
     second = undominated(decode.accelerators_count, tpot, tpot + link_s / _links(decode), -rate)
@@ -194,7 +195,7 @@ def _matched(
     busy = capacity[:, None, None, None] * pools
     moving = link_s / np.minimum(_links(prefill)[:, None], _links(decode))[:, :, None, None]
     wait = served / busy / (2.0 * (1.0 - served / busy)) / busy
-    ttft = front_s(task) + alone + wait + moving + tpot[None, :, None, None]
+    ttft = alone + wait + moving + tpot[None, :, None, None]
     size = pools * one + decoding
     at = np.nonzero((ttft <= limits.ttft_s) & (size <= limits.accelerators_count))
     first, second, third, _ = at

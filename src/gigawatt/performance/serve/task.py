@@ -90,9 +90,9 @@ EQUAL_LENGTHS = LengthSpread(input_tokens_count=0.0, output_tokens_count=0.0, co
 class ServeTask:
     """Requests of one shape to one model.
 
-    `hit_fraction` of a prompt is found in the prefix cache: in device memory, or loaded at `reload_bytes_per_s` from
-    host memory or storage (infinite when it is on the device). `bunching_ratio` is how much closer together requests
-    arrive than their clients make them. Lengths are means; `lengths` says how they scatter.
+    `hit_fraction` of a prompt is found in the prefix cache: in device memory, or loaded at `reload_bytes_per_s` per
+    accelerator from host memory or storage (infinite when it is on the device). `bunching_ratio` is how much closer
+    together requests arrive than their clients make them. Lengths are means; `lengths` says how they scatter.
     """
 
     model: Model
