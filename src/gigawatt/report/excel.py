@@ -1,72 +1,20 @@
-"""The report as a workbook: numbers as numbers, each column's unit in its head."""
+"""The report as a workbook: numbers as numbers, each column's unit in its head, live formulas where one reckons."""
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import date
 from io import BytesIO
-
-import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.workbook import Workbook
 
 from gigawatt.entities.stages import Study
 from gigawatt.report import blocks, measures
-from gigawatt.report.wording import QUADRILLION
-
-Value = str | float | date | None
-MOST_CHARACTERS_WIDE = 60
-
-
-class _Book:
-    """A workbook under construction, with the formats of the house."""
-
-    def __init__(self, buffer: BytesIO) -> None:
-        self._book = Workbook(buffer, {"in_memory": True, "strings_to_urls": False, "strings_to_formulas": False})
-        self._head = self._book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-        self._month = self._book.add_format({"num_format": "yyyy-mm", "align": "left"})
-        self._number = self._book.add_format({"num_format": "#,##0.00"})
-        self._large = self._book.add_format({"num_format": "#,##0"})
-        self._huge = self._book.add_format({"num_format": "0.000E+00"})
-
-    def sheet(self, name: str, heads: Sequence[str], rows: Iterable[Sequence[Value]]) -> None:
-        """A sheet with a frozen head, a filter and columns as wide as their content."""
-        sheet = self._book.add_worksheet(name)
-        widths = [len(head) for head in heads]
-        sheet.write_row(0, 0, heads, self._head)
-        last = 0
-        for last, row in enumerate(rows, start=1):
-            for column, value in enumerate(row):
-                self._write(sheet, last, column, value)
-                widths[column] = max(widths[column], _shown_width(value))
-        for column, width in enumerate(widths):
-            sheet.set_column(column, column, min(width + 2, MOST_CHARACTERS_WIDE))
-        sheet.freeze_panes(1, 1)
-        sheet.autofilter(0, 0, max(last, 1), len(heads) - 1)
-
-    def _write(self, sheet: "xlsxwriter.worksheet.Worksheet", row: int, column: int, value: Value) -> None:
-        if value is None or (isinstance(value, float) and not math.isfinite(value)):
-            sheet.write_blank(row, column, None)
-        elif isinstance(value, date):
-            sheet.write_datetime(row, column, value, self._month)
-        elif isinstance(value, str):
-            sheet.write_string(row, column, value)
-        else:
-            sheet.write_number(row, column, value, self._number_format(float(value)))
-
-    def _number_format(self, value: float) -> Format:
-        if abs(value) >= QUADRILLION:
-            return self._huge
-        return self._large if value == round(value) else self._number
-
-    def close(self) -> None:
-        """Finish the workbook."""
-        self._book.close()
+from gigawatt.report.excel_money import CASH_FLOWS, money_sheets
+from gigawatt.report.workbook import Book, Formula, Value
+from gigawatt.units import MEGAWATTS_PER_GIGAWATT
 
 
 def report_xlsx(study: Study) -> bytes:
     """The workbook as bytes."""
     buffer = BytesIO()
-    book = _Book(buffer)
+    book = Book(buffer)
     book.sheet("summary", ("figure", "value", "P10", "P50", "P90", "unit"), _summary_rows(study))
     for basis in ("facility", "it"):
         _energized(book, study, basis)
@@ -77,6 +25,7 @@ def report_xlsx(study: Study) -> bytes:
         [(m.gigawatt, m.reached, m.paid, m.contract, m.amount_usd) for m in study.appraisal.milestones],
     )
     _cash_flows(book, study)
+    money_sheets(book, study)
     _parties(book, study)
     _tokens(book, study)
     _tables(book, study)
@@ -104,7 +53,7 @@ def _summary_rows(study: Study) -> list[tuple[Value, ...]]:
     return [(name, value, *bands.get(name, nothing), unit) for name, (value, unit) in figures.items()]
 
 
-def _energized(book: _Book, study: Study, basis: measures.Basis) -> None:
+def _energized(book: Book, study: Study, basis: measures.Basis) -> None:
     word = "IT" if basis == "it" else "facility"
     sites = measures.sites_in_use(study)
     power = measures.energized_mw(study, basis).sum("platform")
@@ -113,7 +62,7 @@ def _energized(book: _Book, study: Study, basis: measures.Basis) -> None:
     book.sheet(f"energized {word}", heads, _monthly(study, columns))
 
 
-def _racks(book: _Book, study: Study) -> None:
+def _racks(book: Book, study: Study) -> None:
     racks = study.history.state["installed_racks"]
     pairs = [
         (site.id, platform)
@@ -126,13 +75,13 @@ def _racks(book: _Book, study: Study) -> None:
     book.sheet("racks", heads, _monthly(study, columns))
 
 
-def _cash_flows(book: _Book, study: Study) -> None:
+def _cash_flows(book: Book, study: Study) -> None:
     columns = ["month", "payer", "payee", "purpose", "kind", "site", "platform", "amount_usd"]
     heads = (*columns[:-1], "amount (USD)")
-    book.sheet("cash flows", heads, study.appraisal.flows.select(columns).iter_rows())
+    book.sheet(CASH_FLOWS, heads, study.appraisal.flows.select(columns).iter_rows())
 
 
-def _parties(book: _Book, study: Study) -> None:
+def _parties(book: Book, study: Study) -> None:
     cash = measures.cash_by_party(study)
     names = measures.party_names(study)
     heads = ["month"]
@@ -144,7 +93,7 @@ def _parties(book: _Book, study: Study) -> None:
     book.sheet("parties", (*heads, "programme cash (USD)"), _monthly(study, columns))
 
 
-def _tokens(book: _Book, study: Study) -> None:
+def _tokens(book: Book, study: Study) -> None:
     served = measures.served_tokens(study)
     services = [service.id for service in study.inputs.services]
     runs = measures.training_progress(study)
@@ -162,24 +111,11 @@ def _tokens(book: _Book, study: Study) -> None:
     book.sheet("tokens and training", heads, _monthly(study, columns))
 
 
-def _tables(book: _Book, study: Study) -> None:
+def _tables(book: Book, study: Study) -> None:
     costs = study.appraisal.unit_costs.select("platform", "usd_per_mtoken", "usd_per_accelerator_hour")
     book.sheet("unit costs", ("platform", "cost (USD/Mtoken)", "cost (USD/accelerator-hour)"), costs.iter_rows())
-    total = measures.capex_total_usd(study)
-    layers = [*study.appraisal.capex_usd.items(), ("all layers", total)]
-    book.sheet(
-        "capital",
-        ("layer", "amount (USD)", "per GW facility (USD)", "per GW IT (USD)"),
-        [
-            (
-                name,
-                amount,
-                measures.per_gigawatt_usd(study, amount, "facility"),
-                measures.per_gigawatt_usd(study, amount, "it"),
-            )
-            for name, amount in layers
-        ],
-    )
+    heads = ("layer", "amount (USD)", "per GW facility (USD)", "per GW IT (USD)", "GW facility", "GW IT")
+    book.sheet("capital", heads, _capital_rows(study))
     sites = blocks.sites_table(study)
     book.sheet(
         "sites",
@@ -210,11 +146,18 @@ def _tables(book: _Book, study: Study) -> None:
     )
 
 
+def _capital_rows(study: Study) -> Iterable[list[Value]]:
+    """Each layer and their sum, per gigawatt of the greatest power in service on both bases."""
+    layers = [*study.appraisal.capex_usd.items(), ("all layers", measures.capex_total_usd(study))]
+    gigawatts = [measures.greatest_energized_mw(study, basis) / MEGAWATTS_PER_GIGAWATT for basis in ("facility", "it")]
+    for row, (name, amount) in enumerate(layers, start=2):
+        total = Formula(text=f"=SUM(B2:B{row - 1})", value=amount)
+        per_gw = [
+            Formula(text=f"=B{row}/{column}{row}", value=amount / power) if power else None
+            for column, power in zip("EF", gigawatts, strict=True)
+        ]
+        yield [name, total if name == "all layers" else amount, *per_gw, *gigawatts]
+
+
 def _monthly(study: Study, columns: Sequence[Iterable[float]]) -> Iterable[tuple[Value, ...]]:
     return zip(study.inputs.calendar.months, *(map(float, column) for column in columns), strict=True)
-
-
-def _shown_width(value: Value) -> int:
-    if isinstance(value, float | int):
-        return len(f"{value:,.2f}") if abs(value) < QUADRILLION else 10
-    return len(str(value)) if isinstance(value, str) else 8
