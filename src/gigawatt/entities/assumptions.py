@@ -87,6 +87,9 @@ class StepFigures:
     contention: Ranged
     attention_backward: Ranged
     scan_backward: Ranged
+    accumulation: Ranged
+    permutation: Ranged
+    device_spread: Ranged
     reserved_bytes: Ranged
     fragmentation: Ranged
     host_link_bytes_per_s: Ranged
