@@ -18,6 +18,7 @@ from gigawatt.entities.contracts import (
     SpendCommitment,
     SupplyAgreement,
     TakeOrPay,
+    TaxDepreciation,
     VendorFinancing,
     VestingStep,
     VestingWarrant,
@@ -138,8 +139,8 @@ TAX = IncomeTax(
     authority="utilities",
     taxpayer="openai",
     rate_fraction=0.25,
-    systems_fractions=(0.2, 0.32, 0.192, 0.1152, 0.1152, 0.0576),
-    facilities_fractions=(0.025, *[0.05] * 19, 0.025),
+    systems=TaxDepreciation.MACRS_5,
+    facilities=TaxDepreciation.STRAIGHT_LINE,
     loss_offset_fraction=0.8,
     credit_fraction=0.0,
 )

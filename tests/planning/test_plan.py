@@ -37,7 +37,6 @@ DIMENSIONS = {
     "training_flop": ("run", "period"),
     "milestones_count": ("contract", "period"),
     "cash_usd": ("period",),
-    "loan_taken": ("loan",),
 }
 
 

@@ -115,8 +115,8 @@ class BuildPlan:
     `built_facility_mw` (in all, at the period's start) `(site, period)`; `serving_racks`
     `(site, platform, service, period)`; `training_racks` `(site, platform, run, period)`; `served_tokens`
     `(service, period)`; `training_flop` `(run, period)`; `milestones_count` `(contract, period)`; `cash_usd`
-    `(period,)` at the period's end; `loan_taken` `(loan,)`, 1 for each loan that the plan takes. `objective_value` and
-    `bound` are in the objective's own unit (USD, tokens or periods). `marginals` holds, by family of constraints, what one more unit of each limit would add to the present
+    `(period,)` at the period's end. `objective_value` and `bound` are in the objective's own unit (USD, tokens
+    or periods). `marginals` holds, by family of constraints, what one more unit of each limit would add to the present
     value (`planning.marginals`); `binding` says in words what holds the plan back.
     """
 
@@ -209,15 +209,13 @@ class Luck:
     """What a programme does not choose: one draw, or the expectation.
 
     `slip_months` `(site, step)` months that each power step comes late; `performance_factor` `(platform,)` what racks
-    do over the median prediction; `availability_fraction` and `training_ettr_fraction` of the fleet;
-    `software_first_fraction` what serving software delivers in a platform's first month over mature software.
+    do over the median prediction; `availability_fraction` and `training_ettr_fraction` of the fleet.
     """
 
     slip_months: Mapping[str, tuple[int, ...]]
     performance_factor: Mapping[str, float]
     availability_fraction: float
     training_ettr_fraction: float
-    software_first_fraction: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
-from gigawatt.planning.agreements import Agreed
-from gigawatt.planning.fleet import in_period, period_axis
+from gigawatt.planning.fleet import in_period, most_blocks, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, reachable_mw
@@ -83,8 +82,8 @@ def training_progress(*, terms: Terms, choose: Variables) -> linopy.LinearExpres
 def milestones(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
     """A tranche is earned when its unit is energized, and stays earned.
 
-    While nothing that the contract counts retires, counted power never falls and the count is held below it directly,
-    which is tight. Where racks retire, the highest level so far is held by a binary that marks new records.
+    Until something that the contract counts can retire, counted power never falls and the count is held below it
+    directly, which is tight. From then on the highest level so far is held by a binary that marks new records.
     """
     promise = terms.financing
     if promise.amount_usd.size == 0:
@@ -92,33 +91,49 @@ def milestones(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
     earned = choose.tranches
     before = (1.0 * earned.shift(period=1)).fillna(0.0)
     model.add_constraints(earned - before >= 0.0, name="tranches_kept")
-    block = terms.fleet.block_racks
-    units = (promise.counted_mw * block / promise.unit_mw * choose.in_service).sum(["site", "platform"])
-    level = _highest_level(model, units, terms=terms, choose=choose) if _racks_retire(terms) else units
+    units_per_block = promise.counted_mw * terms.fleet.block_racks / promise.unit_mw
+    units = (units_per_block * choose.in_service).sum(["site", "platform"])
+    can_fall = _can_fall(terms)
+    level = _highest_level(model, units, can_fall, terms=terms, choose=choose) if bool(can_fall.any()) else units
     ahead = _paid_ahead(model, terms=terms, choose=choose) if bool((promise.signature_count > 0.0).any()) else 0.0
     model.add_constraints(earned - level + ahead <= 0.0, name="milestones")
     if bool((promise.amount_usd < 0.0).any()):
         _payments_fall_due(model, units, terms=terms, choose=choose)
 
 
-def _racks_retire(terms: Terms) -> bool:
-    """Whether a rack that could arrive would retire within the horizon."""
-    limits = terms.fleet
-    can_retire = limits.lead_periods + limits.life_periods < limits.alive.sizes["period"]
-    return bool((can_retire & (terms.financing.counted_mw.max(["contract", "site"]) > 0.0)).any())
+def _can_fall(terms: Terms) -> xr.DataArray:
+    """Whether racks that a contract counts may have retired by a period, `(contract, period)`."""
+    arrive = most_blocks(terms.fleet) > 0.0
+    period = arrive.period
+    first = period.where(arrive, arrive.sizes["period"]).min("period")
+    retired = period >= first + terms.fleet.life_periods
+    fallen: xr.DataArray = (retired & (terms.financing.counted_mw > 0.0)).any(["site", "platform"])
+    return fallen.transpose("contract", "period")
 
 
 def _highest_level(
-    model: linopy.Model, units: linopy.LinearExpression, *, terms: Terms, choose: Variables
+    model: linopy.Model,
+    units: linopy.LinearExpression,
+    can_fall: xr.DataArray,
+    *,
+    terms: Terms,
+    choose: Variables,
 ) -> linopy.Variable:
-    """Highest number of units energized so far, `(contract, period)`: either as before, or a record of today."""
+    """Highest number of units energized so far, `(contract, period)`: either as before, or a record of today.
+
+    Whatever has retired, a record exceeds the one before by no more than what has arrived since.
+    """
     coords = {dim: choose.tranches.coords[dim].values for dim in ("contract", "period")}
     most = (terms.financing.most_count + 1.0) * xr.ones_like(choose.tranches.upper)
     level = model.add_variables(lower=0.0, upper=most.transpose("contract", "period"), coords=coords, name="level")
-    record = model.add_variables(binary=True, coords=coords, name="record")
+    record = model.add_variables(binary=True, coords=coords, mask=can_fall, name="record")
     before = (1.0 * level.shift(period=1)).fillna(0.0)
-    model.add_constraints(level - before - most * record <= 0.0, name="level_kept")
-    model.add_constraints(level - units + most * record <= most, name="level_reached")
+    units_per_block = terms.financing.counted_mw * terms.fleet.block_racks / terms.financing.unit_mw
+    arrived = (units_per_block * choose.arrivals).sum(["site", "platform"])
+    model.add_constraints(level - units <= 0.0, name="level_standing", mask=~can_fall)
+    model.add_constraints(level - before - most * record <= 0.0, name="level_kept", mask=can_fall)
+    model.add_constraints(level - units + most * record <= most, name="level_reached", mask=can_fall)
+    model.add_constraints(level - before - arrived <= 0.0, name="level_arrived", mask=can_fall)
     return level
 
 
@@ -147,22 +162,15 @@ def _payments_fall_due(model: linopy.Model, units: linopy.LinearExpression, *, t
     model.add_constraints(at_cap * full - choose.tranches <= 0.0, name="tranches_full")
 
 
-def cash(
-    model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables, agreed: Agreed | None
-) -> linopy.LinearExpression:
-    """Cash follows all flows, within a period netted; returns what is free at each period's end, `(period,)`.
-
-    What lenders ask to be kept in reserve is not free.
-    """
+def cash(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Cash follows all flows, within a period netted; returns the balance at each period's end, `(period,)`."""
     opening = inputs.treasury.opening_cash_usd * (period_axis(inputs.calendar) == 0)
     given = (terms.financing.fixed_usd + opening) / MONEY_UNIT_USD
     flow = operating_and_investment_flow(inputs, terms=terms, choose=choose)
     before = (1.0 * choose.cash.shift(period=1)).fillna(0.0)
     received = tranche_receipt(terms=terms, choose=choose)
-    if agreed is not None:
-        received = received + agreed.cash
     model.add_constraints(choose.cash - before - flow - received == given, name="cash_balance")
-    return 1.0 * choose.cash if agreed is None else choose.cash - agreed.reserve
+    return 1.0 * choose.cash
 
 
 def energized_mw(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:

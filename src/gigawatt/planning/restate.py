@@ -61,11 +61,14 @@ def solved_again(standing: Standing) -> Search:
     """The best solution of the programme as it stands in the solver now."""
     standing.engine.setOptionValue("time_limit", standing.engine.getRunTime() + standing.settings.time_limit_s)
     run(standing.engine, report=silent)
+    if standing.engine.getModelStatus() == highspy.HighsModelStatus.kUnknown:
+        standing.engine.clearSolver()  # the last basis led astray: once more from the beginning
+        run(standing.engine, report=silent)
     return outcome(standing.engine, standing.matrices)
 
 
 def set_rows(standing: Standing, name: str, level: xr.DataArray) -> None:
-    """Restates the right-hand sides of a family."""
+    """Restates the right-hand side of a family of rows, in the model's own unit, until it is restated again."""
     family = standing.model.constraints[name]
     values = level.broadcast_like(family.labels).transpose(*family.labels.dims).values.ravel()
     signs = family.sign.broadcast_like(family.labels).transpose(*family.labels.dims).values.ravel()

@@ -2,13 +2,15 @@
 
 Two kinds of whole numbers make the programme hard: how many milestones are earned by when, which few numbers decide
 and much money hangs on, and how many blocks of racks arrive, which are many and round well. So the search goes in
-steps that share one time limit:
+steps that share one time limit, and ends with the first that is good enough:
 
-1. racks divisible, milestones whole: a relaxation, so its bound holds for the plan. It begins from milestones found by
-   climbing: those that are earned without their own money pay for more racks, which earn more milestones;
+1. racks divisible: the linear programme's bound holds for every plan; milestones are put in place one by one;
 2. milestones as found, whole blocks of racks next to the divisible ones, first very near, then a little further
-   (relaxation-enforced neighbourhood search, Berthold, 2014);
-3. if the gap to the bound of step 1 is still wider than asked for, everything whole, beginning from that plan.
+   (relaxation-enforced neighbourhood search, Berthold, 2014), once more with a little money and power held back for
+   rounding where there is no such plan;
+3. milestones that cannot pay are ruled out by probing, which lowers the bound;
+4. racks divisible, the milestones that are left whole, and step 2 again;
+5. everything whole, beginning from the best plan.
 """
 
 from dataclasses import dataclass, replace
@@ -20,16 +22,21 @@ import xarray as xr
 
 from gigawatt.entities.stages import SolverSettings
 from gigawatt.errors import GigawattError
-from gigawatt.planning.formulation import Formulation, earned_count
+from gigawatt.planning.families import DIVISIBLE
+from gigawatt.planning.formulation import Formulation
+from gigawatt.planning.ladder import Ladder, cautious, dive, ladder, narrowed
 from gigawatt.planning.search import Ending, Report, Search, gap_fraction, search, silent, values_of
 from gigawatt.timeline import FloatArray
 
+_LADDER_TIME_SHARE = 0.4
 _MILESTONE_TIME_SHARE = 0.4
 _ROUNDING_TIME_SHARES = {0: 0.1, 1: 0.2}
 """Share of the time limit by how many blocks, and periods, a rounded plan may lie from the divisible one."""
 _BOUND_GAP_SHARE = 0.4
-"""Step 1 may leave this part of the allowed gap, so that rounding has the rest."""
-_MOST_CLIMBS = 8
+"""The milestones may leave this part of the allowed gap, so that rounding has the rest."""
+_CUTOFF_GAP_SHARE = 0.9
+_CAUTION_BLOCKS = (0.0, 0.5, 2.0, 8.0)
+"""How many blocks' money and power are held back for rounding, tried in turn."""
 _WHOLE = 1e-6
 
 
@@ -61,91 +68,133 @@ def maximized(
     """
     began = perf_counter()
     built.model.add_objective(objective, sense="max", overwrite=True)
-    relaxed = _milestones_whole(built, settings=settings, report=report)
-    if relaxed.ending is Ending.INFEASIBLE:
+    steps = ladder(built, settings=settings, time_s=settings.time_limit_s * _LADDER_TIME_SHARE)
+    report("which milestones are worth how much")
+    free = steps.answer(steps.free)
+    if judged(free, bound=np.inf, settings=settings) is None:
         return None
-    bound = relaxed.bound if np.isfinite(relaxed.bound) else np.inf
-    rounded = _racks_whole(built, relaxed, bound=bound, settings=settings, report=report) if relaxed.found else None
-    if rounded is not None and rounded.gap_fraction <= settings.gap_fraction:
-        return rounded
+    best = _dived(steps, bound=free.objective, settings=settings, report=report)
+    rungs, bound = steps.free, free.objective
+    if best is not None and best.gap_fraction > settings.gap_fraction:
+        report("milestones that cannot pay are ruled out")
+        cutoff = best.objective + _CUTOFF_GAP_SHARE * settings.gap_fraction * abs(best.objective)
+        rungs, bound = narrowed(steps, values_of(built.choose.tranches, best.values).values, cutoff=cutoff)
+        bound = min(bound, free.objective)
+        best = replace(best, bound=bound)
+    if best is not None and best.gap_fraction <= settings.gap_fraction:
+        return best
+    left = replace(settings, time_limit_s=max(1.0, settings.time_limit_s - (perf_counter() - began)))
+    tranches = built.choose.tranches
+    limits = tranches.lower.copy(), tranches.upper.copy()
+    tranches.update(lower=limits[0].copy(data=rungs.lower), upper=limits[1].copy(data=rungs.upper))
+    final = _searched(built, best, bound=bound, start=start, settings=left, report=report)
+    tranches.update(lower=limits[0], upper=limits[1])
+    return final
+
+
+def _dived(steps: Ladder, *, bound: float, settings: SolverSettings, report: Report) -> Best | None:
+    """Steps 1 and 2: milestones put in place one by one, racks next to the divisible ones; None where none is found."""
+    report("whole blocks of racks for these milestones")
+    divisible, best = dive(steps), None
+    for blocks in _CAUTION_BLOCKS:
+        if divisible is None or best is not None or steps.late:
+            break
+        if blocks:
+            cautious(steps, blocks=blocks)
+            divisible = steps.with_counts_of(divisible) or dive(steps)
+        if divisible is not None:
+            best = _racks_whole(steps.built, divisible, reach=0, bound=bound, settings=settings)
+    cautious(steps, blocks=0.0)
+    return best
+
+
+def _searched(
+    built: Formulation,
+    best: Best | None,
+    *,
+    bound: float,
+    start: FloatArray | None,
+    settings: SolverSettings,
+    report: Report,
+) -> Best | None:
+    """Steps 4 and 5: the solver's own search, first for milestones, then for everything."""
+    began = perf_counter()
+    if _others_whole(built):
+        relaxed = _milestones_whole(built, start=best, settings=settings, report=report)
+        if relaxed.ending is Ending.INFEASIBLE:
+            return best
+        bound = min(bound, relaxed.bound) if np.isfinite(relaxed.bound) else bound
+        best = _rounded(built, relaxed, best, bound=bound, settings=settings, report=report)
+        if best is not None and best.gap_fraction <= settings.gap_fraction:
+            return best
     left_s = max(1.0, settings.time_limit_s - (perf_counter() - began))
     report("everything at once, to close the gap")
-    known = start if rounded is None else rounded.values
+    known = start if best is None else best.values
     final = search(built.model, settings=replace(settings, time_limit_s=left_s), report=report, start=known)
-    return judged(final, bound=bound, settings=settings)
+    if best is not None and not final.found:
+        return best
+    return _better(best, judged(final, bound=bound, settings=settings), bound=min(bound, final.bound))
 
 
-def _milestones_whole(built: Formulation, *, settings: SolverSettings, report: Report) -> Search:
-    """Step 1: when to earn which milestone, racks being divisible."""
+def _better(one: Best | None, other: Best | None, *, bound: float) -> Best | None:
+    """The more valuable of two plans with a bound that holds for both."""
+    plans = [plan for plan in (one, other) if plan is not None]
+    return replace(max(plans, key=lambda plan: plan.objective), bound=bound) if plans else None
+
+
+def _others_whole(built: Formulation) -> bool:
+    """Whether anything but the divisible decisions must be whole and is still open."""
+    variables = built.model.variables
+    others = {*variables.integers, *variables.binaries} - DIVISIBLE
+    return any(bool((variables[name].lower < variables[name].upper).any()) for name in others)
+
+
+def _milestones_whole(built: Formulation, *, start: Best | None, settings: SolverSettings, report: Report) -> Search:
+    """Step 4: when to earn which milestone, racks being divisible."""
     report("when to earn which milestone")
     built.choose.arrivals.relax()
-    climbed = _climbed(built, settings=settings)
     share = replace(
         settings,
         gap_fraction=settings.gap_fraction * _BOUND_GAP_SHARE,
         time_limit_s=settings.time_limit_s * _MILESTONE_TIME_SHARE,
     )
-    found = search(built.model, settings=share, report=report, start=climbed)
+    found = search(built.model, settings=share, report=report, start=None if start is None else start.values)
     built.choose.arrivals.unrelax()
     return found
 
 
-def _climbed(built: Formulation, *, settings: SolverSettings) -> FloatArray | None:
-    """Whole milestones that support one another, to begin from; None where none are needed or none are found.
-
-    With no milestone at all, and then with those that the plan before has earned anyway, a linear programme says how
-    much can be built. It ends where nothing more is earned.
-    """
-    tranches = built.choose.tranches
-    lower, upper = tranches.lower.copy(), tranches.upper.copy()
-    if not bool((upper > 0.0).any()):
-        return None
-    built.model.variables.relax()
-    earned, climbed = xr.zeros_like(upper), None
-    for _ in range(_MOST_CLIMBS):
-        tranches.update(lower=earned, upper=earned)
-        found = search(built.model, settings=settings, report=silent)
-        if not found.found:
+def _rounded(
+    built: Formulation, relaxed: Search, best: Best | None, *, bound: float, settings: SolverSettings, report: Report
+) -> Best | None:
+    """The better of `best` and whole blocks for the milestones of `relaxed`, first very near, then a little further."""
+    report("whole blocks of racks for these milestones")
+    for reach in _ROUNDING_TIME_SHARES if relaxed.found else ():
+        found = _racks_whole(built, relaxed, reach=reach, bound=bound, settings=settings)
+        best = _better(best, found, bound=bound)
+        if best is not None and best.gap_fraction <= settings.gap_fraction:
             break
-        climbed = np.full(len(found.values), np.nan)
-        climbed[tranches.labels.values] = earned.values
-        counted = earned_count(values_of(built.choose.in_service, found.values), terms=built.terms)
-        more = np.maximum(np.minimum(counted.values, upper.values), earned.values)
-        if np.array_equal(more, earned.values):
-            break
-        earned = upper.copy(data=more)
-    tranches.update(lower=lower, upper=upper)
-    built.model.variables.unrelax()
-    built.choose.arrivals.relax()
-    return climbed
+    return _better(best, None, bound=bound)
 
 
 def _racks_whole(
-    built: Formulation, relaxed: Search, *, bound: float, settings: SolverSettings, report: Report
+    built: Formulation, relaxed: Search, *, reach: int, bound: float, settings: SolverSettings
 ) -> Best | None:
-    """Step 2: whole blocks of racks that keep the milestones of step 1; None where none were found."""
-    report("whole blocks of racks for these milestones")
+    """Whole blocks of racks that keep the milestones of a divisible plan; None where none were found."""
     tranches, arrivals = built.choose.tranches, built.choose.arrivals
     limits = tranches.lower.copy(), tranches.upper.copy(), arrivals.lower.copy(), arrivals.upper.copy()
     kept, divisible = values_of(tranches, relaxed.values).round(), values_of(arrivals, relaxed.values)
+    least, most = _near(divisible, reach=reach)
     tranches.update(lower=kept, upper=kept)
-    best: Best | None = None
-    for reach, time_share in _ROUNDING_TIME_SHARES.items():
-        least, most = _near(divisible, reach=reach)
-        arrivals.update(lower=least, upper=most.where(most < limits[3], limits[3]))
-        share = replace(
-            settings,
-            gap_fraction=settings.gap_fraction * (1.0 - _BOUND_GAP_SHARE) / 2.0,
-            time_limit_s=settings.time_limit_s * time_share,
-        )
-        found = search(built.model, settings=share, report=report, start=None if best is None else best.values)
-        if found.found and (best is None or found.objective > best.objective):
-            best = Best(objective=found.objective, bound=bound, values=found.values)
-        if best is not None and best.gap_fraction <= settings.gap_fraction:
-            break
+    arrivals.update(lower=least, upper=most.where(most < limits[3], limits[3]))
+    share = replace(
+        settings,
+        gap_fraction=settings.gap_fraction * (1.0 - _BOUND_GAP_SHARE) / 2.0,
+        time_limit_s=settings.time_limit_s * _ROUNDING_TIME_SHARES[reach],
+    )
+    found = search(built.model, settings=share, report=silent)
     tranches.update(lower=limits[0], upper=limits[1])
     arrivals.update(lower=limits[2], upper=limits[3])
-    return best
+    return Best(objective=found.objective, bound=bound, values=found.values) if found.found else None
 
 
 def _near(divisible: xr.DataArray, *, reach: int) -> tuple[xr.DataArray, xr.DataArray]:
