@@ -78,6 +78,7 @@ event = [event]
 tranche = [tranche]
 share = [share]
 liter = [volume] = L
+meter = [length] = m
 degC = [temperature_celsius]
 percent = 0.01
 ratio = 1

@@ -1,7 +1,7 @@
 """Every figure about the world, with its source, date and grade."""
 
 from gigawatt.catalog.loading import load
-from gigawatt.catalog.models import counted_parameters, model, training_model
+from gigawatt.catalog.models import counted_parameters, model, training_model, training_variant
 from gigawatt.catalog.platforms import platform
 from gigawatt.catalog.quantities import Cited, quantity, ranged
 from gigawatt.catalog.records import Catalog, Figure, Record
@@ -18,4 +18,5 @@ __all__ = [
     "quantity",
     "ranged",
     "training_model",
+    "training_variant",
 ]

@@ -28,6 +28,8 @@ from gigawatt.units import (
 COMPUTE_RATE = Dimension(name="compute rate", canonical="FLOP/s", example='"2500 TFLOP/s"', exclusive=True)
 MEMORY = Dimension(name="memory capacity", canonical="B", example='"186 GB"', exclusive=True)
 BANDWIDTH = Dimension(name="bandwidth", canonical="B/s", example='"8 TB/s"', exclusive=True)
+DISTANCE = Dimension(name="distance", canonical="m", example='"1200 km"')
+PROPAGATION = Dimension(name="propagation time", canonical="s/m", example='"4.9 us/km"', exclusive=True)
 PARAMETERS = Dimension(name="parameter count", canonical="parameter", example='"405.9 bn parameter"', exclusive=True)
 POWER = Dimension(name="power, basis not stated", canonical="MW", example='"10 GW"')
 ENERGY = Dimension(name="energy", canonical="MWh", example='"945 TWh"')
@@ -80,6 +82,8 @@ DIMENSIONS = (
     COMPUTE_RATE,
     MEMORY,
     BANDWIDTH,
+    DISTANCE,
+    PROPAGATION,
     ACCELERATOR_COUNT,
     PARAMETERS,
     MONEY_PER_ACCELERATOR,

@@ -62,6 +62,13 @@ class MixtureOfExpertsTable(Table):
     latent_dim: int | None = None
 
 
+class WindowTable(Table):
+    """Sliding windows: one layer in `every` sees only the last `tokens` tokens."""
+
+    every: int
+    tokens: int
+
+
 class ModelTable(RecordTable):
     """A model as a workload."""
 
@@ -76,6 +83,7 @@ class ModelTable(RecordTable):
     architecture: ArchitectureTable
     latent_attention: LatentAttentionTable | None = None
     mixture_of_experts: MixtureOfExpertsTable | None = None
+    window: WindowTable | None = None
     sparse_attention: dict[Kebab, int | str] | None = None
     linear_attention: dict[Kebab, bool | int | str] | None = None
     hybrid: dict[Kebab, bool | int | str] | None = None

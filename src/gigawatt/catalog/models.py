@@ -13,6 +13,7 @@ from gigawatt.entities.workload import (
     Model,
 )
 from gigawatt.errors import CatalogError
+from gigawatt.performance.step.task import Variant
 from gigawatt.provenance import Evidence, Grade
 
 
@@ -47,6 +48,18 @@ def training_model(catalog: Catalog, model_id: str) -> Cited[Model]:
         hybrid=hybrid_layers(record.id, table),
     )
     return Cited(item=item, evidence=(_architecture_evidence(catalog, record, table), *evidences((total, active))))
+
+
+def training_variant(catalog: Catalog, model_id: str, *, predicted_tokens_count: int = 0) -> Variant:
+    """What training sees beyond `training_model`: windows, a tied head, and the extra tokens that are asked for."""
+    table = _details(catalog.record("models", model_id))
+    window = table.window
+    return Variant(
+        windowed_layers_count=table.architecture.layers // window.every if window else 0,
+        window_tokens_count=window.tokens if window else 0,
+        predicted_tokens_count=predicted_tokens_count,
+        tied_head=bool(table.architecture.tied_embeddings),
+    )
 
 
 def _refuse_hybrid(record: Record, table: ModelTable) -> None:

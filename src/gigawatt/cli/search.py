@@ -1,30 +1,44 @@
-"""`gigawatt perf search`: the best layout over the whole space, and what memory costs in time."""
+"""`gigawatt perf search train`: the best layout over the whole space, and what memory and energy cost in time."""
 
 import time
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated
 
 import numpy as np
 import typer
 from rich.table import Table
 
-from gigawatt.catalog import Catalog, load, model, platform, quantity
+from gigawatt.catalog import load
 from gigawatt.catalog.operators import training_operators
-from gigawatt.catalog.step import step_assumptions
-from gigawatt.cli.console import out, print_json
-from gigawatt.entities.hardware import Platform
+from gigawatt.cli import steps
+from gigawatt.cli.console import err, out, print_json
+from gigawatt.cli.progress import StageProgress
+from gigawatt.cli.steps import Asked, Network, asked, band_s, layout_json, layout_words
+from gigawatt.cli.train import refuse_folder
 from gigawatt.errors import InfeasibleError
-from gigawatt.performance.laws import BandOperators
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.search import Found, Ranked, search
-from gigawatt.performance.step.step import step_total_s
-from gigawatt.performance.step.task import StepTask, Variant, chosen, current_practice
-from gigawatt.units import TOKEN_COUNT
+from gigawatt.performance.step.space import Breadth, layouts_count
+from gigawatt.performance.step.task import chosen
+from gigawatt.report.figures.steps import FrontPoint
+from gigawatt.report.step_page import front_html
 
 search_app = typer.Typer(name="search", help="Search the whole space of layouts.", no_args_is_help=True)
 
-_MOST = 10**9
+_MEDIAN = 0.5
 _SHOWN = 12
 _BYTES_PER_GB = 10**9
+# Two minutes of one processor at a million layouts a second; the full space of GPT-3 175B on 3,072 A100 stays below.
+_MOST_LAYOUTS = 120_000_000
+
+
+class Space(StrEnum):
+    """Which space to search: what frameworks usually offer, or the full one, where that is small enough."""
+
+    AUTO = "auto"
+    USUAL = "usual"
+    FULL = "full"
 
 
 @search_app.callback()
@@ -34,101 +48,156 @@ def _root() -> None:
 
 @search_app.command("train")
 def train_command(
-    model_id: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")],
-    platform_id: Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")],
-    gpus: Annotated[int, typer.Option("--gpus", min=1, max=_MOST, help="Accelerators of the run.")],
-    batch: Annotated[int, typer.Option("--batch", min=1, max=_MOST, help="Sequences of one step.")],
-    sequence: Annotated[
-        int | None, typer.Option("--sequence", min=1, max=_MOST, help="Tokens of a sequence; the model's if silent.")
-    ] = None,
-    precision: Annotated[NumberFormat, typer.Option(help="Format of the matrix products.")] = NumberFormat.BF16,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    model_id: steps.ModelId,
+    platform_id: steps.PlatformId,
+    *,
+    gpus: steps.Gpus,
+    batch: steps.Batch,
+    sequence: steps.Sequence = None,
+    precision: steps.Format = NumberFormat.BF16,
+    space: Annotated[
+        Space, typer.Option(help="Usual layouts, or also zero-bubble, partial recomputation and offloading (full).")
+    ] = Space.AUTO,
+    expert_load: steps.ExpertLoad = 1.0,
+    predicted_tokens: steps.PredictedTokens = 0,
+    oversubscription: steps.Oversubscription = None,
+    leaf_ports: steps.LeafPorts = 32,
+    rails: steps.Rails = True,
+    sites: steps.SitesCount = 1,
+    wan: steps.Wan = None,
+    distance: steps.Distance = None,
+    html: steps.Html = None,
+    as_json: steps.Json = False,
 ) -> None:
-    """Find the fastest layout of a training step that fits, and the front of time against memory."""
+    """Find the fastest layout of a training step that fits, and the front of time, memory and energy."""
+    refuse_folder(html)
     catalog = load()
-    where = platform(catalog, platform_id).item
-    task = StepTask(
-        model=model(catalog, model_id).item,
-        variant=Variant(),
-        practice=current_practice(),
-        number_format=precision,
-        sequence_tokens_count=sequence or _sequence(catalog, model_id),
-        batch_sequences_count=float(batch),
-        scale_up_domain_count=where.scale_up_domain_count,
-        assumptions=step_assumptions(catalog),
+    network = Network(
+        oversubscription=oversubscription, leaf_ports=leaf_ports, rails=rails, sites=sites, wan=wan, distance=distance
     )
-    operators = training_operators(catalog)
+    of = asked(
+        catalog,
+        model_id=model_id,
+        platform_id=platform_id,
+        gpus=gpus,
+        batch=batch,
+        sequence=sequence,
+        precision=precision,
+        expert_load=expert_load,
+        predicted_tokens=predicted_tokens,
+        network=network,
+    )
+    breadth = _breadth(of, space)
+    operators = training_operators(catalog)(of.where, _MEDIAN)
     began = time.process_time()
-    found = search(task, where, operators(where, 0.5), accelerators_count=gpus)
+    with StageProgress(err) as progress:
+        found = search(
+            of.task,
+            of.where,
+            operators,
+            accelerators_count=gpus,
+            breadth=breadth,
+            report=_told(progress, layouts_count(of.task, of.where, accelerators_count=gpus, breadth=breadth)),
+        )
     cpu_s = time.process_time() - began
     if found.front is None:
-        raise InfeasibleError((_refusal(task, where, gpus, found),))
-    answer = _answer(task, where, operators, found, found.front) | {"cpu_s": cpu_s}
+        raise InfeasibleError((_refusal(of, found),))
+    if html is not None:
+        html.write_text(_page(of, found, found.front), encoding="utf-8")
     if as_json:
-        print_json({"model": model_id, "platform": platform_id, "gpus": gpus, "batch": batch, **answer})
+        best = band_s(catalog, of, chosen(found.front.layouts, np.array([0])))
+        print_json(_json(of, found, found.front, breadth=breadth, band=best, cpu_s=cpu_s))
     else:
         _print(found, found.front, cpu_s)
 
 
-def _sequence(catalog: Catalog, model_id: str) -> int:
-    """The usual training sequence, no longer than the model's context."""
-    usual = quantity(catalog.figure("assumptions/training/sequence"), TOKEN_COUNT)
-    return round(min(usual, quantity(catalog.figure(f"models/{model_id}/context-length"), TOKEN_COUNT)))
+def _told(progress: StageProgress, count: int) -> Callable[[int], None]:
+    def report(evaluated: int) -> None:
+        progress("Searching layouts", min(evaluated / max(count, 1), 1.0))
+
+    return report
 
 
-def _refusal(task: StepTask, where: Platform, gpus: int, found: Found) -> str:
+def _breadth(of: Asked, space: Space) -> Breadth:
+    if space is not Space.AUTO:
+        return Breadth(space.value)
+    whole = layouts_count(of.task, of.where, accelerators_count=of.gpus, breadth=Breadth.FULL)
+    return Breadth.FULL if whole <= _MOST_LAYOUTS else Breadth.USUAL
+
+
+def _refusal(of: Asked, found: Found) -> str:
     if not found.evaluated_count:
-        return f"no layout of {task.model.id} uses {gpus} accelerators with {task.batch_sequences_count:.0f} sequences"
-    need, have = found.least_memory_bytes / _BYTES_PER_GB, where.accelerator.memory_bytes / _BYTES_PER_GB
-    return f"memory: {task.model.id} needs at least {need:,.1f} GB per accelerator of {have:,.1f} GB"
+        return (
+            f"no layout of {of.task.model.id} spreads {of.task.batch_sequences_count:,.0f} sequences over exactly "
+            f"{of.gpus:,} accelerators; `gigawatt perf train` lets some idle"
+        )
+    need, have = found.least_memory_bytes / _BYTES_PER_GB, of.where.accelerator.memory_bytes / _BYTES_PER_GB
+    return f"memory: {of.task.model.id} needs at least {need:,.1f} GB per accelerator of {have:,.1f} GB"
 
 
-def _layout(ranked: Ranked, index: int) -> dict[str, float]:
-    names = ranked.layouts.__dataclass_fields__
-    return {name: float(getattr(ranked.layouts, name)[index]) for name in names}
-
-
-def _answer(
-    task: StepTask, where: Platform, operators: BandOperators, found: Found, front: Ranked
+def _json(
+    of: Asked, found: Found, front: Ranked, *, breadth: Breadth, band: dict[str, float], cpu_s: float
 ) -> dict[str, object]:
-    best = chosen(front.layouts, np.array([0]))
-    band = {
-        f"p{round(q * 100)}": float(step_total_s(task, best, operators(where, 1.0 - q))[0]) for q in (0.1, 0.5, 0.9)
-    }
     points = [
-        {"step_time_s": float(time_s), "memory_bytes": float(memory), "layout": _layout(front, index)}
-        for index, (time_s, memory) in enumerate(zip(front.step_s, front.memory_bytes, strict=True))
+        {
+            "step_time_s": float(front.step_s[index]),
+            "memory_bytes": float(front.memory_bytes[index]),
+            "power_w": float(front.power_w[index]),
+            "energy_j": float(front.energy_j[index]),
+            "layout": layout_json(front.layouts, index),
+        }
+        for index in range(front.step_s.size)
     ]
     return {
-        "sequence": task.sequence_tokens_count,
+        "model": of.task.model.id,
+        "platform": of.where.id,
+        "gpus": of.gpus,
+        "batch": round(of.task.batch_sequences_count),
+        "sequence": of.task.sequence_tokens_count,
+        "precision": of.task.number_format.value,
+        "space": breadth.value,
         "configurations_evaluated": found.evaluated_count,
         "configurations_feasible": found.feasible_count,
         "configurations_timed": found.timed_count,
+        "cpu_s": cpu_s,
         "best": {
-            "layout": points[0]["layout"],
-            "step_time_s": points[0]["step_time_s"],
-            "memory_bytes": points[0]["memory_bytes"],
+            **points[0],
+            "layout_text": layout_words(layout_json(front.layouts, 0)),
             "band_step_time_s": band,
-            "measured": where.measured,
+            "measured": of.where.measured,
         },
         "front": points,
     }
 
 
-def _print(found: Found, front: Ranked, cpu_s: float) -> None:
-    table = Table(title="Fastest first; each needs less memory than those above", title_justify="left")
-    for name in ("step s", "memory GB", "TP", "CP", "PP", "DP", "EP", "chunks", "micro-batch", "recompute", "ZeRO"):
-        table.add_column(name, justify="right")
-    names = (
-        *("tp_count", "cp_count", "pp_count", "dp_count", "ep_count", "chunks_count", "micro_batch_count"),
-        *("recompute_level", "zero_stage"),
+def _page(of: Asked, found: Found, front: Ranked) -> str:
+    points = [
+        FrontPoint(
+            words=layout_words(layout_json(front.layouts, index)),
+            step_s=float(front.step_s[index]),
+            memory_gb=float(front.memory_bytes[index]) / _BYTES_PER_GB,
+            power_w=float(front.power_w[index]),
+        )
+        for index in range(front.step_s.size)
+    ]
+    sentence = (
+        f"{found.evaluated_count:,} layouts, {found.feasible_count:,} fit, {len(points)} on the front. "
+        f"The fastest takes {points[0].step_s:.4g} s: {points[0].words}."
     )
+    return front_html(f"{of.task.model.id} on {of.gpus:,} x {of.where.name}", sentence, points)
+
+
+def _print(found: Found, front: Ranked, cpu_s: float) -> None:
+    table = Table(title="Fastest first; each beats those above in memory or energy", title_justify="left")
+    for name in ("step s", "memory GB", "power W"):
+        table.add_column(name, justify="right")
+    table.add_column("layout")
     for index in range(min(front.step_s.size, _SHOWN)):
-        layout = _layout(front, index)
-        cells = [f"{front.step_s[index]:.3f}", f"{front.memory_bytes[index] / _BYTES_PER_GB:.1f}"]
-        table.add_row(*cells, *(f"{layout[name]:.0f}" for name in names))
+        figures = (front.step_s[index], front.memory_bytes[index] / _BYTES_PER_GB, front.power_w[index])
+        words = layout_words(layout_json(front.layouts, index))
+        table.add_row(*(f"{value:,.{digits}f}" for value, digits in zip(figures, (3, 1, 0), strict=True)), words)
     out.print(table)
     out.print(
         f"{found.evaluated_count:,} layouts evaluated, {found.feasible_count:,} fit, "
-        f"{found.timed_count:,} timed in full, {cpu_s:.1f} CPU seconds"
+        f"{found.timed_count:,} timed in full, {cpu_s:.1f} CPU seconds; {front.step_s.size} on the front"
     )

@@ -8,7 +8,7 @@ of the front is lost; a test compares with plain enumeration.
 The third aim is energy rather than power: a layout that only waits longer draws less, and nobody wants it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,8 +62,12 @@ def search(
     accelerators_count: int,
     breadth: Breadth = Breadth.USUAL,
     prune: bool = True,
+    report: Callable[[int], None] = lambda _: None,
 ) -> Found:
-    """The front of step time, memory and energy over all layouts that fit the memory of platform and host."""
+    """The front of step time, memory and energy over all layouts that fit the memory of platform and host.
+
+    `report` is told how many layouts have been judged, now and then.
+    """
     usable = platform.accelerator.memory_bytes
     work = _Work(task=task, operators=operators, power_w=greatest_power_w(platform))
     front: Ranked | None = None
@@ -74,6 +78,7 @@ def search(
         memory = used.total_bytes
         fits = (memory <= usable) & (used.host_bytes <= task.assumptions.host_memory_bytes)
         evaluated += layouts.candidates_count
+        report(evaluated)
         feasible += int(fits.sum())
         least = min(least, float(memory.min(initial=np.inf)))
         if not fits.any():

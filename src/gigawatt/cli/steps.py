@@ -1,0 +1,264 @@
+"""What the commands about a training step ask, and how their answers are put together."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gigawatt.catalog import Catalog, platform, quantity, training_model, training_variant
+from gigawatt.catalog.dimensions import BANDWIDTH, DISTANCE, PROPAGATION
+from gigawatt.catalog.operators import training_operators
+from gigawatt.catalog.step import step_assumptions, step_figures
+from gigawatt.entities.hardware import Platform, Precision, ScaleOutFabric
+from gigawatt.errors import InputError
+from gigawatt.performance.operators import native_precision
+from gigawatt.performance.step.assumed import assumption_ends
+from gigawatt.performance.step.bands import assumed_variations, step_band_s
+from gigawatt.performance.step.formats import NumberFormat
+from gigawatt.performance.step.step import step_total_s
+from gigawatt.performance.step.task import (
+    Recompute,
+    Schedule,
+    Sites,
+    StepLayouts,
+    StepTask,
+    current_practice,
+    one_layout,
+)
+from gigawatt.units import FRACTION, RATIO, TOKEN_COUNT, parse
+
+MOST = 10**9
+_MEDIAN = 0.5
+# Current recipes scale narrow formats by blocks (OCP, 2023, MX v1.0; NVIDIA, 2025, NVFP4).
+_SHORT_FORMATS = {"fp8": NumberFormat.MXFP8, "fp4": NumberFormat.NVFP4}
+
+
+def number_format(text: str) -> NumberFormat:
+    """A format of matrix products by its name; `fp8` and `fp4` are the block-scaled ones."""
+    name = text.strip().lower()
+    known = [*_SHORT_FORMATS, *(item.value for item in NumberFormat)]
+    if name not in known:
+        raise typer.BadParameter(f"{text!r} is not one of {', '.join(known)}")
+    return _SHORT_FORMATS.get(name) or NumberFormat(name)
+
+
+ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")]
+PlatformId = Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")]
+Gpus = Annotated[int, typer.Option("--gpus", min=1, max=MOST, help="Accelerators of the run.")]
+Batch = Annotated[int, typer.Option("--batch", min=1, max=MOST, help="Sequences of one step.")]
+UsualBatch = Annotated[
+    int | None,
+    typer.Option("--batch", min=1, max=MOST, help="Sequences of one step; the catalogue's usual batch if silent."),
+]
+Sequence = Annotated[
+    int | None,
+    typer.Option("--sequence", min=1, max=MOST, help="Tokens of a sequence; the usual one, or the model's, if silent."),
+]
+Format = Annotated[
+    NumberFormat,
+    typer.Option("--precision", parser=number_format, metavar="FORMAT", help="Format of the matrix products."),
+]
+ExpertLoad = Annotated[
+    float,
+    typer.Option("--expert-load", min=1.0, max=1000.0, help="Tokens of the busiest rank's experts over the mean."),
+]
+PredictedTokens = Annotated[
+    int, typer.Option("--predicted-tokens", min=0, max=16, help="Extra tokens that the model predicts at once (MTP).")
+]
+Oversubscription = Annotated[
+    float | None,
+    typer.Option("--oversubscription", min=1.0, max=1000.0, help="Bandwidth of a leaf switch down over up."),
+]
+LeafPorts = Annotated[
+    int, typer.Option("--leaf-ports", min=1, max=MOST, help="Accelerators per leaf switch, with --oversubscription.")
+]
+Rails = Annotated[bool, typer.Option("--rails/--no-rails", help="Leaves join accelerators of one rank per domain.")]
+SitesCount = Annotated[int, typer.Option("--sites", min=1, max=1000, help="Sites that share the data-parallel ranks.")]
+Wan = Annotated[
+    str | None, typer.Option("--wan", help='What each site can send to the others, like "10 Tb/s"; with --sites.')
+]
+Distance = Annotated[str | None, typer.Option("--distance", help='Between sites, like "800 km"; with --sites.')]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Html = Annotated[Path | None, typer.Option("--html", help="Draw the answer into this HTML file, which opens offline.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """What a command says about the networks beyond a scale-up domain."""
+
+    oversubscription: float | None
+    leaf_ports: int
+    rails: bool
+    sites: int
+    wan: str | None
+    distance: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A step on a platform."""
+
+    task: StepTask
+    where: Platform
+    gpus: int
+
+
+def asked(
+    catalog: Catalog,
+    *,
+    model_id: str,
+    platform_id: str,
+    gpus: int,
+    batch: int | None,
+    sequence: int | None,
+    precision: NumberFormat,
+    expert_load: float,
+    predicted_tokens: int,
+    network: Network,
+) -> Asked:
+    """The step that a command is about; raises `InputError` when the platform or the sites cannot take it."""
+    model, where = training_model(catalog, model_id).item, platform(catalog, platform_id).item
+    if native_precision(where.accelerator, Precision.BF16) is None:
+        raise InputError(
+            where=f"platform {platform_id}",
+            found="no published dense peak in BF16",
+            expected="an accelerator with one",
+            fix="Choose another platform; `gigawatt catalog list platforms` shows all.",
+        )
+    tokens = sequence or usual_sequence(catalog, model_id)
+    task = StepTask(
+        model=model,
+        variant=training_variant(catalog, model_id, predicted_tokens_count=predicted_tokens),
+        practice=current_practice(),
+        number_format=precision,
+        sequence_tokens_count=tokens,
+        batch_sequences_count=float(batch or _usual_batch(catalog, tokens)),
+        scale_up_domain_count=where.scale_up_domain_count,
+        assumptions=step_assumptions(catalog),
+        sites=_sites(catalog, network),
+        expert_load_ratio=expert_load,
+    )
+    if gpus % task.sites_count:
+        raise InputError(
+            where="--gpus",
+            found=f"{gpus:,} accelerators on {task.sites_count} sites",
+            expected="as many at each site",
+            fix="Choose a multiple of --sites.",
+        )
+    return Asked(task=task, where=replace(where, fabric=_fabric(network)), gpus=gpus)
+
+
+def usual_sequence(catalog: Catalog, model_id: str) -> int:
+    """The usual training sequence, no longer than the model's context."""
+    usual = quantity(catalog.figure("assumptions/training/sequence"), TOKEN_COUNT)
+    return round(min(usual, quantity(catalog.figure(f"models/{model_id}/context-length"), TOKEN_COUNT)))
+
+
+def _usual_batch(catalog: Catalog, sequence_tokens_count: int) -> int:
+    tokens = quantity(catalog.figure("assumptions/training/batch"), TOKEN_COUNT)
+    return max(round(tokens / sequence_tokens_count), 1)
+
+
+def _fabric(network: Network) -> ScaleOutFabric | None:
+    if network.oversubscription is None:
+        return None
+    return ScaleOutFabric(
+        leaf_ports_count=network.leaf_ports,
+        rail_optimized=network.rails,
+        oversubscription_ratio=network.oversubscription,
+    )
+
+
+def _sites(catalog: Catalog, network: Network) -> Sites | None:
+    if network.sites == 1:
+        if network.wan is None and network.distance is None:
+            return None
+        raise InputError(
+            where="--wan and --distance",
+            found="one site",
+            expected="several sites",
+            fix="State --sites, or leave both away.",
+        )
+    if network.wan is None or network.distance is None:
+        raise InputError(
+            where="--sites",
+            found="no --wan" if network.wan is None else "no --distance",
+            expected="the bandwidth and the length of what joins the sites",
+            fix='Add --wan "10 Tb/s" --distance "800 km".',
+        )
+    at = "assumptions/wide-area"
+    metres = parse(network.distance, DISTANCE, where="--distance")
+    way_s = metres * quantity(catalog.figure(f"{at}/propagation"), PROPAGATION)
+    return Sites(
+        count=network.sites,
+        wan_bytes_per_s=parse(network.wan, BANDWIDTH, where="--wan")
+        * quantity(catalog.figure(f"{at}/bandwidth"), FRACTION),
+        one_way_s=way_s * quantity(catalog.figure(f"{at}/detour"), RATIO),
+    )
+
+
+def band_s(catalog: Catalog, of: Asked, layout: StepLayouts) -> dict[str, float]:
+    """P10, P50 and P90 of the time of a step; nine of ten steps take longer than P10."""
+    operators = partial(training_operators(catalog), of.where)
+    varied = assumed_variations(of.task, assumption_ends(step_figures(catalog)))
+    quick, slow = step_band_s(of.task, layout, operators, varied)
+    return {"p10": quick, "p50": float(step_total_s(of.task, layout, operators(_MEDIAN))[0]), "p90": slow}
+
+
+# Names of a layout on the command line and in tables, and what their words mean.
+NAMES = {
+    "tp": "tp_count",
+    "cp": "cp_count",
+    "pp": "pp_count",
+    "dp": "dp_count",
+    "ep": "ep_count",
+    "etp": "expert_tp_count",
+    "chunks": "chunks_count",
+    "micro-batch": "micro_batch_count",
+    "recompute": "recompute_level",
+    "recomputed-share": "recomputed_share",
+    "zero": "zero_stage",
+    "shards": "shards_count",
+    "sp": "sequence_parallel",
+    "schedule": "schedule",
+    "offload-optimizer": "optimizer_offload",
+    "offload-activations": "activation_offload",
+    "offload-weights": "weight_offload",
+}
+_ALWAYS_SHOWN = ("tp", "pp", "dp", "micro-batch", "zero", "sp")
+WORDS: Mapping[str, Mapping[str, float]] = {
+    "recompute": {"none": Recompute.NONE, "selective": Recompute.SELECTIVE, "full": Recompute.FULL},
+    "schedule": {
+        "1f1b": Schedule.ONE_FORWARD_ONE_BACKWARD,
+        "zero-bubble": Schedule.ZERO_BUBBLE,
+        "dual-pipe": Schedule.DUAL_PIPE,
+    },
+}
+
+
+def layout_json(layouts: StepLayouts, index: int) -> dict[str, float]:
+    """One layout by its fields."""
+    return {field.name: float(getattr(layouts, field.name)[index]) for field in fields(layouts)}
+
+
+def layout_words(layout: Mapping[str, float]) -> str:
+    """A layout as `--layout` takes it, without what is off."""
+    off = layout_json(one_layout(), 0)
+    shown = []
+    for short, name in NAMES.items():
+        value = layout[name]
+        if value == off[name] and short not in _ALWAYS_SHOWN:
+            continue
+        words = WORDS.get(short, {})
+        shown.append(f"{short}={next((word for word, number in words.items() if number == value), f'{value:g}')}")
+    return ",".join(shown)
+
+
+def nearest(word: str, known: Mapping[str, object]) -> str:
+    """The close matches of a word, as the end of a sentence."""
+    close = difflib.get_close_matches(word, known, n=3)
+    return f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(known)}."

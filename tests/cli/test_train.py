@@ -1,0 +1,182 @@
+"""`gigawatt perf train` and `perf search train`: answers that add up, pictures that open offline, refusals in words."""
+
+import json
+from dataclasses import fields
+
+import pytest
+from typer.testing import CliRunner
+
+from gigawatt.catalog import load
+from gigawatt.cli.layouts import stated_layout
+from gigawatt.cli.perf import perf_app
+from gigawatt.cli.steps import Network, asked, layout_json, layout_words
+from gigawatt.cli.train import PARTS
+from gigawatt.errors import CatalogError, InfeasibleError, InputError, QuantityError
+from gigawatt.performance.step.formats import NumberFormat
+from gigawatt.performance.step.step import StepTimes
+
+RUN = CliRunner()
+ALONE = Network(oversubscription=None, leaf_ports=32, rails=True, sites=1, wan=None, distance=None)
+
+
+def answer(*arguments):
+    result = RUN.invoke(perf_app, [*arguments, "--json"], catch_exceptions=False)
+    assert result.exit_code == 0
+    return json.loads(result.stdout)
+
+
+def test_train_prints_one_object_that_adds_up():
+    said = answer("train", "llama-3.1-405b", "dgx-h100", "--gpus", "16384", "--batch", "2048")
+    assert sum(said["step_parts_s"].values()) == pytest.approx(said["step_time_s"]["p50"])
+    assert said["step_time_s"]["p10"] < said["step_time_s"]["p50"] < said["step_time_s"]["p90"]
+    layout = said["layout"]
+    ways = layout["tp_count"] * layout["cp_count"] * layout["pp_count"] * layout["dp_count"]
+    assert ways == said["accelerators_used"] <= said["gpus"] == 16_384
+    assert sum(said["memory_parts_bytes"].values()) == pytest.approx(said["memory_bytes"])
+    assert said["memory_bytes"] <= said["usable_memory_bytes"]
+    assert said["tokens_per_s"] == pytest.approx(2048 * 8192 / said["step_time_s"]["p50"])
+    # 1,275 W is an eighth of a DGX H100 of 10.2 kW; an accelerator that only waited would draw half of that.
+    assert 1275 / 2 < said["power_w"] < 1275
+
+
+def test_every_part_of_a_step_has_a_name():
+    assert set(PARTS) == {field.name for field in fields(StepTimes)}
+
+
+def test_a_stated_layout_is_taken_and_told_as_it_can_be_stated_again():
+    text = "tp=8,pp=8,dp=16,chunks=3,micro-batch=2,recompute=full,recomputed-share=0.25,zero=1,shards=16,sp=1"
+    arguments = ("train", "gpt-3-175b", "dgx-a100", "--gpus", "1024", "--batch", "1536", "--layout")
+    said = answer(*arguments, text)
+    assert sorted(said["layout_text"].split(",")) == sorted(text.split(","))
+    again = answer(*arguments, said["layout_text"])
+    assert again["step_time_s"] == said["step_time_s"]
+    best = answer(*arguments[:-1])
+    assert best["step_time_s"]["p50"] <= said["step_time_s"]["p50"]
+
+
+def test_networks_and_busy_experts_only_slow_a_step():
+    plain = ("train", "deepseek-v3", "dgx-h100", "--gpus", "2048", "--batch", "4096")
+    layout = ("--layout", "tp=1,pp=8,ep=64,micro-batch=1,recompute=full", "--precision", "fp8")
+    base = answer(*plain, *layout)["step_time_s"]["p50"]
+    for more in (
+        ("--expert-load", "1.3"),
+        ("--oversubscription", "4", "--no-rails"),
+        ("--sites", "2", "--wan", "10 Tb/s", "--distance", "800 km"),
+        ("--predicted-tokens", "1"),
+    ):
+        assert answer(*plain, *layout, *more)["step_time_s"]["p50"] > base
+
+
+def test_hybrids_are_trained():
+    said = answer("train", "nemotron-3-nano-30b-a3b", "gb200-nvl72", "--gpus", "72", "--precision", "mxfp8")
+    assert said["step_parts_s"]["attention_s"] > 0.0
+
+
+def test_tables_name_every_part_and_pages_open_offline(tmp_path):
+    page, front = tmp_path / "step.html", tmp_path / "front.html"
+    shown = RUN.invoke(perf_app, ["train", "deepseek-v3", "gb200-nvl72", "--gpus", "2304", "--html", str(page)])
+    assert "expert-parallel exchanges" in shown.stdout
+    assert "weights, gradients, optimizer" in shown.stdout
+    arguments = ["search", "train", "llama-3.1-8b", "dgx-h100", "--gpus", "16", "--batch", "64", "--space", "usual"]
+    found = RUN.invoke(perf_app, [*arguments, "--html", str(front)])
+    assert "on the front" in found.stdout
+    for path in (page, front):
+        text = path.read_text(encoding="utf-8")
+        assert "plotly" in text
+        assert 'src="http' not in text
+
+
+def test_search_prints_what_it_went_through_and_the_front():
+    said = answer("search", "train", "llama-3.1-8b", "dgx-h100", "--gpus", "16", "--batch", "64")
+    assert said["space"] == "full"
+    assert said["configurations_evaluated"] >= said["configurations_feasible"] >= said["configurations_timed"] > 0
+    assert said["cpu_s"] > 0.0
+    best = said["best"]
+    assert best["step_time_s"] == min(point["step_time_s"] for point in said["front"])
+    assert best["band_step_time_s"]["p10"] < best["step_time_s"] < best["band_step_time_s"]["p90"]
+    for point in said["front"]:
+        assert point["power_w"] == pytest.approx(point["energy_j"] / point["step_time_s"])
+        assert not any(
+            other["step_time_s"] < point["step_time_s"]
+            and other["memory_bytes"] <= point["memory_bytes"]
+            and other["energy_j"] <= point["energy_j"]
+            for other in said["front"]
+        )
+    usual = answer("search", "train", "llama-3.1-8b", "dgx-h100", "--gpus", "16", "--batch", "64", "--space", "usual")
+    assert usual["configurations_evaluated"] < said["configurations_evaluated"]
+    assert usual["best"]["step_time_s"] >= best["step_time_s"]
+
+
+@pytest.mark.parametrize("gpus", ["8", "72", "1000000"])
+def test_any_number_of_accelerators_is_answered(gpus):
+    said = answer("train", "llama-3.1-70b", "vr-nvl72", "--gpus", gpus, "--batch", "32768")
+    assert 0 < said["accelerators_used"] <= said["gpus"] == int(gpus)
+    assert said["mfu_fraction"] > 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (["no-such-model", "dgx-h100", "--gpus", "8"], CatalogError),
+        (["llama-3.1-8b", "no-such-platform", "--gpus", "8"], CatalogError),
+        (["llama-3.1-8b", "tpu-v6e", "--gpus", "8"], CatalogError),
+        (["deepseek-v4-pro", "dgx-h100", "--gpus", "8"], CatalogError),
+        (["llama-3.1-405b", "dgx-h100", "--gpus", "8"], InfeasibleError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--sites", "2"], InputError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--wan", "1 Tb/s"], InputError),
+        (
+            ["llama-3.1-8b", "dgx-h100", "--gpus", "9", "--sites", "2", "--wan", "1 Tb/s", "--distance", "1 km"],
+            InputError,
+        ),
+        (
+            ["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--sites", "2", "--wan", "1", "--distance", "1 km"],
+            QuantityError,
+        ),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--html", "/nonexistent/step.html"], InputError),
+        *(
+            (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--layout", text], InputError)
+            for text in (
+                *("tp=3", "tp", "tp=2,tp=2", "tpp=2", "tp=0", "tp=-1", "tp=1.5", "tp=nan", "tp=1e99", "tp=two"),
+                *("zero=4", "recompute=some", "schedule=magic", "sp=2", "recomputed-share=1.5", "ep=8", "pp=64"),
+                *("dp=16", "pp=2,chunks=2,schedule=zero-bubble,dp=4", "=", ",=,", "tp=8,dp=2"),
+            )
+        ),
+    ],
+)
+def test_bad_questions_end_in_our_own_errors(arguments, kind):
+    assert isinstance(RUN.invoke(perf_app, ["train", *arguments]).exception, kind)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["train", "llama-3.1-8b", "dgx-h100", "--gpus", text] for text in ("0", "-1", "x", "1e99", "99999999999")),
+        ["train", "llama-3.1-8b", "dgx-h100", "--gpus", "8", "--sequence", "99999999999999999999"],
+        ["train", "llama-3.1-8b", "dgx-h100", "--gpus", "8", "--precision", "fp6"],
+        ["train", "llama-3.1-8b", "dgx-h100", "--gpus", "8", "--batch", "nan"],
+        ["train", "llama-3.1-8b", "dgx-h100", "--gpus", "8", "--expert-load", "0.5"],
+        ["train", "llama-3.1-8b", "dgx-h100", "--gpus", "8", "--oversubscription", "0"],
+        ["search", "train", "llama-3.1-8b", "dgx-h100", "--gpus", "8"],
+        ["search", "train", "llama-3.1-8b", "dgx-h100", "--gpus", "8", "--batch", "8", "--space", "huge"],
+    ],
+)
+def test_impossible_numbers_are_usage_errors(arguments):
+    assert RUN.invoke(perf_app, arguments).exit_code == 2
+
+
+def test_a_layout_says_only_what_is_on():
+    of = asked(
+        load(),
+        model_id="gpt-3-175b",
+        platform_id="dgx-a100",
+        gpus=64,
+        batch=64,
+        sequence=None,
+        precision=NumberFormat.BF16,
+        expert_load=1.0,
+        predicted_tokens=0,
+        network=ALONE,
+    )
+    layout = stated_layout("tp=8, pp=8, schedule=dual-pipe, offload-optimizer=1", of)
+    words = layout_words(layout_json(layout, 0))
+    assert words == "tp=8,pp=8,dp=1,micro-batch=1,zero=1,sp=1,schedule=dual-pipe,offload-optimizer=1"
