@@ -75,6 +75,15 @@ def test_prompts_wait_for_others_to_share_a_pass():
     assert seen(task(engine=fewer), clients(20.0)).ttft_s[0] == pytest.approx(2.5 * 0.75 * step + 2.0 * PASS_S)
 
 
+def test_later_requests_arrive_over_more_of_a_life():
+    # Lengths spread over 0.4: later requests over 0.4 sqrt(m) of a life, all of it from the seventh on.
+    shares = [min(0.4 * math.sqrt(m), 1.0) for m in range(1, 10)]
+    assert clients(8.0, spread=0.4, requests=10.0).window_fraction == pytest.approx(sum(shares) / 9.0)
+    assert clients(8.0, spread=0.0, requests=1e6).window_fraction == 0.0
+    assert clients(8.0, spread=1.0, requests=1.0).window_fraction == 1.0
+    assert clients(8.0, spread=0.1, requests=1e6).window_fraction == pytest.approx(1.0, abs=1e-4)
+
+
 def test_bunched_clients_by_hand():
     # Twice as close: half the spread, and half as many requests after the first.
     twice = bunched(clients(8.0, spread=0.4, requests=10.0), 2.0)

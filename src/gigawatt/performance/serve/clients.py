@@ -1,5 +1,6 @@
 """Clients that each keep one request under way: how many there are, how alike their requests, how long they go on."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,8 +32,11 @@ class Clients:
         The sum of m lengths spread over s has a standard deviation of s sqrt(m / 12), as wide as an even spread of
         s sqrt(m); the mean over the later requests of a client, at most all of a life.
         """
-        waves = np.arange(1.0, max(self.requests_per_client_count, 2.0))
-        return float(np.mean(np.minimum(self.length_spread_fraction * np.sqrt(waves), 1.0)))
+        spread = self.length_spread_fraction
+        waves = math.ceil(max(self.requests_per_client_count, 2.0)) - 1
+        narrow = min(waves, math.floor(spread**-2.0)) if spread > 0.0 else waves
+        shares = np.minimum(spread * np.sqrt(np.arange(1.0, narrow + 1.0)), 1.0)
+        return float((np.sum(shares) + (waves - narrow)) / waves)
 
 
 def bunched(clients: Clients, ratio: float) -> Clients:

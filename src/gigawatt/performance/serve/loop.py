@@ -31,6 +31,9 @@ from gigawatt.performance.serve.task import (
 )
 from gigawatt.timeline import FloatArray
 
+# Share of requests below which those that all clients send at once do not show in a mean.
+_FEW_STARTS = 1e-4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latencies:
@@ -152,7 +155,10 @@ def aggregated(
     line = prompt_line(task, layouts, clients, running, steps=steps, first=first)
     steady = prompt_passes(task, layouts, np.minimum(line.prompts_count, np.maximum(running, 1.0)))
     decoding = decode_batch(running / layouts.pp_count, task.decode_context_tokens_count)
-    alone, steady_s, first_s = _three_passes_s(task, layouts, (decoding, steady, first), operators)
+    starts_matter = clients.first_fraction > _FEW_STARTS
+    alone, steady_s, first_s = _passes_s(
+        task, layouts, (decoding, steady, first), operators, starts_matter=starts_matter
+    )
     tpot, ttft = _latencies(
         task, clients, (running, line), steps, steady=(steady, steady_s), first=(first, first_s), step_s=alone
     )
@@ -168,18 +174,27 @@ def aggregated(
     )
 
 
-def _three_passes_s(
-    task: ServeTask, layouts: WorkerLayouts, passes: tuple[Batch, Arrivals, Arrivals], operators: OperatorModel
+def _passes_s(
+    task: ServeTask,
+    layouts: WorkerLayouts,
+    passes: tuple[Batch, Arrivals, Arrivals],
+    operators: OperatorModel,
+    *,
+    starts_matter: bool,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """A decode step, a pass with the prompts that arrive together, and one with those of the start."""
-    decoding, steady, first = passes
-    prompts = [prompt_batch(task, one.pass_tokens_count) for one in (steady, first)]
+    """A decode step, a pass with the prompts that arrive together, and one with those of the start.
+
+    Where hardly any request is of the start, its passes are not timed and taken like the others.
+    """
+    decoding, *arrivals = passes
+    prompts = [prompt_batch(task, one.pass_tokens_count) for one in (arrivals if starts_matter else arrivals[:1])]
     batches = [both(one, decoding) if task.engine.mixed else one for one in prompts]
-    times = pass_times(task, repeated(layouts, 3), stacked(decoding, *batches), operators).device_s
-    step, with_steady, with_first = np.split(times, 3)
-    eager = task.engine.issue_s * kernels_count(task)
-    host = task.engine.step_host_s
-    return step + host, np.maximum(with_steady, eager) + host, np.maximum(with_first, eager) + host
+    many = 1 + len(batches)
+    times = pass_times(task, repeated(layouts, many), stacked(decoding, *batches), operators).device_s
+    step, *with_prompts = np.split(times, many)
+    eager, host = task.engine.issue_s * kernels_count(task), task.engine.step_host_s
+    mixed = [np.maximum(one, eager) + host for one in with_prompts]
+    return step + host, mixed[0], mixed[-1]
 
 
 def _latencies(
