@@ -93,3 +93,68 @@ def test_bad_questions_end_in_our_own_errors(arguments, kind):
     result = run(*arguments)
     assert isinstance(result.exception, GigawattError), result.output
     assert isinstance(result.exception, kind)
+
+
+POLICIES = """
+import numpy as np
+
+def first(replicas, request):
+    return 0
+
+def longest(requests):
+    return np.zeros(len(requests), dtype=int), -requests.input_tokens_count
+
+def always_three(load):
+    return 3
+
+def broken(replicas, request):
+    return 1 // 0
+
+def short(requests):
+    return [0], [1]
+
+number = 5
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(POLICIES, encoding="utf-8")
+    return f"{path}:"
+
+
+def test_policies_from_a_file(own):
+    said = answer(AZURE, *SMALL, "--replicas", "2", "--policy", f"{own}first", "--order", f"{own}longest")
+    assert said["requests_completed"] == 300
+    # Everything at the first of two replicas: as one replica alone.
+    alone = answer(AZURE, *SMALL, "--order", f"{own}longest")
+    assert said["ttft_s"]["mean"] == pytest.approx(alone["ttft_s"]["mean"])
+    scaled = answer(AZURE, *SMALL, "--autoscale", "1:4", "--scaler", f"{own}always_three")
+    # Three, but for the time that two of them take to start.
+    assert 2.0 < scaled["pools"]["aggregated"]["mean_replicas_on"] <= 3.0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--policy", "broken"], "ZeroDivisionError"),
+        (["--order", "short"], "not two numbers"),
+        (["--policy", "absent"], 'no function "absent"'),
+        (["--policy", "number"], 'no function "number"'),
+        (["--autoscale", "1:2", "--scaler", "first"], "TypeError"),
+    ],
+)
+def test_policies_that_fail_are_told_by_file_and_line(own, options, told):
+    result = run(AZURE, *SMALL, *options[:-1], own + options[-1])
+    assert isinstance(result.exception, InputError)
+    assert told in result.exception.found
+
+
+def test_files_that_are_no_policies_are_refused(tmp_path):
+    path = tmp_path / "wrong.py"
+    path.write_text("this is no Python", encoding="utf-8")
+    for text in (f"{path}:first", f"{tmp_path / 'absent.py'}:first"):
+        assert isinstance(run(AZURE, *SMALL, "--policy", text).exception, InputError)
+    lonely = run(AZURE, *SMALL, "--scaler", f"{path}:first")
+    assert isinstance(lonely.exception, InputError)

@@ -16,6 +16,7 @@ from gigawatt.catalog.engine import engine_figures
 from gigawatt.catalog.served_models import is_block_scaled, published_model
 from gigawatt.catalog.serving_operators import serving_operators
 from gigawatt.cli.console import err, out, print_json
+from gigawatt.cli.policies import chosen_order, chosen_router, chosen_scaler
 from gigawatt.cli.simulated import answer_json, answer_table, layout_words
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.errors import InfeasibleError, InputError
@@ -38,7 +39,7 @@ from gigawatt.requests.fleet import (
     fixed_pool,
 )
 from gigawatt.requests.outcomes import Summary, Tally
-from gigawatt.requests.policies import ORDERS, ROUTER_NAMES, Order, Scaler, requests_per_replica, router
+from gigawatt.requests.policies import ORDERS, ROUTER_NAMES, Scaler, requests_per_replica
 from gigawatt.requests.pricing import PowerShares, StepLimits, best_layout, move_s_per_token, replica_of
 from gigawatt.requests.reading import TraceOptions, read_trace
 from gigawatt.requests.simulation import Policies, simulate
@@ -72,8 +73,12 @@ def requests_command(
     disaggregate: Annotated[
         str | None, typer.Option("--disaggregate", metavar="P:D", help="P prefill and D decode replicas instead.")
     ] = None,
-    policy: Annotated[str, typer.Option("--policy", help="Routing: " + ", ".join(ROUTER_NAMES) + ".")] = "least-loaded",
-    order: Annotated[str, typer.Option("--order", help="Queue: " + ", ".join(ORDERS) + ".")] = "first-come",
+    policy: Annotated[
+        str, typer.Option("--policy", help="Routing: " + ", ".join(ROUTER_NAMES) + ", or FILE.py:FUNCTION.")
+    ] = "least-loaded",
+    order: Annotated[
+        str, typer.Option("--order", help="Queue: " + ", ".join(ORDERS) + ", or FILE.py:FUNCTION.")
+    ] = "first-come",
     ttft: Annotated[str | None, typer.Option("--ttft", help='Time to first token at most, like "2 s".')] = None,
     tpot: Annotated[str | None, typer.Option("--tpot", help='Time per output token at most, like "50 ms".')] = None,
     isl: Annotated[int | None, typer.Option("--isl", min=1, max=_MOST, help="Input the layout is chosen for.")] = None,
@@ -97,6 +102,9 @@ def requests_command(
         str | None, typer.Option("--autoscale", metavar="LEAST:MOST", help="Let the number of replicas vary.")
     ] = None,
     target: Annotated[float, typer.Option("--target", min=0.1, help="Requests per replica to scale for.")] = 32.0,
+    scaler: Annotated[
+        str | None, typer.Option("--scaler", metavar="FILE.py:FUNCTION", help="Scale by a function of your own.")
+    ] = None,
     mtbf: Annotated[str | None, typer.Option("--mtbf", help='Time between failures of a replica, like "30 h".')] = None,
     repair: Annotated[str | None, typer.Option("--repair", help='Time to repair, like "20 min".')] = None,
     columns: Annotated[
@@ -131,7 +139,7 @@ def requests_command(
     )
     machine = _machine(catalog, asked, level)
     least_most = None if autoscale is None else _pair(autoscale, "--autoscale", "LEAST:MOST")
-    scaling, scaler = _scaling(catalog, least_most, target)
+    scaling, scales = _scaling(catalog, least_most, target, scaler)
     batching = Batching(
         block_tokens_count=block or round(_assumed(catalog, "block", TOKEN_COUNT)),
         reserve_fraction=_assumed(catalog, "reserve", FRACTION),
@@ -144,7 +152,7 @@ def requests_command(
         failures=_failures(mtbf, repair),
         scaling=scaling,
     )
-    policies = Policies(router=router(policy), order=_order(order), scaler=scaler)
+    policies = Policies(router=chosen_router(policy), order=chosen_order(order), scaler=scales)
     began = time.perf_counter()
     summary = _played(fleet, read, policies, Tally(level, machine.replica.host), seed=seed)
     about = {"trace": read.name, "model": model_id, "platform": platform_id, "quantile": quantile, "policy": policy}
@@ -304,15 +312,17 @@ def _serving(
 
 
 def _scaling(
-    catalog: Catalog, least_most: tuple[int, int] | None, target: float
+    catalog: Catalog, least_most: tuple[int, int] | None, target: float, own: str | None
 ) -> tuple[Scaling | None, Scaler | None]:
     if least_most is None:
+        if own is not None:
+            raise _malformed("--scaler", "no --autoscale", "--autoscale LEAST:MOST with it", "State both, or none.")
         return None, None
     scaling = Scaling(
         interval_s=_assumed(catalog, "scaling-interval", DURATION_SECONDS),
         startup_s=_assumed(catalog, "startup", DURATION_SECONDS),
     )
-    return scaling, requests_per_replica(target)
+    return scaling, requests_per_replica(target) if own is None else chosen_scaler(own)
 
 
 def _failures(mtbf: str | None, repair: str | None) -> Failures | None:
@@ -328,12 +338,6 @@ def _failures(mtbf: str | None, repair: str | None) -> Failures | None:
 
 
 _POSITIVE_DURATION = Dimension(name="duration", canonical="s", example='"30 h"', exclusive=True)
-
-
-def _order(name: str) -> Order:
-    if name not in ORDERS:
-        raise _malformed("--order", name, "one of " + ", ".join(ORDERS), "Choose one of them.")
-    return ORDERS[name]
 
 
 def _quantile(name: str) -> float:
