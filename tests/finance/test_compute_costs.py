@@ -47,6 +47,16 @@ def test_the_sum_is_the_cost_of_an_hour():
     )
 
 
+def test_tokens_bear_the_hours_that_serve():
+    # All racks serve all the time: layer by layer, spending over tokens.
+    tokens = PLAYED.history.state["served_tokens"].values.sum() / 1e6
+    table = waterfall(COSTS)
+    for name in ("systems", "energy", "all"):
+        row = layer(table, name)
+        assert row["usd_per_mtoken"] == pytest.approx(row["cost_usd"] / tokens)
+    assert waterfall(COSTS, site=COSTS.sites[0])["usd_per_mtoken"].null_count() == table.height
+
+
 def test_sites_and_platforms_add_up():
     whole = waterfall(COSTS)["cost_usd"]
     by_site = sum(waterfall(COSTS, site=name)["cost_usd"] for name in COSTS.sites)

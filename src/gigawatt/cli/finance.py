@@ -156,7 +156,13 @@ def _print_programme(study: Study) -> None:
             shown.add_row(escape(each.contract), money(each.drawn_usd), dscr, str(each.least_dscr_year), llcr, ltv)
         out.print(shown)
     out.print(_runway_words(study), highlight=False)
-    heads = ("per accelerator-hour", "per dense FP8 PFLOP-year", "per MW-year IT, m", "per MW-year facility, m")
+    heads = (
+        "per accelerator-hour",
+        "per million tokens",
+        "per dense FP8 PFLOP-year",
+        "per MW-year IT, m",
+        "per MW-year facility, m",
+    )
     shown = _table("Levelized cost of compute, USD", ("layer",), heads)
     for row in accounts.levelized(study).iter_rows(named=True):
         if row["cost_usd"]:
@@ -181,6 +187,7 @@ def _ratio(ratio: float) -> str:
 def _unit_cells(row: dict[str, float | None]) -> Iterable[str]:
     for name, scale in (
         ("usd_per_accelerator_hour", 1.0),
+        ("usd_per_mtoken", 1.0),
         ("usd_per_pflop_year", 1.0),
         ("usd_per_it_mw_year", USD_PER_MILLION),
         ("usd_per_facility_mw_year", USD_PER_MILLION),

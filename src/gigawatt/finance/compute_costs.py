@@ -1,6 +1,7 @@
 """The levelized cost of compute by layer, site and platform: what everybody really spends over what it yields.
 
     cost of a unit = PV(spending of the layer) / PV(units),  units: accelerator-hours, PFLOP-years, MW-years
+    cost of a million tokens = PV(spending of the layer) x share of hours that serve / PV(million served tokens)
 
 PV is at the programme's start and rate, over the horizon, without residual value. A site's facility is shared between
 platforms by power-time, the MW-hours of racks in service. Hours count all racks in service, idle ones too. Rent and
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.entities.stages import History, Inputs
 from gigawatt.finance.costs import values
 from gigawatt.finance.flows import TRANSFERS, FlowKind, Purpose, whole_cents
 from gigawatt.timeline import FloatArray, discount_factors
-from gigawatt.units import CENTS_PER_USD, FLOP_PER_PETAFLOP, HOURS_PER_YEAR
+from gigawatt.units import CENTS_PER_USD, FLOP_PER_PETAFLOP, HOURS_PER_YEAR, TOKENS_PER_MILLION
 
 LAYERS = tuple(p for p in Purpose if p.kind in (FlowKind.CAPEX, FlowKind.OPEX) and p not in TRANSFERS)
 """What costs are split into: capital and running costs, prices between parties left out."""
@@ -27,6 +29,7 @@ WATERFALL_SCHEMA = {
     "layer": pl.String,
     "cost_usd": pl.Float64,
     "usd_per_accelerator_hour": pl.Float64,
+    "usd_per_mtoken": pl.Float64,
     "usd_per_pflop_year": pl.Float64,
     "usd_per_it_mw_year": pl.Float64,
     "usd_per_facility_mw_year": pl.Float64,
@@ -35,9 +38,10 @@ WATERFALL_SCHEMA = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComputeCosts:
-    """Present values: `cost_usd` `(site, platform, layer)`, the rest `(site, platform)`.
+    """Present values: `cost_usd` `(site, platform, layer)`, the rest `(site, platform)` or `(platform,)`.
 
-    `pflop_years` count peak dense rates in `precision`; NaN for a platform without one.
+    `pflop_years` count peak dense rates in `precision`; NaN for a platform without one. `serving_hours` and `mtokens`
+    `(platform,)` are the accelerator-hours that serve and the million tokens served, which no site has to itself.
     """
 
     sites: tuple[str, ...]
@@ -48,6 +52,8 @@ class ComputeCosts:
     pflop_years: FloatArray
     it_mw_years: FloatArray
     facility_mw_years: FloatArray
+    serving_hours: FloatArray
+    mtokens: FloatArray
 
 
 def compute_costs(
@@ -60,6 +66,8 @@ def compute_costs(
     accelerators = np.array([offer.platform.accelerators_per_rack_count for offer in inputs.offers])
     hours = values(inputs, history.state["rack_hours"], *by_rack) @ factors * accelerators
     peaks = np.array([_peak_pflop_per_s(offer.platform, precision) for offer in inputs.offers])
+    serving = values(inputs, history.state["serving_rack_hours"], "platform", "service", "month").sum(axis=1)
+    tokens = values(inputs, history.state["served_tokens"], "platform", "service", "month").sum(axis=1)
     return ComputeCosts(
         sites=tuple(site.id for site in inputs.sites),
         platforms=tuple(offer.platform.id for offer in inputs.offers),
@@ -69,13 +77,15 @@ def compute_costs(
         pflop_years=hours / HOURS_PER_YEAR * peaks,
         it_mw_years=values(inputs, history.state["energized_it_mw"], *by_rack) @ years,
         facility_mw_years=values(inputs, history.state["energized_facility_mw"], *by_rack) @ years,
+        serving_hours=(serving @ factors) * accelerators,
+        mtokens=tokens @ factors / TOKENS_PER_MILLION,
     )
 
 
 def waterfall(costs: ComputeCosts, *, site: str = "", platform: str = "") -> pl.DataFrame:
     """Cost by layer and its sum ("all"), of a site, a platform or ("") all of them; columns of `WATERFALL_SCHEMA`.
 
-    Money is present value. A unit that nothing yielded has no cost: null.
+    Money is present value. A unit that nothing yielded has no cost: null. So have tokens of one site.
     """
     rows = np.array([site in ("", name) for name in costs.sites], dtype=bool)
     columns = np.array([platform in ("", name) for name in costs.platforms], dtype=bool)
@@ -93,8 +103,19 @@ def waterfall(costs: ComputeCosts, *, site: str = "", platform: str = "") -> pl.
         "usd_per_facility_mw_year": chosen(costs.facility_mw_years),
     }
     per_unit = {name: _over(cost_usd, np.full(cost_usd.size, count)) for name, count in units.items()}
+    per_unit["usd_per_mtoken"] = _usd_per_mtoken(costs, columns=columns) * (np.nan if site else 1.0)
     table = {"layer": [*(layer.value for layer in LAYERS), "all"], "cost_usd": cost_usd, **per_unit}
-    return pl.DataFrame(table, schema=WATERFALL_SCHEMA).with_columns(pl.col(pl.Float64).fill_nan(None))
+    ordered = pl.DataFrame({name: table[name] for name in WATERFALL_SCHEMA}, schema=WATERFALL_SCHEMA)
+    return ordered.with_columns(pl.col(pl.Float64).fill_nan(None))
+
+
+def _usd_per_mtoken(costs: ComputeCosts, *, columns: NDArray[np.bool_]) -> FloatArray:
+    """Cost of a million tokens on the chosen platforms by layer, then in all: idle and training hours stay out."""
+    hours = costs.accelerator_hours.sum(axis=0)
+    serving_share = np.divide(costs.serving_hours, hours, out=np.zeros_like(hours), where=hours > 0.0)
+    spent_usd = (costs.cost_usd.sum(axis=0) * serving_share[:, None])[columns].sum(axis=0)
+    served = float(costs.mtokens[columns].sum())
+    return _over(np.append(spent_usd, spent_usd.sum()), np.full(spent_usd.size + 1, served))
 
 
 def _peak_pflop_per_s(platform: Platform, precision: Precision) -> float:

@@ -10,6 +10,8 @@ from gigawatt.entities.site import Cloud, Leased, Site
 from gigawatt.entities.stages import Study
 from gigawatt.facility.electrical import rack_it_power_mw
 from gigawatt.finance.circle import investor_circles
+from gigawatt.finance.compute_costs import WATERFALL_SCHEMA, compute_costs, waterfall
+from gigawatt.finance.party_returns import loan_coverages, party_returns
 from gigawatt.report import measures
 from gigawatt.report.palette import party_colours, platform_colours, site_colours
 from gigawatt.report.wording import (
@@ -261,6 +263,77 @@ def training_table(study: Study) -> Table:
         for progress in measures.training_progress(study)
     )
     return Table(heads=_heads("Run", "#Done", "Finished", "Deadline"), rows=rows)
+
+
+def returns_table(study: Study) -> Table:
+    """What the programme and its investors get for their money, by view."""
+    colours, names = party_colours(study), measures.party_names(study)
+    circles = investor_circles(study.inputs, appraisal=study.appraisal)
+    parties = dict.fromkeys((study.inputs.programme, *(each.investor for each in circles)))
+    rows = tuple(
+        _row(
+            Cell(text=names[party], colour=colours[party]),
+            each.view.value,
+            _usd(each.paid_usd),
+            _usd(each.received_usd),
+            _usd(each.held_usd),
+            Cell(text=percent(each.rate_fraction, decimals=1), sort=_finite(each.rate_fraction)),
+            _ratio(each.multiple_ratio),
+            short_month(each.payback) if each.payback else "–",
+        )
+        for party in parties
+        for each in party_returns(study.inputs, appraisal=study.appraisal, party=party)
+    )
+    titles = ("View", "#Paid", "#Received", "#Shares held", "#XIRR", "#MOIC", "Payback")
+    return Table(heads=_heads("Party", *titles), rows=rows)
+
+
+def loans_table(study: Study) -> Table:
+    """Each loan at its weakest."""
+    rows = tuple(
+        _row(
+            each.contract,
+            _usd(each.drawn_usd),
+            _ratio(each.least_dscr_ratio),
+            str(each.least_dscr_year or "–"),
+            _ratio(each.least_llcr_ratio),
+            _ratio(each.greatest_ltv_ratio),
+        )
+        for each in loan_coverages(study.inputs, appraisal=study.appraisal)
+    )
+    titles = ("#Drawn", "#Least DSCR", "In", "#Least LLCR", "#Greatest LTV")
+    return Table(heads=_heads("Loan", *titles), rows=rows)
+
+
+def levelized_table(study: Study) -> Table:
+    """The levelized cost of compute by layer, over five units."""
+    table = waterfall(compute_costs(study.inputs, study.history, flows=study.appraisal.flows))
+    units = tuple(WATERFALL_SCHEMA)[2:]
+    rows = tuple(
+        _row(
+            str(row["layer"]).capitalize(),
+            *(_unit_price(row[unit]) for unit in units[:2]),
+            *(_usd(math.nan if row[unit] is None else row[unit]) for unit in units[2:]),
+            total=row["layer"] == "all",
+        )
+        for row in table.iter_rows(named=True)
+        if row["cost_usd"] and row[units[0]] is not None
+    )
+    titles = ("#per accelerator-hour", "#per million tokens", "#per dense FP8 PFLOP-year", "#per MW-year IT",
+              "#per MW-year facility")  # fmt: skip
+    return Table(heads=_heads("Layer", *titles), rows=rows)
+
+
+def _unit_price(usd: float | None) -> Cell:
+    return Cell(text=unit_price(math.nan if usd is None else usd), sort=usd)
+
+
+def _ratio(value: float) -> Cell:
+    return Cell(text=f"{value:.2f}" if math.isfinite(value) else "–", sort=_finite(value))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def unit_costs_table(study: Study) -> Table:

@@ -29,6 +29,7 @@ from gigawatt.units import MONTHS_PER_YEAR
 
 CASH_FLOWS = "cash flows"
 _FIRST = 2
+_TOKENS = "usd_per_mtoken"
 _BEFORE_FINANCING = (FlowKind.CAPEX, FlowKind.OPEX, FlowKind.REVENUE)
 
 
@@ -299,10 +300,10 @@ def _loan_row(row: tuple[Value, ...], number: int) -> list[Value]:
 def _levelized_sheet(book: Book, study: Study) -> None:
     """Cost of compute by layer for each platform and site: present values of cost and of what it yields, divided."""
     costs = compute_costs(study.inputs, study.history, flows=study.appraisal.flows)
-    units = tuple(WATERFALL_SCHEMA)[2:]
+    units = tuple(name for name in WATERFALL_SCHEMA if name.startswith("usd_per_") and name != _TOKENS)
     words = [name.removeprefix("usd_per_").replace("_", " ") for name in units]
-    heads = ("of", "layer", "cost (USD, present value)", *(f"{word}s (present value)" for word in words),
-             *(f"cost (USD per {word})" for word in words))  # fmt: skip
+    heads = ("of", "layer", "cost (USD, present value)", *(f"{word} (count, present value)" for word in words),
+             *(f"cost (USD per {word})" for word in words), "cost (USD per million tokens)")  # fmt: skip
     chosen = [("all", waterfall(costs))]
     chosen += [(site, waterfall(costs, site=site)) for site in costs.sites]
     chosen += [(platform, waterfall(costs, platform=platform)) for platform in costs.platforms]
@@ -324,7 +325,7 @@ def _levelized_rows(name: str, table: pl.DataFrame, *, units: tuple[str, ...], f
         for column, unit in enumerate(units, start=3):
             text = f"=C{row}/{xl_col_to_name(column)}{row}"
             cells.append(None if cost[unit] is None else Formula(text=text, value=cost[unit]))
-        yield cells
+        yield [*cells, cost[_TOKENS]]
 
 
 def _float(value: Value) -> float:

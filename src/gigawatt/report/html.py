@@ -34,6 +34,7 @@ FIGURES: dict[str, Callable[[Study], go.Figure | None]] = {
     "training_runs": figures.training_runs,
     "rack_rates": figures.rack_rates,
     "mtoken_cost": figures.mtoken_cost,
+    "levelized_layers": figures.levelized_layers,
     "capex_waterfall": figures.capex_waterfall,
     "binding_heat": figures.binding_heat,
 }
@@ -62,6 +63,9 @@ TABLES: dict[str, Callable[[Study], Table]] = {
     "investors": blocks.investors_table,
     "exposures": blocks.exposures_table,
     "training": blocks.training_table,
+    "returns": blocks.returns_table,
+    "loans": blocks.loans_table,
+    "levelized": blocks.levelized_table,
     "unit_costs": blocks.unit_costs_table,
     "rates": blocks.rates_table,
     "capex": blocks.capex_table,

@@ -58,6 +58,11 @@ def site_colours(study: Study) -> dict[str, str]:
     }
 
 
+def layer_colours(count: int) -> tuple[str, ...]:
+    """A colour for each of so many layers of cost."""
+    return tuple(_TOL[index % len(_TOL)] for index in range(count))
+
+
 def _shade(colour: str, position: float) -> str:
     """From a third darker at 0 to 55 % lighter at 1."""
     share = -0.33 + 0.88 * position

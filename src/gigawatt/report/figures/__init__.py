@@ -1,6 +1,7 @@
 """Pictures of a study: each a pure function from the study to a Plotly figure."""
 
 from gigawatt.report.figures.binding import binding_heat
+from gigawatt.report.figures.costs import levelized_layers
 from gigawatt.report.figures.money import (
     capex_waterfall,
     party_cash,
@@ -19,6 +20,7 @@ __all__ = [
     "demand_and_service",
     "energized_by_platform",
     "energized_by_site",
+    "levelized_layers",
     "mtoken_cost",
     "party_cash",
     "payment_circle",
