@@ -12,8 +12,9 @@ from gigawatt.errors import CatalogError, QuantityError, ScenarioError
 from gigawatt.scenario.loading import read
 from gigawatt.scenario.resolve import resolve
 from tests.scenario.malformed import MALFORMED, SOUND, Malformed
+from tests.scenario.malformed_contracts import CONTRACTS, SOUND_CONTRACTS
 
-each = pytest.mark.parametrize("case", MALFORMED, ids=lambda case: case.name)
+each = pytest.mark.parametrize("case", [*MALFORMED, *CONTRACTS], ids=lambda case: case.name)
 
 
 def test_the_scenario_without_mistakes_is_sound(tmp_path):
@@ -24,8 +25,26 @@ def test_the_scenario_without_mistakes_is_sound(tmp_path):
 
 
 def test_there_are_more_than_a_hundred_mistakes_each_with_its_own_name():
+    names = [case.name for case in (*MALFORMED, *CONTRACTS)]
     assert len(MALFORMED) > 100
-    assert len({case.name for case in MALFORMED}) == len(MALFORMED)
+    assert len(CONTRACTS) > 60
+    assert len(set(names)) == len(names)
+
+
+def test_the_contracts_without_mistakes_are_sound_together(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(SOUND + "".join(SOUND_CONTRACTS.values()))
+    inputs = resolve(read(path), load())
+    assert [contract.id for contract in inputs.contracts[3:]] == list(SOUND_CONTRACTS)
+    assert next(offer for offer in inputs.offers).price_usd_per_rack == 4e6
+
+
+def test_another_currency_is_refused_with_its_cure(tmp_path):
+    path = tmp_path / "my.toml"
+    path.write_text(SOUND.replace('amount = "1 bn USD" }]', 'amount = "1 bn EUR" }]'))
+    with pytest.raises(QuantityError) as caught:
+        resolve(read(path), load())
+    assert "USD" in caught.value.fix
 
 
 @each

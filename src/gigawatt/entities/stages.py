@@ -115,9 +115,10 @@ class BuildPlan:
     `built_facility_mw` (in all, at the period's start) `(site, period)`; `serving_racks`
     `(site, platform, service, period)`; `training_racks` `(site, platform, run, period)`; `served_tokens`
     `(service, period)`; `training_flop` `(run, period)`; `milestones_count` `(contract, period)`; `cash_usd`
-    `(period,)` at the period's end. `objective_value` and `bound` are in the objective's own unit (USD, tokens
-    or periods). `marginals` holds, by family of constraints, what one more unit of each limit would add to the present
-    value (`planning.marginals`); `binding` says in words what holds the plan back.
+    `(period,)` at the period's end; `loan_taken` `(loan,)`, 1 for each loan that the plan takes. `objective_value`
+    and `bound` are in the objective's own unit (USD, tokens or periods). `marginals` holds, by family of constraints,
+    what one more unit of each limit would add to the present value (`planning.marginals`); `binding` says in words
+    what holds the plan back.
     """
 
     objective: Objective
