@@ -16,7 +16,13 @@ APPRAISED = studies.appraisal(PAST)
 
 
 def _luck(factor: float) -> Luck:
-    return Luck(slip_months={}, performance_factor={"x": factor}, availability_fraction=1.0, training_ettr_fraction=1.0)
+    return Luck(
+        slip_months={},
+        performance_factor={"x": factor},
+        availability_fraction=1.0,
+        training_ettr_fraction=1.0,
+        software_first_fraction=1.0,
+    )
 
 
 def _expected(_inputs: Inputs) -> Luck:

@@ -60,7 +60,12 @@ class Calendar:
 
     def month_index(self, day: date) -> int:
         """Index of the month that `day` lies in; negative before the start, `month_count` or more after the end."""
-        return (day.year - self.start.year) * MONTHS_PER_YEAR + day.month - self.start.month
+        return months_between(self.start, day)
+
+
+def months_between(first: date, second: date) -> int:
+    """Months from the month of `first` to the month of `second`."""
+    return (second.year - first.year) * MONTHS_PER_YEAR + second.month - first.month
 
 
 def discount_factors(calendar: Calendar, *, annual_rate_fraction: float) -> FloatArray:

@@ -18,7 +18,6 @@ from gigawatt.entities.contracts import (
     SpendCommitment,
     SupplyAgreement,
     TakeOrPay,
-    TaxDepreciation,
     VendorFinancing,
     VestingStep,
     VestingWarrant,
@@ -139,8 +138,8 @@ TAX = IncomeTax(
     authority="utilities",
     taxpayer="openai",
     rate_fraction=0.25,
-    systems=TaxDepreciation.MACRS_5,
-    facilities=TaxDepreciation.STRAIGHT_LINE,
+    systems_fractions=(0.2, 0.32, 0.192, 0.1152, 0.1152, 0.0576),
+    facilities_fractions=(0.025, *[0.05] * 19, 0.025),
     loss_offset_fraction=0.8,
     credit_fraction=0.0,
 )

@@ -37,6 +37,7 @@ DIMENSIONS = {
     "training_flop": ("run", "period"),
     "milestones_count": ("contract", "period"),
     "cash_usd": ("period",),
+    "loan_taken": ("loan",),
 }
 
 

@@ -15,6 +15,7 @@ from gigawatt.errors import CatalogError
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.loading import read
 from gigawatt.scenario.resolve import resolve
+from tests.samples import exactly
 from tests.scenario.malformed import SOUND
 
 CATALOG = load()
@@ -61,8 +62,11 @@ def test_every_default_of_the_least_scenario_stands_in_the_ledger():
         f"assumptions/books/{name}"
         for name in ("facility-life", "facility-residual", "gb300-nvl72-life", "systems-residual")
     }
-    engine = {figure.key for figure in engine_assumption_figures(CATALOG)}
-    assert taken == assumptions | conventions | books | engine | {"platforms/gb300-nvl72/street-price"}
+    platform = {"platforms/gb300-nvl72/street-price", "platforms/gb300-nvl72/volume-from"}
+    engine = {figure.key for figure in engine_assumption_figures(CATALOG)} | {
+        "assumptions/serving-engine/software-halving"
+    }
+    assert taken == assumptions | conventions | books | engine | platform
 
 
 def test_what_steps_and_engines_cost_stands_in_the_ledger_of_who_asks_for_them():
@@ -277,3 +281,14 @@ def test_the_objective_and_the_calendar_have_conventions(sound: Path):
     assert inputs.objective is Objective.NPV
     assert inputs.calendar.months_per_period == 3
     assert entry(inputs, "scenario/programme.period").origin == "default"
+
+
+def test_how_software_matures_is_the_scenarios_to_say():
+    stated = ['operation.software_first="80 percent"', 'operation.software_gain="10 percent/year"']
+    inputs = resolve(read("minimal", [*stated, 'platform.gb300-nvl72.software_from="2026-01"']), CATALOG)
+    assert inputs.operation.software_first == exactly(0.8)
+    assert inputs.operation.software_halving_months == 6
+    assert inputs.operation.software_gain_fraction_per_year == 0.1
+    assert inputs.offers[0].software_from == date(2026, 1, 1)
+    # Silent, software matures from volume production on: the second half of 2025.
+    assert resolve(read("minimal"), CATALOG).offers[0].software_from == date(2025, 7, 1)

@@ -82,6 +82,7 @@ def cases(draw, *, life_months=LIVES):
         performance_factor={platform: draw(st.sampled_from((0.7, 1.0, 1.4))) for platform in PLATFORMS},
         availability_fraction=0.95,
         training_ettr_fraction=0.9,
+        software_first_fraction=draw(st.sampled_from((0.4, 1.0))),
     )
     return Case(inputs=inputs, performance=two_platform_performance(), plan=plan, luck=luck)
 

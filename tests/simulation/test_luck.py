@@ -20,6 +20,7 @@ def slow_inputs():
         slip_spread=exactly(0.5),
         availability=Ranged(low=0.90, best=0.95, high=0.97),
         training_ettr=Ranged(low=0.80, best=0.90, high=0.99),
+        software_first=Ranged(low=0.36, best=0.60, high=0.90),
     )
     return replace(base, operation=operation)
 
@@ -67,6 +68,8 @@ def test_sampled_operation_has_its_quantiles(draws):
     ettr = np.array([luck.training_ettr_fraction for luck in draws])
     assert np.quantile(ettr, [0.1, 0.5, 0.9]) == pytest.approx([0.80, 0.90, 0.99], abs=0.008)
     assert ettr.max() <= 1.0
+    software = np.array([luck.software_first_fraction for luck in draws])
+    assert np.quantile(software, [0.1, 0.5, 0.9]) == pytest.approx([0.36, 0.60, 0.90], abs=0.02)
 
 
 def test_sampled_performance_repeats_the_band(draws):
@@ -82,7 +85,11 @@ def test_no_uncertainty_is_the_expectation():
     certain = replace(
         inputs,
         operation=replace(
-            inputs.operation, slip_spread=exactly(0.0), availability=exactly(0.95), training_ettr=exactly(0.9)
+            inputs.operation,
+            slip_spread=exactly(0.0),
+            availability=exactly(0.95),
+            training_ettr=exactly(0.9),
+            software_first=exactly(0.6),
         ),
     )
     sure = small_performance()

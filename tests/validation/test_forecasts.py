@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gigawatt.catalog import load
-from gigawatt.catalog.operators import band_operators
+from gigawatt.catalog.operators import training_operators
 from gigawatt.cli.forecasts import validate_app
 from gigawatt.errors import InputError
 from gigawatt.validation.comparison import compare
@@ -18,7 +18,7 @@ from tests.validation.rows import written
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "forecasts"
 RECIPES = FOLDER / "vera-rubin-recipes.csv"
-RECORD = FOLDER / "vera-rubin-2026-11-23.csv"
+RECORD = FOLDER / "vera-rubin-2026-11-25.csv"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def catalog():
 
 @pytest.fixture(scope="module")
 def operators(catalog):
-    return band_operators(catalog)
+    return training_operators(catalog)
 
 
 def test_a_forecast_is_what_validation_predicts_blind(tmp_path, catalog, operators):
@@ -62,7 +62,7 @@ def test_every_recipe_is_forecast_or_named(catalog, operators):
 def test_the_record_covers_all_recipes_and_says_where_it_comes_from():
     record = read_record(RECORD)
     assert [item.forecast.recipe for item in record] == [item.name for item in read_recipes(RECIPES)]
-    assert {item.recorded for item in record} == {"2026-11-23"}
+    assert {item.recorded for item in record} == {"2026-11-25"}
     assert all(len(item.catalogue_sha256) == 64 for item in record)
     assert sum(item.forecast.made for item in record) == 27
 

@@ -10,13 +10,17 @@ from gigawatt.provenance import Grade
 
 
 class PlatformTable(RecordTable):
-    """A platform as it is sold; `measured` when published kernel timings of it exist."""
+    """A platform as it is sold; `measured` when published kernel timings of it exist.
+
+    `volume_from` is the first month of what `volume_production` says, where that is definite.
+    """
 
     vendor: str
     form: str
     former_names: tuple[str, ...] = ()
     announced: str
     volume_production: str
+    volume_from: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")] | None = None
     status: str
     cpu: str = ""
     features: str = ""

@@ -12,6 +12,7 @@ from gigawatt.performance.step.load import LoadedOperators, slowdown_ratio, sust
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
 _MEDIAN = 0.5
+_STEP = "assumptions/training-step"
 _PRODUCTS = ("dense-gemm-bf16", "dense-gemm-fp8", "dense-gemm-fp8-block", "dense-gemm-nvfp4")
 
 
@@ -44,7 +45,9 @@ def band_operators(
         factory = unloaded if quantile > _MEDIAN else loaded
         kernels = factory(platform, achieved, round(quantile, 1))
         slower = at_quantile(clock, round(1.0 - quantile, 1))
-        return LoadedOperators(operators=kernels, clock_factor=slower, product_factor=slower)
+        return LoadedOperators(
+            operators=kernels, product_factor=slower, expert_factor=slower, attention_factor=slower, pass_factor=1.0
+        )
 
     return operators
 
@@ -71,15 +74,24 @@ def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None 
         product_slowdowns(catalog),
     )
     loaded, unloaded = calibrated_operators(sustained(library, slowdowns)), calibrated_operators(library)
-    clock = ranged(catalog.figure("assumptions/training-step/sustained-clock"), RATIO)
+    clock, passes = (ranged(catalog.figure(f"{_STEP}/{name}"), RATIO) for name in ("sustained-clock", "pass"))
 
     def operators(platform: Platform, quantile: float) -> OperatorModel:
+        over = at_quantile(passes, round(1.0 - quantile, 1))
         if quantile > _MEDIAN:
             kernels = unloaded(platform, achieved, round(quantile, 1))
-            return LoadedOperators(operators=kernels, clock_factor=1.0, product_factor=1.0)
+            return LoadedOperators(
+                operators=kernels, product_factor=1.0, expert_factor=1.0, attention_factor=1.0, pass_factor=over
+            )
         kernels = loaded(platform, achieved, round(quantile, 1))
         beyond = clock.high / clock.best if quantile < _MEDIAN else 1.0
         slower = 1.0 + slowdown_ratio(slowdowns[_PRODUCTS[0]], platform.id)
-        return LoadedOperators(operators=kernels, clock_factor=beyond * slower, product_factor=beyond)
+        return LoadedOperators(
+            operators=kernels,
+            product_factor=beyond,
+            expert_factor=beyond * slower,
+            attention_factor=beyond,
+            pass_factor=over,
+        )
 
     return operators

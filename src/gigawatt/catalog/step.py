@@ -9,26 +9,31 @@ from gigawatt.performance.step.task import StepAssumptions
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
 _NAMES = (
-    *("host-issue", "contention", "attention-backward", "scan-backward", "reserved", "fragmentation"),
+    *("host-issue", "contention", "attention-backward", "scan-backward"),
+    *("accumulation", "permutation", "device-spread", "reserved", "fragmentation"),
     *("host-link", "host-memory", "waiting-power"),
 )
 
 
 def step_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
     """The figures that every step rests on, as the catalogue has them, and the clock that its band spans."""
-    return tuple(catalog.figure(f"assumptions/training-step/{name}") for name in (*_NAMES, "sustained-clock"))
+    return tuple(catalog.figure(f"assumptions/training-step/{name}") for name in (*_NAMES, "sustained-clock", "pass"))
 
 
 def step_figures(catalog: Catalog) -> StepFigures:
     """The engineering figures of a step with their ranges."""
-    host, contention, backward, scan, reserved, fragmentation, link, host_memory, waiting = (
+    host, contention, backward, scan, accumulation, permutation, spread, *others = (
         catalog.figure(f"assumptions/training-step/{name}") for name in _NAMES
     )
+    reserved, fragmentation, link, host_memory, waiting = others
     return StepFigures(
         host_issue_s=ranged(host, DURATION_SECONDS),
         contention=ranged(contention, FRACTION),
         attention_backward=ranged(backward, RATIO),
         scan_backward=ranged(scan, RATIO),
+        accumulation=ranged(accumulation, FRACTION),
+        permutation=ranged(permutation, RATIO),
+        device_spread=ranged(spread, RATIO),
         reserved_bytes=ranged(reserved, MEMORY),
         fragmentation=ranged(fragmentation, FRACTION),
         host_link_bytes_per_s=ranged(link, BANDWIDTH),

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from gigawatt import __version__
 from gigawatt.catalog import Catalog, load
-from gigawatt.catalog.operators import band_operators
+from gigawatt.catalog.operators import training_operators
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.validate_serving import validate_app
 from gigawatt.errors import InputError
@@ -47,7 +47,7 @@ def forecasts_command(
 ) -> None:
     """Forecast recipes that nobody has measured, record them, and score earlier records."""
     catalog = load()
-    found = forecasts(read_recipes(recipes), catalog, band_operators(catalog))
+    found = forecasts(read_recipes(recipes), catalog, training_operators(catalog))
     earlier = read_record(against) if against is not None else ()
     if record is not None:
         _write(record, found, catalog, date=date)

@@ -39,7 +39,9 @@ class OperationAssumptions:
     `availability` is the share of time a rack serves; `training_ettr` the effective training time ratio;
     `serving_load` mean over peak traffic of a fleet sized for peak; `mean_power` mean over greatest IT power;
     `fabric_power` IT power outside the rack (network, storage, hosts) over rack power; `memory_usable` the
-    share of device memory left for weights, cache and activations; `ramp_months` from installation to full use.
+    share of device memory left for weights and cache when serving; `ramp_months` from installation to full use.
+    `software_first` is what serving software delivers in a platform's first month over mature software; the gap halves
+    every `software_halving_months`, and mature software gains `software_gain_fraction_per_year`.
     """
 
     availability: Ranged
@@ -50,6 +52,9 @@ class OperationAssumptions:
     memory_usable: Ranged
     ramp_months: int
     slip_spread: Ranged
+    software_first: Ranged
+    software_halving_months: int
+    software_gain_fraction_per_year: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +92,9 @@ class StepFigures:
     contention: Ranged
     attention_backward: Ranged
     scan_backward: Ranged
+    accumulation: Ranged
+    permutation: Ranged
+    device_spread: Ranged
     reserved_bytes: Ranged
     fragmentation: Ranged
     host_link_bytes_per_s: Ranged

@@ -320,30 +320,21 @@ class PowerPurchase:
     term_months: int
 
 
-class TaxDepreciation(StrEnum):
-    """How fast an asset is written off for tax; straight-line takes the life of the books, bonus all at once."""
-
-    STRAIGHT_LINE = "straight-line"
-    MACRS_5 = "macrs-5"
-    MACRS_15 = "macrs-15"
-    BONUS = "bonus"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomeTax:
     """`authority` taxes the income of `taxpayer`, each calendar year in its last month.
 
-    Systems and facilities are written off by their own schedules. A loss is carried forward without end and offsets at
-    most `loss_offset_fraction` of a later year's income; `credit_fraction` of facilities placed in service reduces the
-    tax, and what is left of it is carried forward.
+    What enters service in a year is written off by a schedule of fractions, that year's first; systems and facilities
+    have their own. A loss is carried forward without end and offsets at most `loss_offset_fraction` of a later year's
+    income; `credit_fraction` of facilities placed in service reduces the tax, and what is left is carried forward.
     """
 
     id: str
     authority: str
     taxpayer: str
     rate_fraction: float
-    systems: TaxDepreciation
-    facilities: TaxDepreciation
+    systems_fractions: tuple[float, ...]
+    facilities_fractions: tuple[float, ...]
     loss_offset_fraction: float
     credit_fraction: float
 

@@ -82,13 +82,15 @@ class Offer:
     Racks are ordered in blocks of `block_racks_count`, delivered and in service `lead_months` after the order,
     and retired `life_months` after they entered service. `deposit_fraction` of the price is due with the order,
     the rest on delivery. Systems are bought from the party `vendor`. The books write a rack off evenly over
-    `book_life_months`, but for `residual_fraction` of its cost.
+    `book_life_months`, but for `residual_fraction` of its cost. Serving software matures from the month
+    `software_from` on.
     """
 
     platform: Platform
     vendor: str
     price_usd_per_rack: float
     supply: tuple[SupplyStep, ...]
+    software_from: date
     lead_months: int
     life_months: int
     book_life_months: int

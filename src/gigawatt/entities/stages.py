@@ -210,13 +210,15 @@ class Luck:
     """What a programme does not choose: one draw, or the expectation.
 
     `slip_months` `(site, step)` months that each power step comes late; `performance_factor` `(platform,)` what racks
-    do over the median prediction; `availability_fraction` and `training_ettr_fraction` of the fleet.
+    do over the median prediction; `availability_fraction` and `training_ettr_fraction` of the fleet;
+    `software_first_fraction` what serving software delivers in a platform's first month over mature software.
     """
 
     slip_months: Mapping[str, tuple[int, ...]]
     performance_factor: Mapping[str, float]
     availability_fraction: float
     training_ettr_fraction: float
+    software_first_fraction: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """The accounts of a history: payments between parties, and what they come to for the programme."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
@@ -23,7 +25,14 @@ def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
     calendar = inputs.calendar
     counted = quantities(inputs, plan, history)
     operating = tuple(operating_and_investment_streams(inputs, counted))
-    agreed = outcomes(Given(inputs=inputs, history=history, delivered_racks=counted.delivered_racks, streams=operating))
+    agreed = outcomes(
+        Given(
+            inputs=_with_loans_taken(inputs, plan),
+            history=history,
+            delivered_racks=counted.delivered_racks,
+            streams=operating,
+        )
+    )
     flows = flow_table([*operating, *(stream for each in agreed for stream in each.streams)], calendar=calendar)
     unfinanced = flows.filter(~pl.col("kind").is_in([FlowKind.FINANCING.value, FlowKind.TAX.value]))
     net_usd = monthly_usd(unfinanced, party=inputs.programme, calendar=calendar)
@@ -44,6 +53,15 @@ def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
         loans=pl.concat([pl.DataFrame(schema=LOAN_SCHEMA), *(each.loans for each in agreed)]),
         events=pl.concat([pl.DataFrame(schema=EVENT_SCHEMA), *(each.events for each in agreed)]),
     )
+
+
+def _with_loans_taken(inputs: Inputs, plan: BuildPlan) -> Inputs:
+    """The inputs without the loans that the plan leaves untaken."""
+    if "loan_taken" not in plan.decisions:
+        return inputs
+    taken = plan.decisions["loan_taken"]
+    untaken = set(taken["loan"].values[taken.values < 0.5].tolist())
+    return replace(inputs, contracts=tuple(contract for contract in inputs.contracts if contract.id not in untaken))
 
 
 def _by_purpose(flows: pl.DataFrame, *, kind: FlowKind) -> dict[str, float]:

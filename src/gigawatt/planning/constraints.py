@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
+from gigawatt.planning.agreements import Agreed
 from gigawatt.planning.fleet import in_period, most_blocks, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
@@ -162,15 +163,22 @@ def _payments_fall_due(model: linopy.Model, units: linopy.LinearExpression, *, t
     model.add_constraints(at_cap * full - choose.tranches <= 0.0, name="tranches_full")
 
 
-def cash(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
-    """Cash follows all flows, within a period netted; returns the balance at each period's end, `(period,)`."""
+def cash(
+    model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables, agreed: Agreed | None
+) -> linopy.LinearExpression:
+    """Cash follows all flows, within a period netted; returns what is free at each period's end, `(period,)`.
+
+    What lenders ask to be kept in reserve is not free.
+    """
     opening = inputs.treasury.opening_cash_usd * (period_axis(inputs.calendar) == 0)
     given = (terms.financing.fixed_usd + opening) / MONEY_UNIT_USD
     flow = operating_and_investment_flow(inputs, terms=terms, choose=choose)
     before = (1.0 * choose.cash.shift(period=1)).fillna(0.0)
     received = tranche_receipt(terms=terms, choose=choose)
+    if agreed is not None:
+        received = received + agreed.cash
     model.add_constraints(choose.cash - before - flow - received == given, name="cash_balance")
-    return 1.0 * choose.cash
+    return 1.0 * choose.cash if agreed is None else choose.cash - agreed.reserve
 
 
 def energized_mw(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:

@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
+from gigawatt.planning.agreements import settle_agreements
 from gigawatt.planning.fleet import ROUNDING, in_period, month_axis, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.formulation import Formulation, earned_count, milestones_count
@@ -22,7 +23,7 @@ class Racks:
     retired: xr.DataArray
 
 
-def settle(*, terms: Terms, built: Formulation) -> None:
+def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     """Replaces the solver's values by exact ones: whole blocks, no more building than racks need, milestones as met.
 
     Racks follow from whole arrivals; building follows racks, since earlier building never pays; counts follow power.
@@ -44,6 +45,14 @@ def settle(*, terms: Terms, built: Formulation) -> None:
     choose.serving.solution = choose.serving.solution.clip(0.0)
     choose.training.solution = choose.training.solution.clip(0.0)
     choose.tranches.solution = earned_count(in_service, terms=terms)
+    if built.agreed is not None:
+        settle_agreements(built.agreed, enough=lambda: _free_cash(inputs, terms=terms, built=built))
+
+
+def _free_cash(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.DataArray:
+    """Cash at each period's end above the least and what lenders ask to be kept, in the solver's money, `(period,)`."""
+    kept = 0.0 if built.agreed is None else built.agreed.reserve.solution
+    return cash_usd(inputs, terms=terms, built=built) / MONEY_UNIT_USD - built.demands.minimum_cash - kept
 
 
 def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset:
@@ -66,7 +75,16 @@ def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset
         "cash_usd": (cash_usd(inputs, terms=terms, built=built), "USD"),
     }
     plain = {name: array.drop_vars("period").assign_attrs(units=unit) for name, (array, unit) in values.items()}
-    return xr.Dataset(plain).assign_coords(period=np.array(inputs.calendar.periods, dtype="datetime64[ns]"))
+    dated = xr.Dataset(plain).assign_coords(period=np.array(inputs.calendar.periods, dtype="datetime64[ns]"))
+    return dated.assign(loan_taken=_loans_taken(built))
+
+
+def _loans_taken(built: Formulation) -> xr.DataArray:
+    """1 for each loan that the plan takes, `(loan,)`."""
+    taken = {} if built.agreed is None else built.agreed.taken
+    values = np.array([float(variable.solution) for variable in taken.values()])
+    names = np.array(list(taken), dtype=np.str_)
+    return xr.DataArray(values, dims="loan", coords={"loan": names}, attrs={"units": "1"})
 
 
 def planned_racks(*, terms: Terms, built: Formulation) -> Racks:
@@ -118,6 +136,7 @@ def cash_usd(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.DataArra
     """The programme's cash at the end of each period, `(period,)`."""
     flow = operating_and_investment_flow(inputs, terms=terms, choose=built.choose).solution
     received = tranche_receipt(terms=terms, choose=built.choose).solution
-    change = (flow + received) * MONEY_UNIT_USD + terms.financing.fixed_usd
+    agreed = 0.0 if built.agreed is None else built.agreed.cash.solution
+    change = (flow + received + agreed) * MONEY_UNIT_USD + terms.financing.fixed_usd
     cash = inputs.treasury.opening_cash_usd + change.cumsum("period")
     return cash.assign_coords(period=period_axis(inputs.calendar))

@@ -119,10 +119,13 @@ BOOKKEEPING: frozenset[str] = frozenset(
 )
 """Families that say how decisions hang together, or keep an earlier goal; nobody can have one unit more of them."""
 
+CONTRACT = "contract "
+"""Families of a single contract begin with this; what they come to is told by the contract's own payments."""
+
 DIVISIBLE: frozenset[str] = frozenset({"arrivals"})
 """Whole-number decisions that are taken as divisible where marginal values are sought: blocks are small and many."""
 
 
 def unregistered(names: set[str]) -> set[str]:
     """Those of the constraint names that no registry knows."""
-    return names - set(LIMITS) - BOOKKEEPING
+    return {name for name in names - set(LIMITS) - BOOKKEEPING if not name.startswith(CONTRACT)}

@@ -36,7 +36,7 @@ class Financing:
 
 def financing(inputs: Inputs, *, fleet: Fleet) -> Financing:
     """Every contract's payments to and from the programme."""
-    contracts = [contract for contract in inputs.contracts if isinstance(contract, MilestoneTranches)]
+    contracts = [*_tranches(inputs), *_conditional_instalments(inputs)]
     coords = {"contract": [contract.id for contract in contracts]}
 
     def by_contract(values: list[float]) -> xr.DataArray:
@@ -63,6 +63,35 @@ def financing(inputs: Inputs, *, fleet: Fleet) -> Financing:
             coords={**coords, "period": periods, "paid": periods},
         ),
     )
+
+
+def _tranches(inputs: Inputs) -> list[MilestoneTranches]:
+    return [contract for contract in inputs.contracts if isinstance(contract, MilestoneTranches)]
+
+
+def _conditional_instalments(inputs: Inputs) -> list[MilestoneTranches]:
+    """Instalments that wait for power, each as the one tranche of a contract of its own, `round/position`."""
+    return [
+        MilestoneTranches(
+            id=f"{contract.id}/{position}",
+            investor=contract.investor,
+            recipient=contract.recipient,
+            unit_mw=instalment.condition.level_mw,
+            basis=instalment.condition.basis,
+            amount_usd=instalment.amount_usd,
+            cap_usd=instalment.amount_usd,
+            platforms=instalment.condition.platforms,
+            sites=instalment.condition.sites,
+            signed=instalment.on,
+            paid_on_signature_count=0,
+            payment_lag_months=0,
+            binding=True,
+        )
+        for contract in inputs.contracts
+        if isinstance(contract, EquityRound)
+        for position, instalment in enumerate(contract.instalments)
+        if instalment.condition is not None
+    ]
 
 
 def _sign(inputs: Inputs, contract: MilestoneTranches | EquityRound) -> float:

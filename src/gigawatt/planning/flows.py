@@ -31,13 +31,24 @@ def net_present_value(inputs: Inputs, *, terms: Terms, choose: Variables) -> lin
 def operating_and_investment_flow(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
     """What operation and investment bring in less what they cost, undiscounted, `(period,)`."""
     by_period = in_period(inputs.calendar)
-    block, money = terms.fleet.block_racks, terms.money
-    price = money.price_usd_per_token * by_period * (TOKEN_UNIT / MONEY_UNIT_USD)
+    earned = operating_flow(inputs, weights=by_period.rename(period="step"), terms=terms, choose=choose)
+    spent = _investment(terms.money, by_period, block=terms.fleet.block_racks, choose=choose)
+    net: linopy.LinearExpression = earned.rename(step="period") - spent
+    return net
+
+
+def operating_flow(
+    inputs: Inputs, *, weights: xr.DataArray, terms: Terms, choose: Variables
+) -> linopy.LinearExpression:
+    """What operation brings in less what it costs, the months added up by `weights` `(month, step)`, `(step,)`."""
+    block, money, by_period = terms.fleet.block_racks, terms.money, in_period(inputs.calendar)
+    price = money.price_usd_per_token * weights * (TOKEN_UNIT / MONEY_UNIT_USD)
     earned = (price * choose.served).sum(["service", "month"])
-    service = (money.service_usd_per_rack @ by_period) * block / MONEY_UNIT_USD
-    standing = (money.standing_usd_per_mw @ by_period) / MONEY_UNIT_USD
-    running = (service * choose.in_service).sum(["site", "platform"]) + (standing * choose.built).sum("site")
-    return earned - running - _investment(money, by_period, block=block, choose=choose)
+    service = xr.dot(money.service_usd_per_rack, weights, by_period, dim="month") * block / MONEY_UNIT_USD
+    standing = xr.dot(money.standing_usd_per_mw, weights, by_period, dim="month") / MONEY_UNIT_USD
+    running = (service * choose.in_service).sum(["site", "platform", "period"])
+    net: linopy.LinearExpression = earned - running - (standing * choose.built).sum(["site", "period"])
+    return net
 
 
 def _investment(

@@ -8,6 +8,7 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning import constraints
+from gigawatt.planning.agreements import Agreed, agreements
 from gigawatt.planning.flows import net_present_value
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
 from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, variables
@@ -32,7 +33,7 @@ class Demands:
 class Formulation:
     """A model whose limits are in place and whose demands and objective are ready to be set.
 
-    `npv` is in the solver's money, `tokens` in the solver's tokens.
+    `npv` is in the solver's money, `tokens` in the solver's tokens; `agreed` is what contracts add, if any.
     """
 
     model: linopy.Model
@@ -41,6 +42,7 @@ class Formulation:
     demands: Demands
     npv: linopy.LinearExpression
     tokens: linopy.LinearExpression
+    agreed: Agreed | None
 
 
 def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
@@ -53,22 +55,25 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
     constraints.allocation(model, inputs, terms=terms, choose=choose)
     constraints.tokens(model, terms=terms, choose=choose)
     constraints.milestones(model, terms=terms, choose=choose)
+    agreed = agreements(model, inputs, terms=terms, choose=choose)
+    operation = net_present_value(inputs, terms=terms, choose=choose)
     return Formulation(
         model=model,
         terms=terms,
         choose=choose,
-        demands=_demands(model, inputs, terms=terms, choose=choose),
-        npv=net_present_value(inputs, terms=terms, choose=choose),
+        demands=_demands(model, inputs, terms=terms, choose=choose, agreed=agreed),
+        npv=operation if agreed is None else operation + agreed.npv,
         tokens=(1.0 * choose.served).sum(),
+        agreed=agreed,
     )
 
 
-def _demands(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> Demands:
+def _demands(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables, agreed: Agreed | None) -> Demands:
     return Demands(
         counted_mw=constraints.counted_mw(inputs, terms=terms, choose=choose) if inputs.targets else None,
         target_mw=constraints.target_mw(inputs),
         progress=constraints.training_progress(terms=terms, choose=choose),
-        cash=constraints.cash(model, inputs, terms=terms, choose=choose),
+        cash=constraints.cash(model, inputs, terms=terms, choose=choose, agreed=agreed),
         minimum_cash=inputs.treasury.minimum_cash_usd / MONEY_UNIT_USD,
     )
 

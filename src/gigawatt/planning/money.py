@@ -82,6 +82,12 @@ def _arrival(inputs: Inputs, fleet: Fleet) -> xr.DataArray:
     return (_by_site(inputs, _pays_systems) * usd).transpose("site", "platform", "period", "month")
 
 
+def systems_worth_usd_per_rack(inputs: Inputs, *, fleet: Fleet) -> xr.DataArray:
+    """What a rack with its fabric costs the programme, nothing at cloud sites, `(site, platform)`."""
+    price = _by_platform(inputs, [offer.price_usd_per_rack for offer in inputs.offers])
+    return _by_site(inputs, _pays_systems) * (price + _fabric_usd_per_rack(inputs, fleet))
+
+
 def _service(inputs: Inputs, fleet: Fleet) -> xr.DataArray:
     """Energy, operation of the systems and the price of cloud capacity of one rack in service, by month."""
     month = month_axis(inputs.calendar)

@@ -39,7 +39,7 @@ def _plan(inputs: Inputs, performance: Performance, *, report: Report) -> BuildP
         found = conflict(inputs, terms=known)
         raise InfeasibleError(found.words, remedy=found.remedy)
     adopt(built.model, proved.values)
-    settle(terms=known, built=built)
+    settle(inputs, terms=known, built=built)
     value = achieved(inputs, built=built)
     least = inputs.objective is Objective.EARLIEST_TARGET
     bound = min(proved.bound, value) if least else max(proved.bound, value)

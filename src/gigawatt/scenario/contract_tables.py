@@ -3,11 +3,12 @@
 Whoever is not named on the programme's side is the programme; the other side must be a declared party.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gigawatt.entities.contracts import Repayment, TaxDepreciation
+from gigawatt.entities.contracts import Repayment
 from gigawatt.scenario import quantities as q
 from gigawatt.scenario.path_tables import MoneyPath, SharePath
 from gigawatt.scenario.tables import Shown, Table, choice
@@ -269,6 +270,15 @@ class PowerPurchaseTable(Table):
     escalator: q.YearlyShare | None = None
     start: Annotated[q.Month, Shown('"2028-01"')]
     term: Term
+
+
+class TaxDepreciation(StrEnum):
+    """How fast an asset is written off for tax; straight-line takes its life in the books, bonus is all at once."""
+
+    STRAIGHT_LINE = "straight-line"
+    MACRS_5 = "macrs-5"
+    MACRS_15 = "macrs-15"
+    BONUS = "bonus"
 
 
 class TaxRegimeTable(Table):

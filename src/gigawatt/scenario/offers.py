@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Final
 
 from gigawatt.catalog import Catalog, Figure, Record, platform
@@ -9,7 +10,7 @@ from gigawatt.catalog.items import PlatformTable as CatalogPlatform
 from gigawatt.catalog.quantities import published
 from gigawatt.entities.hardware import Offer, Platform, SupplyStep
 from gigawatt.errors import CatalogError
-from gigawatt.provenance import Grade
+from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.checks import rising_dates, unique_ids
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.quantities import Stated
@@ -48,6 +49,7 @@ def _offer(desk: Desk, table: PlatformTable, index: int) -> Offer:
         vendor=desk.party(table.vendor, *at, "vendor", default=_vendor(record)),
         price_usd_per_rack=_price(desk, table, index, record=record),
         supply=_supply(desk, table, index),
+        software_from=_software_from(desk, table, index, record=record),
         lead_months=desk.months_or(
             table.lead, *at, "lead", default="assumptions/offer/lead", dimension=DURATION_MONTHS
         ),
@@ -148,6 +150,22 @@ def _price(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> f
         )
     default = f"platforms/{record.id}/{names[0]}" if names else ""
     return desk.number_or(table.price, *at, default=default, dimension=MONEY_PER_RACK)
+
+
+def _software_from(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> date:
+    """The month from which serving software matures: that of volume production, or else of the first supply."""
+    if table.software_from is not None:
+        return table.software_from
+    details = record.details
+    if isinstance(details, CatalogPlatform) and details.volume_from is not None:
+        note = f"serving software matures from volume production on: {details.volume_production}"
+        key, text = f"platforms/{record.id}/volume-from", details.volume_from
+        desk.cite(Evidence(key=key, text=text, grade=Grade.REPORTED, origin="default", note=note))
+        return date.fromisoformat(f"{details.volume_from}-01")
+    first = table.supply[0].start
+    note = "serving software matures from the first month of the supply on"
+    desk.choose(None, "platform", index, "software_from", default=first.isoformat()[:7], note=note)
+    return first
 
 
 def _supply(desk: Desk, table: PlatformTable, index: int) -> tuple[SupplyStep, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 
+from gigawatt.timeline import months_between
 from gigawatt.units import MONTHS_PER_YEAR, round_trip
 
 
@@ -14,11 +15,6 @@ class GrowthRate:
 
     start: date
     fraction_per_year: float
-
-
-def months_between(first: date, second: date) -> int:
-    """Months from the month of `first` to the month of `second`."""
-    return (second.year - first.year) * MONTHS_PER_YEAR + second.month - first.month
 
 
 def grown(months: Sequence[date], *, value: float, at: date, rates: Sequence[GrowthRate]) -> dict[date, float]:

@@ -13,12 +13,11 @@ from gigawatt.scenario.estate import sites
 from gigawatt.scenario.kernels import assumed_engine, assumed_step, kernel_efficiency, law_evidence, operator_law
 from gigawatt.scenario.loading import Scenario
 from gigawatt.scenario.offers import offers
-from gigawatt.scenario.paths import months_between
 from gigawatt.scenario.people import parties
 from gigawatt.scenario.schema import Period, ProgrammeTable
 from gigawatt.scenario.workloads import runs, services
-from gigawatt.timeline import Calendar
-from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION, MONTHS_PER_YEAR, RATIO
+from gigawatt.timeline import Calendar, months_between
+from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION, MONTHS_PER_YEAR, RATIO, YEARLY_SHARE
 
 MONTHS_PER_PERIOD = {Period.MONTH: 1, Period.QUARTER: 3}
 LONGEST_YEARS = 50
@@ -172,6 +171,19 @@ def _operation(desk: Desk) -> OperationAssumptions:
         ramp_months=desk.months_or(stated.ramp, at, "ramp", default=f"{known}/ramp", dimension=DURATION_MONTHS),
         slip_spread=desk.range_or(
             stated.slip_spread, at, "slip_spread", default=f"{known}/slip-spread", dimension=RATIO
+        ),
+        software_first=desk.range_or(
+            stated.software_first, at, "software_first", default=f"{known}/software-first", dimension=FRACTION
+        ),
+        software_halving_months=desk.months_or(
+            stated.software_halving,
+            at,
+            "software_halving",
+            default="assumptions/serving-engine/software-halving",
+            dimension=DURATION_MONTHS,
+        ),
+        software_gain_fraction_per_year=desk.number_or(
+            stated.software_gain, at, "software_gain", default=f"{known}/software-gain", dimension=YEARLY_SHARE
         ),
     )
 

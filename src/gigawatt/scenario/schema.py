@@ -135,6 +135,7 @@ class PlatformTable(Table):
     supply: Annotated[
         tuple[SupplyStepTable, ...], Field(min_length=1), Shown('[{ from = "2027-01", rate = "100 rack/month" }]')
     ]
+    software_from: q.Month | None = None
     lead: q.Months | None = None
     life: q.Life | None = None
     book_life: q.Life | None = None
@@ -246,6 +247,9 @@ class OperationTable(Table):
     memory_usable: Fractions | None = None
     ramp: q.Months | None = None
     slip_spread: Ratios | None = None
+    software_first: Fractions | None = None
+    software_halving: q.Months | None = None
+    software_gain: q.YearlyShare | None = None
 
 
 class KernelEfficiencyTable(Table):

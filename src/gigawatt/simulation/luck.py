@@ -21,6 +21,7 @@ def expected_luck(inputs: Inputs) -> Luck:
         performance_factor={offer.platform.id: 1.0 for offer in inputs.offers},
         availability_fraction=inputs.operation.availability.best,
         training_ettr_fraction=inputs.operation.training_ettr.best,
+        software_first_fraction=inputs.operation.software_first.best,
     )
 
 
@@ -29,11 +30,12 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
 
     A site's slip is lognormal around its median, with the logarithmic spread `operation.slip_spread`; one factor
     holds for all steps of the site, so they slip in order. A platform's performance factor is lognormal around 1 and
-    as wide as its band. Availability and ETTR are two-piece normal through their P10, best and P90, and stay in 0..1.
+    as wide as its band. Availability, ETTR and the first software are two-piece normal through their P10, best and
+    P90, and stay in 0..1.
     """
     slip_scores = rng.standard_normal(len(inputs.sites))
     performance_scores = rng.standard_normal(len(inputs.offers))
-    availability_score, ettr_score = rng.standard_normal(2)
+    availability_score, ettr_score, software_score = rng.standard_normal(3)
     spread = inputs.operation.slip_spread.best
     return Luck(
         slip_months={
@@ -48,6 +50,7 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
         },
         availability_fraction=_within(inputs.operation.availability, score=availability_score),
         training_ettr_fraction=_within(inputs.operation.training_ettr, score=ettr_score),
+        software_first_fraction=_within(inputs.operation.software_first, score=software_score),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import BuildPlan, Inputs, Luck, Performance
+from gigawatt.performance.software import software_fraction
 from gigawatt.timeline import FloatArray
 from gigawatt.units import SECONDS_PER_HOUR
 
@@ -158,7 +159,9 @@ def _tokens_per_rack(inputs: Inputs, performance: Performance, *, luck: Luck) ->
     services = [service.id for service in inputs.services]
     rate = _rate(inputs, performance.serving["tokens_per_s_per_rack"].sel(service=services), luck=luck)
     used = luck.availability_fraction * inputs.operation.serving_load.best
-    return rate[:, :, None] * used * inputs.calendar.month_hours * SECONDS_PER_HOUR
+    software = software_fraction(inputs, first_fraction=luck.software_first_fraction).values
+    hours = used * software * inputs.calendar.month_hours
+    return np.asarray(rate[:, :, None] * hours[:, None, :] * SECONDS_PER_HOUR, dtype=np.float64)
 
 
 def _flop_per_rack(inputs: Inputs, performance: Performance, *, luck: Luck) -> FloatArray:

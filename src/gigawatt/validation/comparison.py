@@ -9,10 +9,13 @@ import numpy as np
 
 from gigawatt.catalog import Catalog
 from gigawatt.catalog.step import step_figures
+from gigawatt.entities.hardware import Platform
 from gigawatt.entities.workload import MixtureOfExperts
 from gigawatt.performance.laws import BandOperators
+from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.assumed import Ends, assumption_ends, best_assumptions
 from gigawatt.performance.step.bands import assumed_variations, step_band_s
+from gigawatt.performance.step.load import LoadedOperators
 from gigawatt.performance.step.memory import StepMemory, step_memory
 from gigawatt.performance.step.step import step_total_s
 from gigawatt.performance.step.task import chosen
@@ -99,6 +102,7 @@ def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Co
     Someone ran it, so a choice is excluded only if it cannot fit with the least allowances for context and fragments.
     """
     task, layouts = expressed.task, expressed.layouts
+    operators = _of_source(operators, expressed)
     memory = step_memory(replace(task, assumptions=expressed.lean), layouts)
     times = step_total_s(task, layouts, operators(expressed.platform, 0.5))
     fits = memory.total_bytes <= expressed.platform.accelerator.memory_bytes
@@ -136,6 +140,21 @@ def band_s(expressed: Expression, operators: BandOperators, ends: Ends) -> tuple
         )
         variations = (*variations, (low, high))
     return step_band_s(task, expressed.layouts, partial(operators, expressed.platform), variations)
+
+
+def _of_source(operators: BandOperators, expressed: Expression) -> BandOperators:
+    """The platform's operators with the products of the row's software, where its own timings are published."""
+    factor = expressed.product_time_factor
+    if factor == 1.0:
+        return operators
+
+    def own(platform: Platform, quantile: float) -> OperatorModel:
+        kernels = operators(platform, quantile)
+        return LoadedOperators(
+            operators=kernels, product_factor=factor, expert_factor=factor, attention_factor=1.0, pass_factor=1.0
+        )
+
+    return own
 
 
 def _memory_part(memory: StepMemory, part: str) -> float:

@@ -35,7 +35,8 @@ _NONE = ("none", "none_in_recipe")
 class Expression:
     """A row as a task, candidate layouts and what was measured; `chosen` names what the row left open.
 
-    `attention_time` is the range of `Practice.attention_time_factor`; `lean` has the least allowances of memory.
+    `attention_time` is the range of `Practice.attention_time_factor`, `product_time_factor` what the products of its
+    software take over the platform's; `lean` has the least allowances of memory.
     """
 
     row: TruthRow
@@ -46,6 +47,7 @@ class Expression:
     practice: str
     chosen: tuple[str, ...]
     attention_time: Ranged
+    product_time_factor: float
     lean: StepAssumptions
 
 
@@ -78,6 +80,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         practice=source.id,
         chosen=chosen,
         attention_time=attention,
+        product_time_factor=source.product_time_factor,
         lean=lean_assumptions(step_figures(catalog)),
     )
 
@@ -85,7 +88,8 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
 def _attention_time(source: SourcePractice, platform: Platform, catalog: Catalog) -> Ranged:
     """What attention kernels of another age take over today's; those written for Ampere lose on devices with FP8."""
     at = "assumptions/training-step"
-    factors = [Ranged(low=1.0, best=1.0, high=1.0)]
+    own = source.practice.attention_time_factor
+    factors = [Ranged(low=own, best=own, high=own)]
     if source.attention == "triton":
         factors.append(ranged(catalog.figure(f"{at}/flash-attention-in-triton"), RATIO))
     if source.attention != "current" and Precision.FP8 in platform.accelerator.peak_dense_flop_per_s:
@@ -116,7 +120,7 @@ def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[Ste
 
 
 def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
-    tp, cp, pp, ep = row.tp or 1, row.cp or 1, row.pp or 1, row.ep or 1
+    tp, cp, pp, ep = row.tp or 1, _context_ranks(row), row.pp or 1, row.ep or 1
     dp = row.num_gpus / (tp * cp * pp)
     if dp < 1.0 or dp != int(dp):
         raise Inexpressible(f"TP {tp} x CP {cp} x PP {pp} does not divide {row.num_gpus} accelerators")
@@ -138,6 +142,14 @@ def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
         "shards_count": shards,
         "sequence_parallel": sequence,
     }
+
+
+def _context_ranks(row: TruthRow) -> int:
+    """Context-parallel ranks; where all four are printed and do not multiply to the accelerators, what is left."""
+    cp, others = row.cp or 1, (row.tp or 1) * (row.pp or 1) * (row.dp or 0)
+    if others == 0 or cp * others == row.num_gpus or row.cp is None or row.num_gpus % others:
+        return cp
+    return row.num_gpus // others
 
 
 def _sharding(row: TruthRow, ranks: float) -> tuple[float, float]:
@@ -164,7 +176,7 @@ def _micro_batches(row: TruthRow, dp: float) -> tuple[int, ...]:
 def _chunks(row: TruthRow, task: StepTask) -> tuple[int, ...]:
     if row.vpp is not None or "interleaved" not in row.notes.lower() or (row.pp or 1) == 1:
         return (row.vpp or 1,)
-    per_stage = task.model.layers_count / (row.pp or 1)
+    per_stage = math.ceil(task.model.layers_count / (row.pp or 1))
     return tuple(chunks for chunks in _CHUNKS if chunks == 1 or per_stage % chunks == 0)
 
 

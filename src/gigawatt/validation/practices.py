@@ -39,6 +39,7 @@ class SourcePractice:
     sequence_parallel: bool
     expert_tp_follows: bool
     attention: str
+    product_time_factor: float
     fp8: NumberFormat
 
 
@@ -49,6 +50,12 @@ def _records() -> tuple[Mapping[str, object], tuple[Mapping[str, object], ...]]:
     return tables["defaults"], tuple(tables["practice"])
 
 
+@cache
+def _recipes() -> tuple[Mapping[str, object], ...]:
+    text = resources.files("gigawatt.validation").joinpath("practices.toml").read_text(encoding="utf-8")
+    return tuple(tomllib.loads(text)["recipe"])
+
+
 def source_practice(row: TruthRow) -> SourcePractice:
     """The practice of the source that a row comes from."""
     defaults, records = _records()
@@ -56,10 +63,11 @@ def source_practice(row: TruthRow) -> SourcePractice:
     facts = {**defaults, **record}
     return SourcePractice(
         id=str(facts["id"]),
-        practice=_as_noted(row, _practice(facts)),
+        practice=_as_released(row, str(facts["id"]), _as_noted(row, _practice(facts))),
         sequence_parallel=bool(facts["sequence-parallel"]),
         expert_tp_follows=facts["expert-tp"] == "tensor",
         attention=str(facts["attention"]),
+        product_time_factor=float(str(facts["product-time-factor"])),
         fp8=NumberFormat(str(facts["fp8"])),
     )
 
@@ -69,7 +77,7 @@ def _practice(facts: Mapping[str, object]) -> Practice:
     names = recomputed if isinstance(recomputed, list) else []
     return Practice(
         fused_attention=bool(facts["fused-attention"]),
-        attention_time_factor=1.0,
+        attention_time_factor=float(str(facts["attention-time-factor"])),
         fused_elementwise=bool(facts["fused-elementwise"]),
         fused_loss=bool(facts["fused-loss"]),
         fused_dispatch=bool(facts["fused-dispatch"]),
@@ -77,6 +85,8 @@ def _practice(facts: Mapping[str, object]) -> Practice:
         deduplicated_dispatch=bool(facts["deduplicated-dispatch"]),
         dropout=bool(facts["dropout"]),
         graphed=False,
+        graphed_attention=False,
+        grouped_products=bool(facts["grouped-products"]),
         placeholder_gradients=bool(facts["placeholder-gradients"]),
         data_parallel_overlap=bool(facts["data-parallel-overlap"]),
         tensor_parallel_overlap=bool(facts["tensor-parallel-overlap"]),
@@ -99,7 +109,8 @@ def _as_noted(row: TruthRow, practice: Practice) -> Practice:
     stated = [module for name, module in _MODULES.items() if name in row.recompute] if ":" in row.recompute else []
     return replace(
         practice,
-        graphed="full_iteration" in notes or "_cg" in notes or 'cg="transformer_engine"' in notes,
+        graphed="full_iteration" in notes or "_cg" in notes,
+        graphed_attention='cg="transformer_engine"' in notes,
         deduplicated_dispatch=hybrid or (practice.deduplicated_dispatch and not plain),
         fused_dispatch=hybrid or (practice.fused_dispatch and not plain),
         tensor_parallel_overlap=practice.tensor_parallel_overlap and "no TP overlap" not in notes,
@@ -108,6 +119,22 @@ def _as_noted(row: TruthRow, practice: Practice) -> Practice:
         reduced_bytes=_HALF_BYTES if pure else practice.reduced_bytes,
         recomputed_modules=frozenset(stated) or practice.recomputed_modules,
     )
+
+
+def _as_released(row: TruthRow, source: str, practice: Practice) -> Practice:
+    """What the recipe of a release does that neither its table nor its notes say."""
+    for recipe in _recipes():
+        wanted = {"source": source, "model": row.model, "platform": row.platform, "notes": row.notes}
+        wanted["precision"] = row.precision
+        if all(re.search(str(recipe.get(name, "")), text) for name, text in wanted.items()):
+            overlap, graphed = bool(recipe["expert-overlap"]), bool(recipe["graphed"])
+            return replace(
+                practice,
+                expert_overlap=practice.expert_overlap or overlap,
+                graphed=practice.graphed or graphed,
+                grouped_products=practice.grouped_products or graphed,
+            )
+    return practice
 
 
 def number_format(row: TruthRow, source: SourcePractice) -> NumberFormat:

@@ -6,7 +6,7 @@ from gigawatt.entities.contracts import Deposit, Prepayment
 from gigawatt.finance.contracts.given import Given, Outcome, dated_usd, paid_usd, purposes_of, up_to
 from gigawatt.finance.flows import FlowKind, Purpose, Stream
 
-PURCHASES = purposes_of(FlowKind.CAPEX, FlowKind.OPEX)
+PURCHASES = tuple(purpose for purpose in purposes_of(FlowKind.CAPEX, FlowKind.OPEX) if purpose is not Purpose.SHORTFALL)
 
 
 def prepayment(contract: Prepayment, given: Given) -> Outcome:

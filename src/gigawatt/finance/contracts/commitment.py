@@ -7,7 +7,7 @@ from gigawatt.finance.contracts.given import Given, Outcome, in_term, paid_usd, 
 from gigawatt.finance.flows import FlowKind, Purpose, Stream
 from gigawatt.timeline import Calendar, FloatArray
 
-COUNTED = purposes_of(FlowKind.CAPEX, FlowKind.OPEX)
+COUNTED = tuple(purpose for purpose in purposes_of(FlowKind.CAPEX, FlowKind.OPEX) if purpose is not Purpose.SHORTFALL)
 
 
 def spend_commitment(contract: SpendCommitment, given: Given) -> Outcome:

@@ -2,22 +2,16 @@
 
 import numpy as np
 
-from gigawatt.entities.contracts import IncomeTax, TaxDepreciation
+from gigawatt.entities.contracts import IncomeTax
 from gigawatt.finance.assets import Assets, assets
 from gigawatt.finance.contracts.given import Given, Outcome, paid_usd, purposes_of
-from gigawatt.finance.depreciation import (
-    declining_balance_fractions,
-    depreciation_usd,
-    half_step_straight_line_fractions,
-)
+from gigawatt.finance.depreciation import depreciation_usd
 from gigawatt.finance.flows import FlowKind, Purpose, Stream
 from gigawatt.finance.tax import CarriedForward, TaxRegime
 from gigawatt.finance.tax import income_tax as tax_by_step
 from gigawatt.timeline import Calendar, FloatArray, IntArray
-from gigawatt.units import MONTHS_PER_YEAR
 
 _TAXED = (*purposes_of(FlowKind.OPEX, FlowKind.REVENUE), Purpose.INTEREST)
-_MACRS = {TaxDepreciation.MACRS_5: (5, 2.0), TaxDepreciation.MACRS_15: (15, 1.5)}
 
 
 def income_tax(contract: IncomeTax, given: Given) -> Outcome:
@@ -50,19 +44,10 @@ def _written_off(contract: IncomeTax, owned: list[Assets], *, year: IntArray) ->
     """Tax depreciation of each calendar year, `(year,)`."""
     written = np.zeros(int(year[-1]) + 1)
     for found in owned:
-        schedule = contract.systems if found.platform else contract.facilities
+        fractions = contract.systems_fractions if found.platform else contract.facilities_fractions
         additions = _by_year(found.placed_usd, year=year)
-        written += depreciation_usd(additions, fractions=_fractions(schedule, life_months=found.life_months))
+        written += depreciation_usd(additions, fractions=np.array(fractions))
     return written
-
-
-def _fractions(schedule: TaxDepreciation, *, life_months: int) -> FloatArray:
-    if schedule is TaxDepreciation.BONUS:
-        return np.ones(1)
-    if schedule is TaxDepreciation.STRAIGHT_LINE:
-        return half_step_straight_line_fractions(max(1, round(life_months / MONTHS_PER_YEAR)))
-    life, multiple = _MACRS[schedule]
-    return declining_balance_fractions(life, rate_multiple=multiple)
 
 
 def _years(calendar: Calendar) -> tuple[IntArray, IntArray]:

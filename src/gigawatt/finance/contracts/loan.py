@@ -32,7 +32,8 @@ from gigawatt.finance.flows import FABRIC_PURPOSES, FACILITY_PURPOSES, FlowKind,
 from gigawatt.timeline import Calendar, FloatArray, IntArray
 
 _LEAST_USD = 0.005
-_ROUNDING = 1e-9
+_BREACH_FRACTION = 1e-6
+"""A covenant is broken when it is missed by more than this part: the accuracy of the plan's own solver."""
 _CENTS = 2
 """Decimals of a whole cent."""
 
@@ -46,7 +47,7 @@ def loan(contract: Loan, given: Given) -> Outcome:
     case = _Case(
         terms=terms,
         first=calendar.month_index(terms.start) + terms.grace_months,
-        draws_usd=_whole_cents(up_to(terms.advance_fraction * collateral, cap_usd=terms.commitment_usd)),
+        draws_usd=draws_usd(contract, given),
         available_usd=cash_available_usd(given, party=contract.borrower),
         collateral_usd=collateral_value_usd(collateral, life_months=terms.collateral_life_months),
         purse_usd=_purse_usd(contract, given),
@@ -62,6 +63,14 @@ def loan(contract: Loan, given: Given) -> Outcome:
     return Outcome(
         streams=streams, loans=_schedule(contract, case, served, calendar), events=_events(contract, served, calendar)
     )
+
+
+def draws_usd(contract: Loan, given: Given) -> FloatArray:
+    """What is drawn in each month, in whole cents, `(month,)`."""
+    terms = contract.terms
+    window = in_term(given.inputs.calendar, start=terms.start, term_months=terms.grace_months)
+    secured = terms.advance_fraction * collateral_paid_usd(contract, given) * window
+    return _whole_cents(up_to(secured, cap_usd=terms.commitment_usd))
 
 
 def collateral_paid_usd(contract: Loan, given: Given) -> FloatArray:
@@ -174,12 +183,12 @@ def _swept(case: _Case, served: _Served, *, month: int, owed: float) -> float:
     if (
         terms.least_dscr_ratio
         and service > _LEAST_USD
-        and available < terms.least_dscr_ratio * service * (1 - _ROUNDING)
+        and available < terms.least_dscr_ratio * service * (1 - _BREACH_FRACTION)
     ):
         served.breaches.append((month, "DSCR covenant broken", terms.least_dscr_ratio * service - available))
         broken = True
     most = terms.most_ltv_fraction * float(case.collateral_usd[month])
-    if terms.most_ltv_fraction and owed > most * (1 + _ROUNDING) + _LEAST_USD:
+    if terms.most_ltv_fraction and owed > most * (1 + _BREACH_FRACTION) + _LEAST_USD:
         served.breaches.append((month, "LTV covenant broken", owed - most))
         broken = True
     return terms.sweep_fraction * max(0.0, available - service) if broken else 0.0
@@ -199,12 +208,21 @@ def _interval_ends(terms: LoanTerms, calendar: Calendar) -> IntArray:
 
 
 def _purse_usd(contract: Loan, given: Given) -> FloatArray:
-    """The borrower's cash at each month's end without this loan; endless for others than the programme, `(month,)`."""
+    """The borrower's cash without this loan; endless for others than the programme, `(month,)`.
+
+    What a programme lacks within a planning period it bridges, as its plan does: the cash at the period's end counts.
+    Loans are served in the order of the scenario; those behind this one have been drawn but not served.
+    """
     inputs = given.inputs
     if contract.borrower != inputs.programme:
         return np.full(inputs.calendar.month_count, np.inf)
     net = paid_usd(given, payee=contract.borrower) - paid_usd(given, payer=contract.borrower)
-    return np.asarray(inputs.treasury.opening_cash_usd + np.cumsum(net), dtype=np.float64)
+    loans = [other for other in inputs.contracts if isinstance(other, Loan) and other.borrower == contract.borrower]
+    junior = loans[[other.id for other in loans].index(contract.id) + 1 :]
+    drawn = np.sum([np.zeros_like(net), *(draws_usd(other, given) for other in junior)], axis=0)
+    cash_usd = inputs.treasury.opening_cash_usd + np.cumsum(net + drawn)
+    step = inputs.calendar.months_per_period
+    return np.repeat(cash_usd[step - 1 :: step], step)
 
 
 def _schedule(contract: Loan, case: _Case, served: _Served, calendar: Calendar) -> pl.DataFrame:

@@ -15,6 +15,9 @@ def best_assumptions(figures: StepFigures) -> StepAssumptions:
         contention_fraction=figures.contention.best,
         attention_backward_factor=figures.attention_backward.best,
         scan_backward_factor=figures.scan_backward.best,
+        accumulation_fraction=figures.accumulation.best,
+        permutation_factor=figures.permutation.best,
+        device_spread_fraction=figures.device_spread.best,
         reserved_bytes=figures.reserved_bytes.best,
         fragmentation_fraction=figures.fragmentation.best,
         host_link_bytes_per_s=figures.host_link_bytes_per_s.best,
@@ -36,7 +39,7 @@ def assumption_ends(figures: StepFigures) -> Ends:
     """With one figure at the low and at the high end of its range, for each that time depends on."""
     best = best_assumptions(figures)
     host, contention, attention = figures.host_issue_s, figures.contention, figures.attention_backward
-    scan = figures.scan_backward
+    scan, permutation, spread = figures.scan_backward, figures.permutation, figures.device_spread
     return (
         (replace(best, host_issue_s=host.low), replace(best, host_issue_s=host.high)),
         (replace(best, contention_fraction=contention.low), replace(best, contention_fraction=contention.high)),
@@ -45,4 +48,10 @@ def assumption_ends(figures: StepFigures) -> Ends:
             replace(best, attention_backward_factor=attention.high),
         ),
         (replace(best, scan_backward_factor=scan.low), replace(best, scan_backward_factor=scan.high)),
+        (
+            replace(best, accumulation_fraction=figures.accumulation.low),
+            replace(best, accumulation_fraction=figures.accumulation.high),
+        ),
+        (replace(best, permutation_factor=permutation.low), replace(best, permutation_factor=permutation.high)),
+        (replace(best, device_spread_fraction=spread.low), replace(best, device_spread_fraction=spread.high)),
     )

@@ -24,6 +24,8 @@ _VALUE_BYTES = Precision.BF16.value_bytes
 _MASK_BYTES = Precision.FP8.value_bytes
 # Queries see half of the sequence on average under a causal mask.
 _CAUSAL_SHARE = 0.5
+# Two operands read and one sum written; see `merged_bytes` for the share.
+_ADDITION_PASSES, _MERGED_SHARE = 3.0, 0.75
 
 
 def mean_context_tokens_count(sequence_tokens_count: float, *, window_tokens_count: float) -> float:
@@ -180,7 +182,27 @@ def _context_exchange(task: StepTask, layouts: StepLayouts, operators: OperatorM
         return PassTimes()
     exchange = {ContextExchange.RING: _ring_s, ContextExchange.GATHER: _gather_s, ContextExchange.ULYSSES: _heads_s}
     shown = exchange[task.practice.context_exchange](task, layouts, operators, backward=backward)
-    return PassTimes(context_parallel_s=np.where(layouts.cp_count > 1.0, shown, 0.0), kernels_count=layouts.cp_count)
+    split = layouts.cp_count > 1.0
+    merged = operators.memory_s(merged_bytes(task, layouts, backward=backward))
+    if task.practice.context_exchange is not ContextExchange.RING:
+        merged = np.zeros_like(layouts.cp_count)
+    return PassTimes(
+        context_parallel_s=np.where(split, shown, 0.0),
+        elementwise_s=np.where(split, merged, 0.0),
+        kernels_count=2.0 * layouts.cp_count,
+    )
+
+
+def merged_bytes(task: StepTask, layouts: StepLayouts, *, backward: bool) -> FloatArray:
+    """What merging the parts of a ring moves: each hop's result is read, the sum read and written.
+
+    Forward the output is rescaled and added, backward the gradients of queries, keys and values; zig-zag shares see
+    half of their queries in half of the hops, so that three quarters of them take part on average.
+    """
+    core = prefill_core(task.model)
+    queries = micro_tokens_count(task, layouts) * core.heads_count * core.value_dim * _VALUE_BYTES / layouts.tp_count
+    parts = queries + _key_value_bytes(task, layouts) if backward else queries
+    return np.asarray(_ADDITION_PASSES * _MERGED_SHARE * layouts.cp_count * parts, dtype=np.float64)
 
 
 def _key_value_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:

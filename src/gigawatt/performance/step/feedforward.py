@@ -125,17 +125,20 @@ def _grouped_products(
     the rest, so that no grouped product is faster than one dense product of all its rows.
     """
     rows, groups = routed.copies_count, routed.local_experts_count
+    issued = 1.0 if task.practice.grouped_products else groups * task.number_format.kernels_per_product
     precision = task.number_format.precision
     if not backward:
         product = _no_faster_than_dense_s(operators, rows, n, k, groups=groups, precision=precision)
-        return linear.cast(operators, rows * k, task.number_format).plus(PassTimes(gemm_s=product, kernels_count=1.0))
+        return linear.cast(operators, rows * k, task.number_format).plus(
+            PassTimes(gemm_s=product, kernels_count=issued)
+        )
     inputs = _no_faster_than_dense_s(operators, rows, k, n, groups=groups, precision=precision)
-    casts = linear.cast(operators, rows * n, task.number_format).plus(PassTimes(gemm_s=inputs, kernels_count=1.0))
+    casts = linear.cast(operators, rows * n, task.number_format).plus(PassTimes(gemm_s=inputs, kernels_count=issued))
     if task.variant.frozen_weights:
         return casts
     weights = _no_faster_than_dense_s(operators, n * groups, k, rows / groups, groups=groups, precision=precision)
     summed = linear.accumulation(task, operators, groups * n * k)
-    return total(casts, for_weights(PassTimes(gemm_s=weights, kernels_count=1.0).plus(summed)))
+    return total(casts, for_weights(PassTimes(gemm_s=weights, kernels_count=issued).plus(summed)))
 
 
 def _no_faster_than_dense_s(

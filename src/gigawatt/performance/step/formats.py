@@ -44,6 +44,15 @@ class NumberFormat(StrEnum):
         """Bytes moved to bring one BF16 value into the format: scaling pass, read, and both copies written."""
         return _CAST_BYTES[self].total
 
+    @property
+    def kernels_per_product(self) -> float:
+        """Kernels that one product of an expert takes where experts are not grouped: its casts and itself.
+
+        Delayed scaling casts in one, current scaling after a maximum and its scale; block scales are brought into the
+        multipliers' order for both operands (NVIDIA's Transformer Engine, grouped linear layers).
+        """
+        return _KERNELS_PER_PRODUCT[self]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cast:
@@ -65,4 +74,13 @@ _CAST_BYTES = {
     NumberFormat.FP8_BLOCK: _Cast(scan=0.0, read=_BF16, written=_COPIES * _FP8),
     NumberFormat.MXFP8: _Cast(scan=0.0, read=_BF16, written=_COPIES * (_FP8 + _MX_SCALE_BYTES)),
     NumberFormat.NVFP4: _Cast(scan=_BF16, read=_BF16, written=_COPIES * (_FP4 + _NV_SCALE_BYTES)),
+}
+_KERNELS_PER_PRODUCT = {
+    NumberFormat.BF16: 1.0,
+    NumberFormat.FP16: 1.0,
+    NumberFormat.FP8_DELAYED: 2.0,
+    NumberFormat.FP8_TENSOR: 4.0,
+    NumberFormat.FP8_BLOCK: 2.0,
+    NumberFormat.MXFP8: 4.0,
+    NumberFormat.NVFP4: 5.0,
 }

@@ -107,7 +107,8 @@ def _mixing(
         pieces.append(attend(task, layouts, operators).times(mix.attention))
     if mix.linear > 0.0:
         pieces.append(recur(task, layouts, operators).times(mix.linear))
-    return total(*pieces)
+    mixed = total(*pieces)
+    return replace(mixed, kernels_count=0.0) if task.practice.graphed_attention else mixed
 
 
 def _feed_forward(

@@ -49,7 +49,7 @@ def backward(
 def accumulation(task: StepTask, operators: OperatorModel, weights_count: Reals) -> PassTimes:
     """Adding the gradient of `weights_count` weights to the step's, at the end of its product or after it."""
     return PassTimes(
-        elementwise_s=operators.memory_s(weights_count * accumulation_bytes(task.practice)),
+        elementwise_s=operators.memory_s(weights_count * accumulation_bytes(task)),
         kernels_count=0.0 if task.practice.fused_accumulation else 1.0,
     )
 

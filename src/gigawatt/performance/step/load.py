@@ -3,7 +3,7 @@
 Kernel timings are short. The fitted laws say how much longer kernels take once power limits have lowered the clock;
 in training, kernels follow each other without pause, so that state holds for all of them. What products take then is
 measured: by the longest of the timings whose operands had random values (zeros switch no transistors and draw less
-power). The chip has one clock and its power controller averages over many kernels, so attention runs at it too.
+power). Attention slows down as its own longest timings do, which is less: exponentials keep the multipliers waiting.
 
 A step casts the operands of its products itself, so that here the laws leave quantization out.
 """
@@ -74,7 +74,7 @@ def sustained(library: KernelLibrary, slowdowns: Mapping[str, Mapping[str, float
             fraction = slowdown_ratio(slowdowns[family], platform)
             return replace(fit, coefficients=replace(kernel, throttle_fraction=fraction, throttle_onset_s=0.0))
         if isinstance(kernel, PrefillCoefficients):
-            return replace(fit, coefficients=replace(kernel, throttle_fraction=0.0))
+            return replace(fit, coefficients=replace(kernel, throttle_onset_s=0.0))
         product = streams.fit(platform).coefficients
         if isinstance(kernel, StreamingCoefficients) and isinstance(product, GemmCoefficients):
             reached = min(kernel.bandwidth_fraction, product.bandwidth_fraction)
@@ -98,11 +98,13 @@ def replace_fits(family: Family, change: Callable[[Fit, str], Fit]) -> Family:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedOperators:
-    """Another operator model's times: products `product_factor` longer, attention and experts `clock_factor`."""
+    """Another operator model's times, each kind so many times as long; scans count as experts."""
 
     operators: OperatorModel
-    clock_factor: float
     product_factor: float
+    expert_factor: float
+    attention_factor: float
+    pass_factor: float
 
     def gemm_s(self, m: Reals, n: Reals, k: Reals, *, precision: Precision) -> FloatArray:
         """Time of one matrix product."""
@@ -110,15 +112,15 @@ class LoadedOperators:
 
     def grouped_gemm_s(self, m: Reals, n: Reals, k: Reals, *, groups: Reals, precision: Precision) -> FloatArray:
         """Time of `groups` products with weights of their own that share `m` rows in all."""
-        return self.clock_factor * self.operators.grouped_gemm_s(m, n, k, groups=groups, precision=precision)
+        return self.expert_factor * self.operators.grouped_gemm_s(m, n, k, groups=groups, precision=precision)
 
     def attention_prefill_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of whole sequences over themselves."""
-        return self.clock_factor * self.operators.attention_prefill_s(work)
+        return self.attention_factor * self.operators.attention_prefill_s(work)
 
     def attention_backward_s(self, work: AttentionWork) -> FloatArray:
         """Time of the backward pass of `attention_prefill_s`."""
-        return self.clock_factor * self.operators.attention_backward_s(work)
+        return self.attention_factor * self.operators.attention_backward_s(work)
 
     def attention_decode_s(self, work: AttentionWork) -> FloatArray:
         """Time of attention of new tokens over a cache: bound by memory, whose clock stays."""
@@ -126,11 +128,11 @@ class LoadedOperators:
 
     def scan_s(self, work: ScanWork) -> FloatArray:
         """Time of a recurrence over whole sequences."""
-        return self.clock_factor * self.operators.scan_s(work)
+        return self.expert_factor * self.operators.scan_s(work)
 
     def memory_s(self, volume_bytes: Reals) -> FloatArray:
         """Time of an element-wise operator."""
-        return self.operators.memory_s(volume_bytes)
+        return self.pass_factor * self.operators.memory_s(volume_bytes)
 
     def all_reduce_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time until every rank holds the sum."""

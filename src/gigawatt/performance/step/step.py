@@ -7,6 +7,7 @@ it is computed once per such cell and shared by every pipeline, interleaving, sh
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy.special import ndtri
 
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step import head, layer, memory, offload, pipeline, sharding
@@ -49,6 +50,7 @@ class StepTimes:
     host_s: FloatArray
     host_link_s: FloatArray
     bubble_s: FloatArray
+    straggler_s: FloatArray
     pipeline_transfer_s: FloatArray
     data_parallel_s: FloatArray
     optimizer_s: FloatArray
@@ -118,6 +120,14 @@ class CellTimes:
         plain = self.heaviest_plain_s[cell]
         return plain + layouts.recomputed_share * (self.heaviest_s[cell] - plain)
 
+    def clocked_fraction(self, layouts: StepLayouts, cell: IndexArray) -> FloatArray:
+        """The part of a mean layer's passes that runs at a device's own clock: products and attention."""
+        both = total(self.layer.forward, self.layer.backward)
+        plain, again = (np.asarray(part.gemm_s + part.attention_s) for part in (both, self.layer.recompute))
+        size = self.forward_s.shape
+        clocked = np.broadcast_to(plain, size)[cell] + layouts.recomputed_share * np.broadcast_to(again, size)[cell]
+        return np.asarray(clocked / self.layer_s(layouts, cell), dtype=np.float64)
+
 
 def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> CellTimes:
     """Times of each cell."""
@@ -166,12 +176,24 @@ def time_after_cells_s(
 ) -> FloatArray:
     """Time of one step of each layout, given its cell's."""
     outside = _outside(task, layouts, operators, per_cell, cell)
-    return np.asarray(outside.pipeline_s + outside.transfer_s + outside.data_s + outside.optimizer_s, dtype=np.float64)
+    busy_s = outside.pipeline_s + outside.straggler_s + outside.transfer_s
+    return np.asarray(busy_s + outside.data_s + outside.optimizer_s, dtype=np.float64)
+
+
+def slowest_excess_fraction(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """How much longer than the mean the slowest of the devices computes: the largest of n normal draws.
+
+    Its expectation is about the quantile (n - 0.375)/(n + 0.25) (Blom, 1958, "Statistical estimates and transformed
+    beta-variables", equation 6.10.3).
+    """
+    ranks = layouts.ranks_count
+    return np.asarray(task.assumptions.device_spread_fraction * ndtri((ranks - 0.375) / (ranks + 0.25)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Outside:
     pipeline_s: FloatArray
+    straggler_s: FloatArray
     transfer_s: FloatArray
     data_s: FloatArray
     optimizer_s: FloatArray
@@ -194,17 +216,19 @@ def _outside(
         layers_count=held.most_count,
     )
     updated_s = sharding.optimizer_s(task, layouts, operators)
-    return _Outside(
-        pipeline_s=pipeline.makespan_s(
-            layouts,
-            waves_count=micro_batches_count(task, layouts),
-            most_s=held.most_count * heaviest_s,
-            last_s=held.last_count * heaviest_s + end_s,
-            whole_s=task.model.layers_count * whole_layer_s + end_s,
-            unfilled=pipeline.unfilled_share(
-                layouts, forward_s=forward_s, backward_s=backward_s, weights_s=per_cell.weights_s[cell]
-            ),
+    pipeline_s = pipeline.makespan_s(
+        layouts,
+        waves_count=micro_batches_count(task, layouts),
+        most_s=held.most_count * heaviest_s,
+        last_s=held.last_count * heaviest_s + end_s,
+        whole_s=task.model.layers_count * whole_layer_s + end_s,
+        unfilled=pipeline.unfilled_share(
+            layouts, forward_s=forward_s, backward_s=backward_s, weights_s=per_cell.weights_s[cell]
         ),
+    )
+    return _Outside(
+        pipeline_s=pipeline_s,
+        straggler_s=pipeline_s * per_cell.clocked_fraction(layouts, cell) * slowest_excess_fraction(task, layouts),
         transfer_s=pipeline.transfers_s(task, layouts, operators),
         data_s=sharding.data_parallel_s(task, layouts, operators, windows=windows),
         optimizer_s=np.maximum(updated_s, _optimizer_link_s(task, layouts)),
@@ -254,6 +278,7 @@ def step_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -
         host_s=computing - recompute - busy.device_s,
         host_link_s=link,
         bubble_s=outside.pipeline_s - computing - link,
+        straggler_s=outside.straggler_s,
         pipeline_transfer_s=outside.transfer_s,
         data_parallel_s=outside.data_s,
         optimizer_s=outside.optimizer_s,

@@ -97,7 +97,8 @@ class Practice:
 
     `gradient_bytes` per parameter are accumulated in, `reduced_bytes` cross the network, `gathered_bytes` are gathered.
     `deduplicated_dispatch` sends a token once per rank however many of its experts lie there.
-    `fused_*` say that intermediate results stay on the chip. With `graphed` steps the host issues nothing.
+    `fused_*` say that intermediate results stay on the chip. With `graphed` steps the host issues nothing, with
+    `graphed_attention` nothing before the experts. Without `grouped_products` it issues one product per expert.
     `attention_time_factor` is what its fused attention takes over the best known for the device.
     `recomputed_modules` is what selective recomputation means. With `placeholder_gradients` an unused BF16 gradient of
     each distinct weight shape stays allocated, as where weight gradients are summed by the product itself.
@@ -112,6 +113,8 @@ class Practice:
     deduplicated_dispatch: bool
     dropout: bool
     graphed: bool
+    graphed_attention: bool
+    grouped_products: bool
     placeholder_gradients: bool
     data_parallel_overlap: bool
     tensor_parallel_overlap: bool
@@ -136,6 +139,8 @@ def current_practice() -> Practice:
         deduplicated_dispatch=True,
         dropout=False,
         graphed=True,
+        graphed_attention=True,
+        grouped_products=True,
         placeholder_gradients=False,
         data_parallel_overlap=True,
         tensor_parallel_overlap=True,
@@ -149,14 +154,16 @@ def current_practice() -> Practice:
     )
 
 
-def accumulation_bytes(practice: Practice) -> float:
+def accumulation_bytes(task: "StepTask") -> float:
     """Bytes moved per weight and micro-batch to add its gradient, beyond the BF16 result of the product.
 
-    Summed by the product itself, the sum is read and written in place of the result; otherwise a kernel of its own
-    reads the result and the sum and writes the sum.
+    Summed by the product itself, the sum is read and written in place of the result, mostly behind the computation;
+    otherwise a kernel of its own reads the result and the sum and writes the sum.
     """
-    both = 2.0 * practice.gradient_bytes
-    return both - _RESULT_BYTES if practice.fused_accumulation else both + _RESULT_BYTES
+    both = 2.0 * task.practice.gradient_bytes
+    if task.practice.fused_accumulation:
+        return task.assumptions.accumulation_fraction * (both - _RESULT_BYTES)
+    return both + _RESULT_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,16 +173,21 @@ class StepAssumptions:
     `host_issue_s` is what the host takes to issue one kernel; `contention_fraction` the part of hidden communication
     that still slows the computation it hides behind; `attention_backward_factor` what the backward pass of attention
     takes beyond its count of products; `scan_backward_factor` what the backward pass of a recurrence takes over the
-    forward one; `reserved_bytes` what context, communication and workspace take of
-    memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator. An accelerator reaches
-    `host_memory_bytes` of its host's memory at `host_link_bytes_per_s` each way, and draws `waiting_power_fraction` of
-    its greatest power while it computes nothing.
+    forward one; `accumulation_fraction` how much of the traffic of summing weight gradients shows where the product
+    does it; `permutation_factor` what sorting tokens takes over a plain pass; `device_spread_fraction` the standard
+    deviation of computing time between devices of one kind; `reserved_bytes` what context, communication and workspace
+    take of memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator. An accelerator
+    reaches `host_memory_bytes` of its host's memory at `host_link_bytes_per_s` each way, and draws
+    `waiting_power_fraction` of its greatest power while it computes nothing.
     """
 
     host_issue_s: float
     contention_fraction: float
     attention_backward_factor: float
     scan_backward_factor: float
+    accumulation_fraction: float
+    permutation_factor: float
+    device_spread_fraction: float
     reserved_bytes: float
     fragmentation_fraction: float
     host_link_bytes_per_s: float

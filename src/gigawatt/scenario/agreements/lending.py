@@ -1,5 +1,6 @@
 """Loans, shares of revenue, taxes and grants."""
 
+from gigawatt.catalog.taxation import macrs_fractions
 from gigawatt.entities.contracts import (
     GpuDebt,
     Grant,
@@ -8,9 +9,9 @@ from gigawatt.entities.contracts import (
     ProjectDebt,
     Repayment,
     RevenueShare,
-    TaxDepreciation,
     VendorFinancing,
 )
+from gigawatt.finance.depreciation import half_step_straight_line_fractions
 from gigawatt.scenario.agreements.setting import (
     TERMS,
     Setting,
@@ -25,13 +26,14 @@ from gigawatt.scenario.contract_tables import (
     LoanTable,
     ProjectDebtTable,
     RevenueShareTable,
+    TaxDepreciation,
     TaxRegimeTable,
     VendorFinancingTable,
 )
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.places import Step
 from gigawatt.scenario.quantities import Stated
-from gigawatt.units import DURATION_MONTHS, LIFE, RATIO, YEARLY_SHARE
+from gigawatt.units import DURATION_MONTHS, FRACTION, LIFE, MONTHS_PER_YEAR, RATIO, YEARLY_SHARE
 
 
 def vendor_financing(desk: Desk, table: VendorFinancingTable, *at: Step, setting: Setting) -> VendorFinancing:
@@ -45,7 +47,9 @@ def vendor_financing(desk: Desk, table: VendorFinancingTable, *at: Step, setting
             expected="the vendor of a platform",
             fix="Name another vendor, or write the loan as gpu-debt.",
         )
-    return VendorFinancing(id=table.id, vendor=vendor, borrower=borrower, terms=_loan_terms(desk, table, *at))
+    return VendorFinancing(
+        id=table.id, vendor=vendor, borrower=borrower, terms=_loan_terms(desk, table, *at, setting=setting)
+    )
 
 
 def gpu_debt(desk: Desk, table: GpuDebtTable, *at: Step, setting: Setting) -> GpuDebt:
@@ -57,7 +61,7 @@ def gpu_debt(desk: Desk, table: GpuDebtTable, *at: Step, setting: Setting) -> Gp
         borrower=borrower,
         platforms=some(desk, table.platforms, *at, "platforms", known=setting.platforms, noun="platform"),
         sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
-        terms=_loan_terms(desk, table, *at),
+        terms=_loan_terms(desk, table, *at, setting=setting),
     )
 
 
@@ -69,7 +73,7 @@ def project_debt(desk: Desk, table: ProjectDebtTable, *at: Step, setting: Settin
         lender=lender,
         borrower=borrower,
         sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
-        terms=_loan_terms(desk, table, *at),
+        terms=_loan_terms(desk, table, *at, setting=setting),
     )
 
 
@@ -104,9 +108,31 @@ def income_tax(desk: Desk, table: TaxRegimeTable, *at: Step, setting: Setting) -
         authority=authority,
         taxpayer=taxpayer,
         rate_fraction=fraction_or(desk, table.rate, *at, "rate", figure="tax-rate"),
-        systems=_schedule(desk, table.systems, *at, "systems", default=TaxDepreciation.MACRS_5),
-        facilities=_schedule(desk, table.facilities, *at, "facilities", default=TaxDepreciation.MACRS_15),
-        loss_offset_fraction=fraction_or(desk, table.loss_offset, *at, "loss_offset", figure="loss-offset"),
+        systems_fractions=_schedule(
+            desk,
+            table.systems,
+            *at,
+            "systems",
+            default=TaxDepreciation.MACRS_5,
+            life_months=max(offer.book_life_months for offer in setting.offers),
+        ),
+        facilities_fractions=_schedule(
+            desk,
+            table.facilities,
+            *at,
+            "facilities",
+            default=TaxDepreciation.MACRS_15,
+            life_months=desk.months_or(
+                desk.scenario.document.costs.facility_life,
+                "costs",
+                "facility_life",
+                default="assumptions/books/facility-life",
+                dimension=LIFE,
+            ),
+        ),
+        loss_offset_fraction=desk.number_or(
+            table.loss_offset, *at, "loss_offset", default="economics/us-tax/loss-limit", dimension=FRACTION
+        ),
         credit_fraction=0.0 if table.credit is None else desk.number(table.credit, *at, "credit"),
     )
 
@@ -127,11 +153,23 @@ def grant(desk: Desk, table: GrantTable, *at: Step, setting: Setting) -> Grant:
     )
 
 
-def _schedule(desk: Desk, stated: TaxDepreciation | None, *steps: Step, default: TaxDepreciation) -> TaxDepreciation:
-    return TaxDepreciation(desk.choose(stated, *steps, default=default, note="the schedule of United States tax law"))
+def _schedule(
+    desk: Desk, stated: TaxDepreciation | None, *steps: Step, default: TaxDepreciation, life_months: int
+) -> tuple[float, ...]:
+    """What is written off in the year of service and in each later one, as fractions of the cost."""
+    chosen = TaxDepreciation(desk.choose(stated, *steps, default=default, note="the schedule of United States tax law"))
+    match chosen:
+        case TaxDepreciation.BONUS:
+            return (1.0,)
+        case TaxDepreciation.STRAIGHT_LINE:
+            years = max(1, round(life_months / MONTHS_PER_YEAR))
+            return tuple(float(part) for part in half_step_straight_line_fractions(years))
+        case TaxDepreciation.MACRS_5 | TaxDepreciation.MACRS_15:
+            years = int(chosen.value.rpartition("-")[2])
+            return tuple(float(part) for part in macrs_fractions(desk.catalog, recovery_years=years))
 
 
-def _loan_terms(desk: Desk, table: LoanTable, *at: Step) -> LoanTerms:
+def _loan_terms(desk: Desk, table: LoanTable, *at: Step, setting: Setting) -> LoanTerms:
     repayment = Repayment(
         desk.choose(table.repayment, *at, "repayment", default=Repayment.LEVEL, note="loans are repaid level")
     )
@@ -148,6 +186,9 @@ def _loan_terms(desk: Desk, table: LoanTable, *at: Step) -> LoanTerms:
             fix="Raise most_ltv, or lower the advance.",
         )
     target, least = _dscr(desk, table, repayment, *at)
+    grace_months = desk.months_or(table.grace, *at, "grace", default=f"{TERMS}/loan-grace", dimension=DURATION_MONTHS)
+    tenor_months = desk.months_or(table.tenor, *at, "tenor", default=f"{TERMS}/loan-tenor", dimension=LIFE)
+    _check_dates(desk, table, *at, grace_months=grace_months, tenor_months=tenor_months, setting=setting)
     return LoanTerms(
         commitment_usd=desk.number(table.commitment, *at, "commitment"),
         advance_fraction=advance,
@@ -155,10 +196,8 @@ def _loan_terms(desk: Desk, table: LoanTable, *at: Step) -> LoanTerms:
             table.rate, *at, "rate", default=f"{TERMS}/loan-rate", dimension=YEARLY_SHARE
         ),
         start=table.start,
-        grace_months=desk.months_or(
-            table.grace, *at, "grace", default=f"{TERMS}/loan-grace", dimension=DURATION_MONTHS
-        ),
-        tenor_months=desk.months_or(table.tenor, *at, "tenor", default=f"{TERMS}/loan-tenor", dimension=LIFE),
+        grace_months=grace_months,
+        tenor_months=tenor_months,
         repayment=repayment,
         target_dscr_ratio=target,
         least_dscr_ratio=least,
@@ -169,6 +208,29 @@ def _loan_terms(desk: Desk, table: LoanTable, *at: Step) -> LoanTerms:
             table.collateral_life, *at, "collateral_life", default=f"{TERMS}/collateral-life", dimension=LIFE
         ),
     )
+
+
+def _check_dates(
+    desk: Desk, table: LoanTable, *at: Step, grace_months: int, tenor_months: int, setting: Setting
+) -> None:
+    """Refuses a loan without a month to draw in, or one whose repayment does not keep to planning periods."""
+    step, first = setting.calendar.months_per_period, setting.calendar.month_index(table.start)
+    if grace_months == 0 or first + grace_months <= 0 or first >= setting.calendar.month_count:
+        raise desk.refuse(
+            *at,
+            "grace" if grace_months == 0 else "start",
+            found=f"{grace_months} months from {table.start.isoformat()[:7]}",
+            expected="at least one month of the programme in which the loan can be drawn",
+            fix="Lengthen the grace period, or move the start.",
+        )
+    if (first + grace_months) % step or tenor_months % step:
+        raise desk.refuse(
+            *at,
+            "tenor" if tenor_months % step else "grace",
+            found=f"repayment from month {first + grace_months} for {tenor_months} months",
+            expected=f"a start of repayment and a tenor in whole planning periods of {step} months",
+            fix="Round grace and tenor to whole periods.",
+        )
 
 
 def _dscr(desk: Desk, table: LoanTable, repayment: Repayment, *at: Step) -> tuple[float, float]:
