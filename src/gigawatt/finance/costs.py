@@ -44,7 +44,7 @@ def quantities(inputs: Inputs, plan: BuildPlan, history: History) -> Quantities:
         delivered_racks=_delivered_racks(inputs, plan),
         installed_racks=values(inputs, history.state["installed_racks"], *by_rack),
         energy_mwh=_split(values(inputs, history.state["energy_mwh"], "site", "month"), by=it_mw),
-        rack_facility_mw=_rack_facility_mw(inputs),
+        rack_facility_mw=rack_facility_mw(inputs),
         energized_facility_mw=values(inputs, history.state["energized_facility_mw"], *by_rack).sum(axis=1),
         built_facility_mw=values(inputs, history.state["built_facility_mw"], "site", "month"),
         served_tokens=values(inputs, history.state["served_tokens"], "platform", "service", "month"),
@@ -193,7 +193,7 @@ def _delivered_racks(inputs: Inputs, plan: BuildPlan) -> FloatArray:
     return monthly
 
 
-def _rack_facility_mw(inputs: Inputs) -> FloatArray:
+def rack_facility_mw(inputs: Inputs) -> FloatArray:
     """Facility power of a rack with its share of the fabric, at peak, `(site, platform)`."""
     fabric = inputs.operation.fabric_power.best
     it_mw = [rack_it_power_mw(offer.platform, fabric_power_fraction=fabric) for offer in inputs.offers]

@@ -1,0 +1,192 @@
+"""What becomes of each party when things go wrong: variants of inputs and plans, and what they cost whom.
+
+A case changes the inputs or the plan; the flow is run again elsewhere (`gigawatt.risk.stress`), and the difference of
+two appraisals is each party's loss. A default needs no new run: from its month on the lessee pays nothing at the site.
+"""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+import xarray as xr
+
+from gigawatt.entities.contracts import CapacityLease, MilestoneTranches, ResidualGuarantee
+from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
+from gigawatt.errors import ScenarioError
+from gigawatt.finance.contracts import guarantee_claim
+from gigawatt.finance.costs import rack_facility_mw
+from gigawatt.finance.flows import Purpose, flow_table, monthly_usd
+from gigawatt.units import MEGAWATTS_PER_GIGAWATT
+
+_UNPAID = (Purpose.RENT.value, Purpose.LEASE.value)
+_WORKING = ("serving_racks", "training_racks")
+_STOPPED = 0.0
+
+
+def stopped_at(inputs: Inputs, plan: BuildPlan, *, gigawatt: int) -> BuildPlan:
+    """The plan as if nobody ordered or built any more once so many gigawatts of facility power stand.
+
+    What was ordered before still arrives. Building stops with the racks: no more is built than they draw.
+    """
+    decisions = plan.decisions
+    level = _drawn_mw(inputs, decisions["installed_racks"]).sum("site").values
+    reached = np.flatnonzero(np.maximum.accumulate(level) >= gigawatt * MEGAWATTS_PER_GIGAWATT * (1.0 - 1e-9))
+    if reached.size == 0:
+        return plan
+    month = int(reached[0])
+    lead = [-(-offer.lead_months // inputs.calendar.months_per_period) for offer in inputs.offers]
+    arrives = xr.DataArray(
+        np.array([np.arange(level.size) < month + periods for periods in lead]),
+        dims=("platform", "period"),
+        coords={"platform": decisions["platform"], "period": decisions["period"]},
+    )
+    kept = _kept(decisions, ordered=decisions["period"] < decisions["period"].values[month], arrives=arrives)
+    shares = (kept["installed_racks"] / decisions["installed_racks"].where(decisions["installed_racks"] > 0.0)).fillna(
+        0.0
+    )
+    drawn = _drawn_mw(inputs, kept["installed_racks"])
+    most = drawn.copy(data=np.maximum.accumulate(drawn.values, axis=drawn.get_axis_num("period")))
+    built = decisions["built_facility_mw"]
+    return replace(
+        plan,
+        decisions=decisions.assign(
+            {
+                **kept,
+                "built_facility_mw": built.where(built < most, most).transpose(*built.dims),
+                **{name: (decisions[name] * shares).transpose(*decisions[name].dims) for name in _WORKING},
+            }
+        ),
+    )
+
+
+def withheld(inputs: Inputs, *, contract: str, after_count: int = 0) -> Inputs:
+    """The inputs as if an investor paid no more than so many tranches of a contract that does not bind it.
+
+    Raises ScenarioError where the contract is binding or has no tranches.
+    """
+    found = next((c for c in inputs.contracts if c.id == contract), None)
+    if not isinstance(found, MilestoneTranches) or found.binding:
+        raise ScenarioError(
+            where=f"contract.{contract}",
+            found="a contract that binds, or none of milestone tranches",
+            expected="milestone tranches that are not binding",
+            fix=f"Choose one of {', '.join(_withholdable(inputs)) or 'another scenario: it has none'}.",
+        )
+    least = replace(found, cap_usd=found.amount_usd * after_count, paid_on_signature_count=0)
+    return replace(inputs, contracts=tuple(least if c.id == contract else c for c in inputs.contracts))
+
+
+def with_demand(inputs: Inputs, *, factor: float) -> Inputs:
+    """The inputs with demand for every service multiplied by `factor`."""
+    return replace(
+        inputs,
+        services=tuple(
+            replace(
+                service,
+                demand_tokens_per_month={
+                    month: tokens * factor for month, tokens in service.demand_tokens_per_month.items()
+                },
+            )
+            for service in inputs.services
+        ),
+    )
+
+
+def defaulted(inputs: Inputs, history: History, *, appraisal: Appraisal, lessee: str, month: date) -> Appraisal:
+    """The accounts as if `lessee` paid no rent from the month on and the guarantees of its leases were called.
+
+    Rent of sites and capacity leases is unpaid; claims are paid by `finance.contracts.guarantee_claim`.
+    """
+    flows = appraisal.flows
+    first = month.replace(day=1)
+    unpaid = (pl.col("payer") == lessee) & pl.col("purpose").is_in(_UNPAID) & (pl.col("month") >= first)
+    outcomes = [
+        guarantee_claim(contract, inputs, history, defaulted=first)
+        for contract in inputs.contracts
+        if isinstance(contract, ResidualGuarantee) and contract.lessee == lessee
+    ]
+    claims = flow_table([stream for each in outcomes for stream in each.streams], calendar=inputs.calendar)
+    lost = flows.filter(unpaid).group_by("payee").agg(pl.col("amount_usd").sum()).sort("payee")
+    events = [
+        {"contract": "", "month": first, "party": lessee, "event": f"rent unpaid to {payee}", "amount_usd": usd}
+        for payee, usd in lost.iter_rows()
+    ]
+    return replace(
+        appraisal,
+        flows=pl.concat([flows.filter(~unpaid), claims]).sort("month", maintain_order=True),
+        events=pl.concat(
+            [
+                appraisal.events,
+                pl.DataFrame(events, schema=appraisal.events.schema),
+                *(each.events for each in outcomes),
+            ]
+        ),
+    )
+
+
+def exposure(inputs: Inputs, *, base: Appraisal, stressed: Appraisal) -> pl.DataFrame:
+    """What a case costs each party: `party`, `base_usd`, `stressed_usd` (net cash over the horizon), `loss_usd`,
+    `deepest_usd` (the least that its cash comes to in the case, from nothing, as a positive amount).
+    """
+    rows = []
+    for party in inputs.parties:
+        before = monthly_usd(base.flows, party=party.id, calendar=inputs.calendar)
+        after = monthly_usd(stressed.flows, party=party.id, calendar=inputs.calendar)
+        rows.append(
+            {
+                "party": party.id,
+                "base_usd": float(before.sum()),
+                "stressed_usd": float(after.sum()),
+                "loss_usd": float(before.sum() - after.sum()),
+                "deepest_usd": float(max(0.0, -np.cumsum(after).min())),
+            }
+        )
+    schema = {"party": pl.String} | dict.fromkeys(("base_usd", "stressed_usd", "loss_usd", "deepest_usd"), pl.Float64)
+    return pl.DataFrame(rows, schema=schema)
+
+
+def lessees(inputs: Inputs) -> tuple[str, ...]:
+    """Parties that lease something under a contract or from a site's lessor."""
+    named = [c.lessee for c in inputs.contracts if isinstance(c, CapacityLease | ResidualGuarantee)]
+    return tuple(sorted(set(named)))
+
+
+def _withholdable(inputs: Inputs) -> list[str]:
+    return [c.id for c in inputs.contracts if isinstance(c, MilestoneTranches) and not c.binding]
+
+
+def _kept(decisions: xr.Dataset, *, ordered: xr.DataArray, arrives: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Orders before the stop, what of them arrives, what is in service and what retires."""
+    arrived = decisions["arrived_racks"].where(arrives, _STOPPED)
+    share = _share_alive(decisions, arrived)
+    installed = decisions["installed_racks"] * share
+    before = installed.shift(period=1, fill_value=0.0)
+    return {
+        "ordered_racks": decisions["ordered_racks"].where(ordered, _STOPPED),
+        "arrived_racks": arrived.transpose(*decisions["arrived_racks"].dims),
+        "installed_racks": installed.transpose(*decisions["installed_racks"].dims),
+        "retired_racks": (before + arrived - installed).transpose(*decisions["retired_racks"].dims),
+    }
+
+
+def _share_alive(decisions: xr.Dataset, arrived: xr.DataArray) -> xr.DataArray:
+    """Part of the racks in service that arrived before the stop: the oldest retire first."""
+    all_in = decisions["arrived_racks"].cumsum("period")
+    out = decisions["retired_racks"].cumsum("period")
+    left = (arrived.cumsum("period") - out).clip(0.0)
+    whole = all_in - out
+    return (left / whole.where(whole > 0.0)).fillna(0.0)
+
+
+def _drawn_mw(inputs: Inputs, racks: xr.DataArray) -> xr.DataArray:
+    """Facility power of racks, `(site, period)`."""
+    per_rack = xr.DataArray(
+        rack_facility_mw(inputs),
+        dims=("site", "platform"),
+        coords={
+            "site": [site.id for site in inputs.sites],
+            "platform": [offer.platform.id for offer in inputs.offers],
+        },
+    )
+    return (racks * per_rack).sum("platform").transpose("site", "period")

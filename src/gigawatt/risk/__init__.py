@@ -1,0 +1,1 @@
+"""What could come otherwise: a study's plan run again under what its parties fear."""
