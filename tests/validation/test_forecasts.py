@@ -46,8 +46,8 @@ def test_a_forecast_is_what_validation_predicts_blind(tmp_path, catalog, operato
 
 
 def test_a_truth_file_still_needs_values(tmp_path):
-    with pytest.raises(InputError, match="line 2"):
-        read_rows(written(tmp_path, {"value": ""}))
+    assert read_rows(written(tmp_path, {"value": ""}))[0].fault == "no measured value"
+    assert read_recipes(written(tmp_path, {"value": ""}))[0].row.fault == ""
 
 
 def test_every_recipe_is_forecast_or_named(catalog, operators):
@@ -89,7 +89,11 @@ def test_the_record_is_reproduced(name, catalog, operators):
 
 
 def test_a_record_reads_as_it_was_written(tmp_path, catalog, operators):
-    found = forecasts(read_recipes(written(tmp_path, {"value": ""}, {"model": "new", "value": ""})), catalog, operators)
+    found = forecasts(
+        read_recipes(written(tmp_path, {"value": ""}, {"model": "new", "params_total_b": "", "value": ""})),
+        catalog,
+        operators,
+    )
     path = tmp_path / "record.csv"
     path.write_text(record_text(found, recorded="2026-11-23", version="1", catalogue_sha256="ab"), encoding="utf-8")
     made, refused = read_record(path)

@@ -91,7 +91,7 @@ def test_a_hybrid_comes_from_the_catalogue_with_its_shared_predictions(tmp_path,
     ("change", "reason"),
     [
         ({"metric": "mlperf_time_to_train_median"}, "number of steps"),
-        ({"model": "something-new"}, "no architecture"),
+        ({"model": "something-new", "params_total_b": ""}, "no architecture"),
         ({"platform": "TPU v4"}, "no platform"),
         ({"precision": ""}, "number format"),
         ({"tp": ""}, "parallel layout"),
@@ -139,11 +139,56 @@ def test_interleaving_is_completed_from_the_same_configuration(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"value": "fast"}, {"value": ""}, {"value": "nan"}, {"value": "-1"}, {"num_gpus": "0"}, {"tp": "inf"}]
+    ("change", "fault"),
+    [
+        ({"value": "fast"}, 'value is "fast", no number'),
+        ({"value": ""}, "no measured value"),
+        ({"value": "nan"}, "no measured value"),
+        ({"value": "-1"}, 'value is "-1", which nothing is'),
+        ({"num_gpus": "0"}, 'num_gpus is "0", which nothing is'),
+        ({"num_gpus": "?"}, "no number of accelerators"),
+        ({"tp": "inf"}, 'tp is "inf", which nothing is'),
+        ({"pp": "1.5"}, 'pp is "1.5", no whole number'),
+        ({"layers": "1e99"}, 'layers is "1e99", which nothing is'),
+        ({"metric": "joy"}, "the metric joy is not known"),
+        ({"unit": "furlong"}, "a step time in furlong"),
+        ({"precision": "posit8"}, "no number format posit8"),
+        ({"platform": "A100 PCIe"}, "no platform for A100 PCIe"),
+        ({"experts": "8", "topk": "2", "ep": "64", "num_gpus": "512"}, "EP 64 is more than 8 experts"),
+    ],
 )
-def test_bad_cells_are_refused_with_their_line(tmp_path, change):
-    with pytest.raises(InputError, match="line 2"):
-        read_rows(written(tmp_path, change))
+def test_an_odd_cell_costs_its_row_and_no_other(tmp_path, catalog, change, fault):
+    rows = read_rows(written(tmp_path, {}, change, {"num_gpus": "8"}))
+    comparison = compare(rows, catalog, training_operators(catalog))
+    assert [item.row.number for item in comparison.compared] == [2, 4]
+    assert [item.row.number for item in comparison.refused] == [3]
+    assert fault in comparison.refused[0].reason
+
+
+def test_cells_are_read_as_people_write_them(tmp_path, catalog):
+    rows = read_rows(
+        written(tmp_path, {"vocab": "51,200", "micro_batch": "4.0", "ep": "n/a", "value": "1420", "unit": "ms"})
+    )
+    found = expression(rows[0], catalog, step_assumptions(catalog))
+    assert (found.task.model.vocabulary_count, found.measured.value) == (51_200, pytest.approx(1.42))
+
+
+def test_an_unknown_model_comes_from_its_columns_if_its_parameters_come_out(tmp_path, catalog):
+    # Mistral 7B: 32 layers of (2 x 4096² + 2 x 4096 x 1024 + 3 x 4096 x 14 336) and 2 x 32 000 x 4096 are 7.24e9
+    # weights with a gate, 5.36e9 without.
+    sizes = {"layers": "32", "hidden": "4096", "heads": "32", "kv_heads": "8", "ffn": "14336", "vocab": "32000"}
+    known = expressed(tmp_path, catalog, model="mistral-7b", params_total_b="7.24", **sizes).task.model
+    assert known.feed_forward.gated
+    with pytest.raises(Inexpressible, match="columns do not make one up"):
+        expressed(tmp_path, catalog, model="mistral-7b", params_total_b="9", **sizes)
+
+
+def test_a_step_needs_neither_power_nor_links_beyond_its_domain(tmp_path, catalog):
+    change = {"platform": "AMD Instinct MI325X 256GB", "precision": "bf16", "value": "1.0"}
+    rows = read_rows(written(tmp_path, change, {**change, "num_gpus": "64", "dp": "8"}))
+    comparison = compare(rows, catalog, training_operators(catalog))
+    assert [item.row.number for item in comparison.compared] == [2]
+    assert "lacks a figure" in comparison.refused[0].reason
 
 
 def test_other_files_are_refused(tmp_path):
@@ -157,7 +202,11 @@ def test_other_files_are_refused(tmp_path):
 
 
 def test_no_row_disappears(tmp_path, catalog):
-    changes = ({}, {"recompute": "selective(attn)+SP", "value": "1.10"}, {"model": "something-new"})
+    changes = (
+        {},
+        {"recompute": "selective(attn)+SP", "value": "1.10"},
+        {"model": "something-new", "params_total_b": ""},
+    )
     comparison = compare(read_rows(written(tmp_path, *changes)), catalog, training_operators(catalog))
     assert (len(comparison.compared), len(comparison.refused)) == (2, 1)
     assert full_share(comparison) == (2, 3)
@@ -181,7 +230,7 @@ def test_size_classes():
 
 
 def test_the_command_prints_one_object(tmp_path):
-    path = written(tmp_path, {}, {"model": "something-new"})
+    path = written(tmp_path, {}, {"model": "something-new", "params_total_b": ""})
     answer = CliRunner().invoke(validate_app, ["training", "--case", str(path), "--json"])
     found = json.loads(answer.stdout)
     assert (found["cases"], found["expressed"]) == (2, 1)

@@ -1,6 +1,7 @@
 """Platforms from the catalogue as the stages need them, complete or not at all."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from gigawatt.catalog.dimensions import BANDWIDTH, COMPUTE_RATE, MEMORY
 from gigawatt.catalog.items import PlatformTable
@@ -20,6 +21,7 @@ NEEDED = (
     "scale-out-bandwidth",
     "system-power-max",
 )
+_NOT_TIMED = ("scale-out-bandwidth", "system-power-max")
 
 
 def platform(catalog: Catalog, platform_id: str) -> Cited[Platform]:
@@ -31,19 +33,35 @@ def platform(catalog: Catalog, platform_id: str) -> Cited[Platform]:
     record = catalog.record("platforms", platform_id)
     peaks = dict(_dense_peaks(record))
     figures = {key: record.figures[key] for key in NEEDED if published(record.figures.get(key))}
-    _refuse_gaps(record, figures, peaks)
-    count = round(quantity(figures["accelerators-per-system"], ACCELERATOR_COUNT))
-    item = Platform(
+    _refuse_gaps(record, figures, peaks, needed=NEEDED)
+    return Cited(item=_platform(record, figures, peaks), evidence=evidences((*peaks.values(), *figures.values())))
+
+
+def _platform(record: Record, figures: dict[str, Figure], peaks: dict[Precision, Figure]) -> Platform:
+    power = figures.get("system-power-max")
+    return Platform(
         id=record.id,
         name=record.name,
         vendor=_details(record).vendor.lower(),
         accelerator=_accelerator(figures, peaks),
-        accelerators_per_rack_count=count,
+        accelerators_per_rack_count=round(quantity(figures["accelerators-per-system"], ACCELERATOR_COUNT)),
         scale_up_domain_count=round(quantity(figures["scale-up-domain"], ACCELERATOR_COUNT)),
-        rack_power_w=quantity(figures["system-power-max"], DEVICE_POWER),
+        rack_power_w=math.nan if power is None else quantity(power, DEVICE_POWER),
         measured=_details(record).measured,
     )
-    return Cited(item=item, evidence=evidences((*peaks.values(), *figures.values())))
+
+
+def timed_platform(catalog: Catalog, platform_id: str) -> Platform:
+    """The platform as far as times depend on it: without a published power, or link between domains, these are NaN.
+
+    Raises `CatalogError` when more than these is missing.
+    """
+    record = catalog.record("platforms", platform_id)
+    unknown = [key for key in _NOT_TIMED if not published(record.figures.get(key))]
+    peaks = dict(_dense_peaks(record))
+    figures = {key: record.figures[key] for key in NEEDED if published(record.figures.get(key))}
+    _refuse_gaps(record, figures, peaks, needed=[key for key in NEEDED if key not in unknown])
+    return _platform(record, figures, peaks)
 
 
 def dense_peak(record: Record, precision: Precision) -> Figure | None:
@@ -59,8 +77,10 @@ def _dense_peaks(record: Record) -> Iterator[tuple[Precision, Figure]]:
             yield precision, figure
 
 
-def _refuse_gaps(record: Record, figures: dict[str, Figure], peaks: dict[Precision, Figure]) -> None:
-    missing = [f"platforms/{record.id}/{key}" for key in NEEDED if key not in figures]
+def _refuse_gaps(
+    record: Record, figures: dict[str, Figure], peaks: dict[Precision, Figure], *, needed: Sequence[str]
+) -> None:
+    missing = [f"platforms/{record.id}/{key}" for key in needed if key not in figures]
     if not peaks:
         missing += [f"platforms/{record.id}/peak-dense-{precision.value}" for precision in Precision]
     if missing:
@@ -80,12 +100,13 @@ def _looked_for(record: Record, key: str) -> bool:
 
 
 def _accelerator(figures: dict[str, Figure], peaks: dict[Precision, Figure]) -> Accelerator:
+    outward = figures.get("scale-out-bandwidth")
     return Accelerator(
         peak_dense_flop_per_s={precision: quantity(figure, COMPUTE_RATE) for precision, figure in peaks.items()},
         memory_bytes=quantity(figures["hbm-capacity"], MEMORY),
         memory_bandwidth_bytes_per_s=quantity(figures["hbm-bandwidth"], BANDWIDTH),
         scale_up_bandwidth_bytes_per_s=one_way_bandwidth_bytes_per_s(figures["scale-up-bandwidth"]),
-        scale_out_bandwidth_bytes_per_s=one_way_bandwidth_bytes_per_s(figures["scale-out-bandwidth"]),
+        scale_out_bandwidth_bytes_per_s=math.nan if outward is None else one_way_bandwidth_bytes_per_s(outward),
     )
 
 

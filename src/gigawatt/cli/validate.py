@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from gigawatt.catalog import load
@@ -97,7 +98,7 @@ def _print(comparison: Comparison) -> None:
         f"{full} of {full_all} with a full configuration."
     )
     for reason, count in reasons(comparison):
-        out.print(f"  {count:4d} not expressed: {reason}", highlight=False)
+        out.print(f"  {count:4d} not expressed: {reason}", highlight=False, markup=False)
 
 
 def error_table(title: str, items: list[ErrorSummary]) -> Table:
@@ -110,7 +111,7 @@ def error_table(title: str, items: list[ErrorSummary]) -> Table:
     for item in items:
         table.add_row(
             item.group,
-            item.name,
+            escape(item.name),
             str(item.cases_count),
             f"{item.median_abs_error_fraction:.1%}",
             f"{item.mean_abs_error_fraction:.1%}",
@@ -129,7 +130,7 @@ def _worst(comparison: Comparison) -> Table:
     for item in sorted(comparison.times, key=lambda item: -abs(item.error_fraction))[:_WORST]:
         table.add_row(
             str(item.row.number),
-            item.row.model,
+            escape(item.row.model),
             item.platform,
             f"{item.row.num_gpus:,}",
             f"{item.measured:.3f} s",

@@ -1,5 +1,6 @@
 """The model of a row: dimensions from its columns, what these leave open from its family or the catalogue."""
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,12 +19,16 @@ from gigawatt.entities.workload import (
 )
 from gigawatt.performance.architecture import parameters_count
 from gigawatt.performance.step.task import Variant
+from gigawatt.units import PARAMETERS_PER_BILLION
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
 # Low-rank adapters of the MLPerf fine-tuning benchmark and of the recipes: rank 16 on the attention projections
 # (MLCommons training policies, llama2_70b_lora reference).
 _ADAPTER_RANK = 16
+
+# Logarithm of counted over stated parameters that rounding and biases explain.
+_PARAMETERS_OFF = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +49,26 @@ def architecture(row: TruthRow, catalog: Catalog) -> Architecture:
     """The architecture of a row; raises `Inexpressible` when it cannot be put together."""
     family = next((f for f in _families() if re.search(str(f["match"]), row.model)), None)
     if family is None:
-        raise Inexpressible(f"no architecture is known for the model {row.model}")
+        family = _as_columns_say(row)
     if "catalogue" in family:
         return _from_catalogue(row, catalog, family)
     return Architecture(model=_from_columns(row, family), variant=_variant(row, family, row.layers or 0))
+
+
+def _as_columns_say(row: TruthRow) -> Mapping[str, object]:
+    """A model that no family knows, from its columns: gated and tied as comes nearest to its parameters, rotary.
+
+    Hybrids, latent attention and shared experts have no columns; a model whose parameters do not come out is refused.
+    """
+    if row.params_total_b is None:
+        raise Inexpressible(f"no architecture is known for the model {row.model}")
+    stated = row.params_total_b * PARAMETERS_PER_BILLION
+    families = ({"gated": gated, "rotary": True, "tied": tied} for gated in (True, False) for tied in (True, False))
+    counted = [(abs(math.log(_from_columns(row, one).parameters_count / stated)), one) for one in families]
+    off, best = min(counted, key=lambda item: item[0])
+    if off > _PARAMETERS_OFF:
+        raise Inexpressible(f"no architecture is known for the model {row.model}, and its columns do not make one up")
+    return best
 
 
 def _from_catalogue(row: TruthRow, catalog: Catalog, family: Mapping[str, object]) -> Architecture:
@@ -80,6 +101,10 @@ def _from_columns(row: TruthRow, family: Mapping[str, object]) -> Model:
     if any(size is None for size in sizes):
         raise Inexpressible("the row leaves layers, width, heads, feed-forward width or vocabulary open")
     layers, hidden, heads, ffn, vocab = (int(size) for size in sizes if size is not None)
+    if heads > hidden or (row.kv_heads or 1) > heads or (row.topk or 1) > (row.experts or row.topk or 1):
+        raise Inexpressible(
+            "the row has more heads than width, more cached heads than heads or more choices than experts"
+        )
     gated = bool(family.get("gated", False))
     draft = Model(
         id=row.model,

@@ -1,5 +1,6 @@
 """All rows of a truth file against the step model, and the errors by group."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -92,7 +93,11 @@ def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: BandOperators
         except Inexpressible as finding:
             refused.append(Refused(row=row, reason=finding.reason))
             continue
-        compared.append(predicted(expressed, operators, ends))
+        found = predicted(expressed, operators, ends)
+        if not (math.isfinite(found.predicted) and found.predicted > 0.0):
+            refused.append(Refused(row=row, reason=f"{found.platform} lacks a figure that this layout needs"))
+            continue
+        compared.append(found)
     return Comparison(compared=tuple(compared), refused=tuple(refused))
 
 

@@ -26,8 +26,9 @@ from gigawatt.validation.systems import system
 
 _MICRO_BATCHES = (1, 2, 4, 8, 16)
 _CHUNKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
-_STAGE = re.compile(r"ZeRO-(\d)")
+_STAGE = re.compile(r"ZeRO-([0-3])")
 _SHARDS = re.compile(r"FSDP(\d+)")
+_STAGES = ("0", "1", "2", "3")
 _NONE = ("none", "none_in_recipe")
 
 
@@ -53,6 +54,8 @@ class Expression:
 
 def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) -> Expression:
     """The configuration of a row; raises `Inexpressible` with the reason when there is none."""
+    if row.fault:
+        raise Inexpressible(row.fault)
     platform = system(row, catalog)
     built = architecture(row, catalog)
     found = measured(row, built.model, platform)
@@ -125,6 +128,8 @@ def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
     if dp < 1.0 or dp != int(dp):
         raise Inexpressible(f"TP {tp} x CP {cp} x PP {pp} does not divide {row.num_gpus} accelerators")
     etp = row.etp or (tp if source.expert_tp_follows and ep * tp <= tp * cp * dp else 1)
+    if row.experts is not None and ep > row.experts:
+        raise Inexpressible(f"EP {ep} is more than {row.experts} experts")
     if ep * etp > tp * cp * dp:
         raise Inexpressible(f"EP {ep} does not fit on {tp * cp * dp:.0f} ranks of a stage")
     stage, shards = _sharding(row, dp * cp)
@@ -163,7 +168,7 @@ def _sharding(row: TruthRow, ranks: float) -> tuple[float, float]:
         return 3.0, ranks
     if text.startswith("distopt"):
         return 1.0, ranks
-    return (float(text), ranks) if text.isdigit() else (1.0, ranks)
+    return (float(text), ranks) if text in _STAGES else (1.0, ranks)
 
 
 def _micro_batches(row: TruthRow, dp: float) -> tuple[int, ...]:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.entities.workload import Model
+from gigawatt.errors import QuantityError
 from gigawatt.performance.flops import attention_flop_per_token, training_flop_per_token
-from gigawatt.units import SECONDS_PER_HOUR, TOKENS_PER_MILLION
+from gigawatt.units import DURATION_SECONDS, SECONDS_PER_HOUR, TOKENS_PER_MILLION, parse
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
@@ -45,7 +46,7 @@ def measured(row: TruthRow, model: Model, platform: Platform) -> Measured:
         part = {"mem_activations": "activations", "mem_params_optimizer": "state"}.get(row.metric, "peak")
         return MemoryBytes(value=row.value * _BYTES_PER_GIB, part=part)
     if row.metric in _SECONDS:
-        return StepSeconds(value=row.value)
+        return StepSeconds(value=row.value * _unit_s(row))
     return StepSeconds(value=_rate_s(row, model, platform))
 
 
@@ -59,7 +60,16 @@ def _rate_s(row: TruthRow, model: Model, platform: Platform) -> float:
         return sequences * tokens / TOKENS_PER_MILLION**2 * row.value * SECONDS_PER_HOUR / row.num_gpus
     if row.metric in ("hw_tflops_per_gpu", "model_tflops_per_gpu", "mfu", "hfu"):
         return _step_flop(row, model) / (row.num_gpus * _rate_flop_per_s(row, platform))
-    raise Inexpressible(f"the metric {row.metric} needs the number of steps to the target, which the row lacks")
+    if "time_to_train" in row.metric:
+        raise Inexpressible(f"the metric {row.metric} needs the number of steps to the target, which the row lacks")
+    raise Inexpressible(f"the metric {row.metric or 'of the row'} is not known")
+
+
+def _unit_s(row: TruthRow) -> float:
+    try:
+        return parse(f"1 {row.unit or 's'}", DURATION_SECONDS)
+    except QuantityError as error:
+        raise Inexpressible(f"a step time in {row.unit[:40]}") from error
 
 
 def _batch(row: TruthRow) -> tuple[float, float]:

@@ -12,6 +12,16 @@ from gigawatt.performance.step.task import ContextExchange, Module, Practice
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
+# What a cell calls a number format; FP8 without more is what its software means by it.
+_FORMATS = (
+    (r"nvfp4|^fp4", "nvfp4"),
+    (r"mxfp8|fp8mx|fp8e8m0", "mxfp8"),
+    (r"fp8block|fp8sc|blockwise", "fp8-block"),
+    (r"fp8|e4m3", "fp8-tensor"),
+    (r"bf16|bfloat16", "bf16"),
+    (r"fp16|float16|half", "fp16"),
+)
+
 _HALF_BYTES, _SINGLE_BYTES = 2.0, 4.0
 _MODULES = {
     "attn": Module.CORE_ATTENTION,
@@ -139,11 +149,11 @@ def _as_released(row: TruthRow, source: str, practice: Practice) -> Practice:
 
 def number_format(row: TruthRow, source: SourcePractice) -> NumberFormat:
     """The format of a row's matrix products; raises `Inexpressible` when none is stated."""
-    stated = row.precision.lower().removeprefix("amp_")
-    if stated == "fp8":
-        return NumberFormat.FP8_TENSOR if "fp8cs" in row.notes else source.fp8
-    known = {"bf16": NumberFormat.BF16, "fp16": NumberFormat.FP16, "mxfp8": NumberFormat.MXFP8}
-    found = known.get(stated, NumberFormat.NVFP4 if stated == "nvfp4" else None)
-    if found is None:
-        raise Inexpressible("the number format is not stated")
+    stated = re.sub("[ _-]", "", row.precision.lower().removeprefix("amp_"))
+    known = next((name for pattern, name in _FORMATS if re.search(pattern, stated)), None)
+    if known is None:
+        raise Inexpressible("the number format is not stated" if not stated else f"no number format {row.precision}")
+    found = NumberFormat(known)
+    if found is NumberFormat.FP8_TENSOR:
+        return found if "fp8cs" in row.notes else source.fp8
     return found

@@ -11,6 +11,17 @@ from gigawatt.errors import InputError
 _LARGEST_FILE_BYTES = 64 * 1000 * 1000
 _NEEDED = ("source_url", "date", "model", "platform", "num_gpus", "metric", "value", "unit")
 
+# What people write where they know nothing.
+_SILENT = frozenset({"", "-", "?", "n/a", "na", "nan", "none", "null", "unknown", "unstated", "not stated"})
+
+# More than this of anything is a slip of the pen.
+_MOST = 1e9
+_MOST_OF = {"layers": 1e4, "num_gpus": 1e7, "value": 1e30, "params_total_b": 1e6}
+_REAL = ("params_total_b", "value")
+# What no prediction of a known model rests on, and where zero means that there is none.
+_BESIDE = ("params_total_b",)
+_OR_NONE = ("experts", "topk", "ep", "etp", "cp", "vpp")
+
 _NUMBERS = (
     *("params_total_b", "layers", "hidden", "heads", "kv_heads", "ffn", "vocab", "experts", "topk", "seq_len"),
     *("global_batch_seqs", "micro_batch", "num_gpus", "tp", "cp", "pp", "vpp", "ep", "etp", "dp", "value"),
@@ -19,7 +30,10 @@ _NUMBERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruthRow:
-    """One measured point; `None` where the source is silent."""
+    """One measured point; `None` where the source is silent.
+
+    `fault` names the cells that cannot be read or cannot be true; such a row has no prediction, but it counts.
+    """
 
     number: int
     source_url: str
@@ -55,6 +69,7 @@ class TruthRow:
     notes: str
     full_config: str
     evidence: str
+    fault: str
 
 
 def read_rows(path: Path) -> tuple[TruthRow, ...]:
@@ -65,7 +80,7 @@ def read_rows(path: Path) -> tuple[TruthRow, ...]:
 def read_cells(path: Path, *, unmeasured: bool = False) -> tuple[tuple[TruthRow, dict[str, str]], ...]:
     """Each row of a truth file as it stands there, with its cells; `unmeasured` rows may lack a value, then NaN."""
     table = csv.DictReader(io.StringIO(_text(path)))
-    missing = [name for name in _NEEDED if name not in (table.fieldnames or ())]
+    missing = [name for name in _NEEDED if name not in _columns(table, path)]
     if missing:
         raise InputError(
             where=str(path),
@@ -73,7 +88,17 @@ def read_cells(path: Path, *, unmeasured: bool = False) -> tuple[tuple[TruthRow,
             expected="a table of measured training points",
             fix="Name the columns as in docs/validation-training.md.",
         )
-    return tuple((_row(line, number, path, unmeasured), line) for number, line in enumerate(table, start=2))
+    try:
+        return tuple((_row(line, number, unmeasured), line) for number, line in enumerate(table, start=2))
+    except csv.Error as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _columns(table: "csv.DictReader[str]", path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(table.fieldnames or ())
+    except csv.Error as error:
+        raise _unreadable(path, str(error)) from error
 
 
 def completed(rows: tuple[TruthRow, ...]) -> tuple[TruthRow, ...]:
@@ -97,7 +122,7 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
             raise _unreadable(path, "a file of more than 64 MB")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, str(error)) from error
 
@@ -111,20 +136,16 @@ def _unreadable(path: Path, found: str) -> InputError:
     )
 
 
-def _row(line: dict[str, str], number: int, path: Path, unmeasured: bool) -> TruthRow:
+def _row(line: dict[str, str], number: int, unmeasured: bool) -> TruthRow:
     cells = {name: (text or "").strip() for name, text in line.items() if name is not None}
-    reals = {name: _number(cells.get(name, ""), name, number, path) for name in _NUMBERS}
+    read = {name: _number(cells.get(name, ""), name) for name in _NUMBERS}
+    faults = [found for name, found in read.items() if isinstance(found, str) and name not in _BESIDE]
+    reals = {name: None if isinstance(found, str) else found for name, found in read.items()}
     wholes = {name: None if value is None else round(value) for name, value in reals.items()}
-    value, count = reals["value"], wholes["num_gpus"]
-    if unmeasured and not cells.get("value"):
-        value = math.nan
-    if value is None or count is None or count < 1 or not (math.isnan(value) or 0.0 < value < float("inf")):
-        raise InputError(
-            where=f"{path}, line {number}",
-            found="no positive value or no number of accelerators",
-            expected="a positive measured value and a positive num_gpus",
-            fix="Complete the line or remove it.",
-        )
+    if reals["value"] is None and not unmeasured and not isinstance(read["value"], str):
+        faults.append("no measured value")
+    if wholes["num_gpus"] is None and not isinstance(read["num_gpus"], str):
+        faults.append("no number of accelerators")
     return TruthRow(
         number=number,
         source_url=cells["source_url"],
@@ -143,7 +164,7 @@ def _row(line: dict[str, str], number: int, path: Path, unmeasured: bool) -> Tru
         global_batch_seqs=wholes["global_batch_seqs"],
         micro_batch=wholes["micro_batch"],
         platform=cells["platform"],
-        num_gpus=count,
+        num_gpus=wholes["num_gpus"] or 0,
         tp=wholes["tp"],
         cp=wholes["cp"],
         pp=wholes["pp"],
@@ -155,30 +176,25 @@ def _row(line: dict[str, str], number: int, path: Path, unmeasured: bool) -> Tru
         precision=cells.get("precision", ""),
         recompute=cells.get("recompute", ""),
         metric=cells["metric"],
-        value=value,
+        value=math.nan if reals["value"] is None else reals["value"],
         unit=cells["unit"],
         notes=cells.get("notes", ""),
         full_config=cells.get("full_config", ""),
         evidence=cells.get("evidence", ""),
+        fault="; ".join(faults),
     )
 
 
-def _number(text: str, name: str, number: int, path: Path) -> float | None:
-    if not text:
+def _number(text: str, name: str) -> float | str | None:
+    """The number in a cell, `None` where it is silent, or what is wrong with it."""
+    if text.lower() in _SILENT or (text == "0" and name in _OR_NONE):
         return None
     try:
-        value = float(text)
-    except ValueError as error:
-        raise _not_a_number(text, name, number, path) from error
-    if not math.isfinite(value):
-        raise _not_a_number(text, name, number, path)
+        value = float(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        return f'{name} is "{text[:40]}", no number'
+    if not 0.0 < value <= _MOST_OF.get(name, _MOST):
+        return f'{name} is "{text[:40]}", which nothing is'
+    if name not in _REAL and value != round(value):
+        return f'{name} is "{text[:40]}", no whole number'
     return value
-
-
-def _not_a_number(text: str, name: str, number: int, path: Path) -> InputError:
-    return InputError(
-        where=f"{path}, line {number}, {name}",
-        found=f'"{text[:80]}"',
-        expected="a finite number",
-        fix="Write a plain number or leave the cell empty.",
-    )
