@@ -12,7 +12,7 @@ from gigawatt.catalog.serving_operators import serving_operators
 from gigawatt.cli.search_serve import search_app
 from gigawatt.cli.validate_serving import validate_app
 from gigawatt.entities.hardware import Precision
-from gigawatt.errors import InfeasibleError, InputError
+from gigawatt.errors import CatalogError, InfeasibleError, InputError
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.serving import Judged, compare_serving, overall, serving_summary, workers_stated_share
 from gigawatt.validation.serving_expression import serve_task, serving_expression
@@ -181,6 +181,20 @@ def test_models_bring_their_windows():
     assert (pattern.windowed_layers_count, pattern.window_tokens_count) == (model.layers_count // 2, 128.0)
     hybrid, pattern = published_model(load(), "qwen3.5-397b-a17b")
     assert hybrid.layers_count - pattern.linear_layers_count == 15
+
+
+def test_models_bring_their_sparse_attention_and_hybrids_their_states():
+    catalog = load()
+    _, sparse = published_model(catalog, "deepseek-v3.2")
+    assert (sparse.selected_tokens_count, sparse.indexer_heads_count, sparse.indexer_values_count) == (2048, 64, 128)
+    _, full = published_model(catalog, "deepseek-v3")
+    assert not np.isfinite(full.selected_tokens_count)
+    _, local = published_model(catalog, "mimo-v2-flash")
+    assert (local.windowed_layers_count, local.window_tokens_count) == (39, 128.0)
+    hybrid, states = published_model(catalog, "qwen3.5-122b-a10b")
+    assert 4 * states.linear_layers_count == 3 * hybrid.layers_count
+    with pytest.raises(CatalogError, match="Mamba"):
+        published_model(catalog, "nemotron-3-nano-30b-a3b")
 
 
 def test_block_scaled_models_use_the_laws_of_blocks(tmp_path):

@@ -6,14 +6,16 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 
-from gigawatt.catalog.models import model
+from gigawatt.catalog.models import model, training_model
 from gigawatt.catalog.records import Catalog
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.workload import (
     AttentionPattern,
+    DeltaRuleMixer,
     DenseFeedForward,
     GroupedQueryAttention,
     LinearAttention,
@@ -48,13 +50,33 @@ def attention_precision(model_id: str, weights: Precision) -> Precision:
 
 
 def published_model(catalog: Catalog, model_id: str) -> tuple[Model, AttentionPattern]:
-    """A model of the catalogue with what its configuration says about windows and linear layers."""
+    """A model of the catalogue with what its configuration says about windows, sparse attention and linear layers."""
     known = family(model_id)
     if known is None:
-        return model(catalog, model_id).item, AttentionPattern()
+        return _catalogued(catalog, model_id)
     catalog.record("models", model_id)
     found = family_model(model_id, catalog, known)
     return found, family_pattern(found, known)
+
+
+def _catalogued(catalog: Catalog, model_id: str) -> tuple[Model, AttentionPattern]:
+    """A model that the catalogue describes in full; layers with a gated delta rule become the pattern's."""
+    found = training_model(catalog, model_id).item
+    hybrid = found.hybrid
+    if hybrid is None or not isinstance(hybrid.mixer, DeltaRuleMixer) or _latent_experts(found):
+        return model(catalog, model_id).item, AttentionPattern()
+    mixer = hybrid.mixer
+    linear = LinearAttention(
+        layers_count=hybrid.linear_layers_count,
+        key_heads_count=mixer.key_heads_count,
+        value_heads_count=mixer.value_heads_count,
+        head_dim=mixer.value_dim,
+    )
+    return replace(found, hybrid=None), AttentionPattern(linear=linear)
+
+
+def _latent_experts(found: Model) -> bool:
+    return isinstance(found.feed_forward, MixtureOfExperts) and found.feed_forward.latent_dim > 0
 
 
 def _whole(fact: object) -> int:
@@ -101,6 +123,7 @@ def _feed_forward(known: Family) -> DenseFeedForward | MixtureOfExperts:
 def family_pattern(found: Model, known: Family) -> AttentionPattern:
     """Which layers of a family see a window or keep a state."""
     every = _whole(known.get("windowed-every", 0))
+    windowed = found.layers_count // every if every else _whole(known.get("windowed-layers", 0))
     linear = None
     if "linear-layers" in known:
         linear = LinearAttention(
@@ -110,7 +133,10 @@ def family_pattern(found: Model, known: Family) -> AttentionPattern:
             head_dim=_whole(known["linear-head-dim"]),
         )
     return AttentionPattern(
-        windowed_layers_count=found.layers_count // every if every else 0,
+        windowed_layers_count=windowed,
         window_tokens_count=float(str(known.get("window", "inf"))),
+        selected_tokens_count=float(str(known.get("selected", "inf"))),
+        indexer_values_count=float(str(known.get("indexer-dim", 0))),
+        indexer_heads_count=_whole(known.get("indexer-heads", 0)),
         linear=linear,
     )

@@ -13,7 +13,7 @@ from gigawatt.catalog import Catalog, load, platform, quantity
 from gigawatt.catalog.accelerator_hour import AcceleratorHour, accelerator_hour
 from gigawatt.catalog.dimensions import BANDWIDTH, MEMORY
 from gigawatt.catalog.engine import engine_figures
-from gigawatt.catalog.served_models import is_block_scaled, published_model
+from gigawatt.catalog.served_models import attention_precision, is_block_scaled, published_model
 from gigawatt.entities.assumptions import EngineFigures
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.errors import InputError
@@ -113,7 +113,7 @@ def _backend(kernels: Kernels, tables: Path | None) -> Backend:
 def _tasks(catalog: Catalog, asked: Asked) -> tuple[ServeTask, ...]:
     model, pattern = published_model(catalog, asked.model_id)
     weights, cached = asked.formats
-    attention = Precision.FP8 if weights is Precision.FP4 else weights
+    attention = attention_precision(asked.model_id, weights)
     figures, lengths = engine_figures(catalog), _lengths(catalog, asked)
     speculation = _speculation(asked.speculate)
     bandwidth = asked.offload[0]

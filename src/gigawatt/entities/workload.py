@@ -151,13 +151,15 @@ class AttentionPattern:
     """Which tokens a query sees: all of them where this says nothing.
 
     `windowed_layers_count` layers see the last `window_tokens_count` tokens; in sparse attention every query sees the
-    `selected_tokens_count` best ones that an indexer of `indexer_values_count` cached values per token picks.
+    `selected_tokens_count` best ones, which an indexer picks by the products of `indexer_heads_count` queries with one
+    key of `indexer_values_count` values per token, all in FP8 (DeepSeek-V3.2, 2025, section 2.1).
     """
 
     windowed_layers_count: int = 0
     window_tokens_count: float = math.inf
     selected_tokens_count: float = math.inf
     indexer_values_count: float = 0.0
+    indexer_heads_count: int = 0
     linear: LinearAttention | None = None
 
     @property

@@ -71,6 +71,15 @@ def test_windows_sparse_and_linear_layers():
     times = pass_times(task(pattern=linear), workers(tp=1), batch, Counting(decode=10.0, memory=1.0))
     # One full layer, one state read and written.
     assert float(times.attention_s[0]) == 11.0
+    sparse = AttentionPattern(selected_tokens_count=32.0, indexer_values_count=4.0, indexer_heads_count=2)
+    times = pass_times(task(pattern=sparse), workers(tp=1), batch, Watching(gemm=0.5, memory=0.25))
+    # Two layers of attention over 32 tokens, each with the read of all keys and the projection of the queries.
+    assert float(times.attention_s[0]) == 2.0 + 2.0 * (0.25 + 0.5)
+    assert seen[-1] == 32.0
+    prompts = prompt_batch(task(pattern=sparse), 100.0 * ONE)
+    times = pass_times(task(pattern=sparse), workers(tp=1), prompts, Counting(prefill=1.0, gemm=0.5))
+    # Prompts project and score.
+    assert float(times.attention_s[0]) == 2.0 * (1.0 + 2.0 * 0.5)
     prompts = prompt_batch(task(pattern=linear), 100.0 * ONE)
     times = pass_times(task(pattern=linear), workers(tp=1), prompts, Counting(prefill=10.0, scan=2.0, memory=0.5))
     # One full layer of prompts, one scan.

@@ -217,7 +217,7 @@ def _attention_s(
         windowed = _core_s(task, layouts, batch, queries, pattern.window_tokens_count, operators)
         time = time + pattern.windowed_layers_count * windowed
     if np.isfinite(pattern.selected_tokens_count):
-        time = time + full * _indexer_s(task, batch, operators)
+        time = time + full * _indexer_s(task, batch, queries, operators)
     if pattern.linear is not None:
         time = time + pattern.linear.layers_count * _recurrence_s(pattern.linear, layouts, batch, queries, operators)
     return time
@@ -282,10 +282,21 @@ def _core_s(
     return prefill + np.where(batch.requests_count > 0.0, operators.attention_decode_s(decoding), 0.0)
 
 
-def _indexer_s(task: ServeTask, batch: Batch, operators: OperatorModel) -> FloatArray:
-    """Reading every token's index keys to pick the best ones."""
-    keys = batch.requests_count * batch.context_count + batch.prompt_tokens_count
-    return operators.memory_s(keys * task.pattern.indexer_values_count)
+def _indexer_s(task: ServeTask, batch: Batch, queries: float, operators: OperatorModel) -> FloatArray:
+    """Scoring every token for every query, on every rank: products of the indexer's heads with one key per token.
+
+    Decoding reads the keys of its contexts; prompts multiply queries and keys at once, as a matrix product does.
+    """
+    width, heads = task.pattern.indexer_values_count, float(task.pattern.indexer_heads_count)
+    read = operators.memory_s(batch.requests_count * batch.context_count * width)
+    decode = np.where(batch.requests_count > 0.0, read, 0.0)
+    if not heads:
+        return decode
+    tokens, hidden = batch.prompt_tokens_count + batch.requests_count * queries, float(task.model.hidden_dim)
+    rows = _product_s(tokens, heads * width + 0.0 * tokens, hidden + 0.0 * tokens, Precision.FP8, operators)
+    context = np.maximum(batch.prompt_context_count, 1.0)
+    scores = _product_s(batch.prompt_tokens_count, context, heads * width + 0.0 * context, Precision.FP8, operators)
+    return decode + rows + scores
 
 
 def _elementwise_s(task: ServeTask, layouts: WorkerLayouts, tokens: FloatArray, operators: OperatorModel) -> FloatArray:
