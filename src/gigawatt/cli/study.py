@@ -13,6 +13,7 @@ from gigawatt.report.compare import compare, comparison_json
 from gigawatt.report.comparison_page import comparison_html
 from gigawatt.report.documents import PAGE, documents
 from gigawatt.report.explanation import explanation_schema
+from gigawatt.report.finance_schema import circle_schema, finance_schema
 from gigawatt.report.schema import study_schema
 from gigawatt.report.summary import summary
 
@@ -77,6 +78,18 @@ def schema_study() -> None:
 def schema_explain() -> None:
     """The schema of the object that `gigawatt explain --json` prints."""
     print_json(explanation_schema())
+
+
+@schema_app.command("finance")
+def schema_finance() -> None:
+    """The schema of the object that `gigawatt finance --json` prints."""
+    print_json(finance_schema())
+
+
+@schema_app.command("circle")
+def schema_circle() -> None:
+    """The schema of the object that `gigawatt finance circle --json` prints."""
+    print_json(circle_schema())
 
 
 def study_place(name: str) -> Path:
