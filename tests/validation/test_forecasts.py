@@ -18,7 +18,8 @@ from tests.validation.rows import written
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "forecasts"
 RECIPES = FOLDER / "vera-rubin-recipes.csv"
-RECORD = FOLDER / "vera-rubin-2026-11-25.csv"
+RECORD = FOLDER / "vera-rubin-2026-11-25-hybrids.csv"
+EARLIER = {"vera-rubin-2026-11-23.csv": "2026-11-23", "vera-rubin-2026-11-25.csv": "2026-11-25"}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,16 @@ def test_the_record_covers_all_recipes_and_says_where_it_comes_from():
     assert [item.forecast.recipe for item in record] == [item.name for item in read_recipes(RECIPES)]
     assert {item.recorded for item in record} == {"2026-11-25"}
     assert all(len(item.catalogue_sha256) == 64 for item in record)
+    assert sum(item.forecast.made for item in record) == 42
+    # Four stages of 128 accelerators have 32 ranks each, and the published recipe spreads experts over 64.
+    refused = [item.forecast for item in record if not item.forecast.made]
+    assert {(item.model, item.accelerators_count) for item in refused} == {("deepseek-v3", 128)}
+
+
+@pytest.mark.parametrize(("name", "day"), EARLIER.items())
+def test_earlier_records_stay_readable(name, day):
+    record = read_record(FOLDER / name)
+    assert {item.recorded for item in record} == {day}
     assert sum(item.forecast.made for item in record) == 27
 
 
@@ -73,6 +84,8 @@ def test_the_record_covers_all_recipes_and_says_where_it_comes_from():
         "llama31_405b_pretrain_256gpu_vr200_fp8mx_config",
         "deepseek_v3_pretrain_256gpu_vr200_fp8mx_config",
         "gpt_oss_20b_pretrain_8gpu_vr200_nvfp4_config",
+        "nemotron_3_super_pretrain_64gpu_vr200_fp8mx_config",
+        "qwen35_vl_122b_a10b_pretrain_32gpu_vr200_bf16_config",
     ],
 )
 def test_the_record_is_reproduced(name, catalog, operators):

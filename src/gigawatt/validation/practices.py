@@ -123,6 +123,7 @@ def _as_noted(row: TruthRow, practice: Practice) -> Practice:
         graphed_attention='cg="transformer_engine"' in notes,
         deduplicated_dispatch=hybrid or (practice.deduplicated_dispatch and not plain),
         fused_dispatch=hybrid or (practice.fused_dispatch and not plain),
+        data_parallel_overlap=practice.data_parallel_overlap and "no DP overlap" not in notes,
         tensor_parallel_overlap=practice.tensor_parallel_overlap and "no TP overlap" not in notes,
         expert_overlap=practice.expert_overlap or "EP overlap" in notes,
         gradient_bytes=_HALF_BYTES if pure else practice.gradient_bytes,
