@@ -20,14 +20,15 @@ from gigawatt.catalog.operators import training_operators
 from gigawatt.catalog.step import step_assumptions
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.search import search
+from gigawatt.performance.step.space import Breadth
 from gigawatt.performance.step.task import StepTask, Variant, current_practice
 
 ACCELERATORS, BATCH, TOKENS = 3072, 3072, 2048
 HERE = Path(__file__).parent
 
 
-def ours(*, prune: bool) -> dict[str, float]:
-    """Our search of the whole space; without pruning every layout that fits gets its full time."""
+def ours(*, breadth: Breadth, prune: bool) -> dict[str, float]:
+    """Our search of a space; without pruning every layout that fits gets its full time."""
     catalog = load()
     where = platform(catalog, "dgx-a100").item
     task = StepTask(
@@ -42,7 +43,7 @@ def ours(*, prune: bool) -> dict[str, float]:
     )
     operators = training_operators(catalog)(where, 0.5)
     began = time.process_time()
-    found = search(task, where, operators, accelerators_count=ACCELERATORS, prune=prune)
+    found = search(task, where, operators, accelerators_count=ACCELERATORS, breadth=breadth, prune=prune)
     cpu_s = time.process_time() - began
     return _figures(found.evaluated_count, found.feasible_count, cpu_s)
 
@@ -73,7 +74,11 @@ def main() -> None:
     parser.add_argument("--calculon-python", default=sys.executable, help="an interpreter with Calculon's needs")
     parser.add_argument("--llm-analysis", help="an interpreter that imports llm_analysis")
     given = parser.parse_args()
-    results: dict[str, dict[str, float] | str] = {"ours": ours(prune=True), "ours, nothing pruned": ours(prune=False)}
+    results: dict[str, dict[str, float] | str] = {
+        "ours": ours(breadth=Breadth.FULL, prune=True),
+        "ours, usual space": ours(breadth=Breadth.USUAL, prune=True),
+        "ours, nothing pruned": ours(breadth=Breadth.USUAL, prune=False),
+    }
     calculon, analysis = "unavailable: no checkout given", "unavailable: no interpreter given"
     results["calculon"] = peer("calculon_run.py", given.calculon_python, given.calculon) if given.calculon else calculon
     results["llm-analysis"] = peer("llm_analysis_run.py", given.llm_analysis) if given.llm_analysis else analysis

@@ -23,8 +23,11 @@ from gigawatt.facility.electrical import facility_power_mw, it_power_mw
 from gigawatt.finance import debt_sizing, depreciation, returns, tax
 from gigawatt.performance import answers, collectives, memory, operators, serving
 from gigawatt.performance.layout import TrainingTask, training_layouts
+from gigawatt.performance.step.step import step_total_s
+from gigawatt.performance.step.task import Sites, one_layout
 from gigawatt.performance.training import step_times
 from tests.performance.published import DEEPSEEK_V3, HGX_H100, LLAMA_405B
+from tests.performance.step import steps
 from tests.samples import PLATFORM, small_inputs
 
 UNITS = {"s": "second", "bytes": "byte", "flop": "FLOP", "w": "watt", "mw": "watt", "usd": "dollar"}
@@ -125,6 +128,21 @@ WORK = operators.AttentionWork(
     cache_precision=Precision.FP8,
 )
 
+SCAN = operators.ScanWork(
+    sequences_count=2.0,
+    tokens_count=8192.0,
+    heads_count=32.0,
+    chunk_tokens_count=64.0,
+    chunk_flop=1e7,
+    token_bytes=2e5,
+)
+SITES = Sites(count=2, wan_bytes_per_s=1e12, one_way_s=0.004)
+STEPS = {"dense": steps.task(sites=SITES), "experts": steps.task(steps.expert_model(), sites=SITES)}
+SPREAD = one_layout(
+    tp_count=2, pp_count=2, dp_count=8, ep_count=1, schedule=1.0, shards_count=4, zero_stage=1.0,
+    optimizer_offload=1.0, activation_offload=1.0, recompute_level=2.0, recomputed_share=0.5,
+)  # fmt: skip
+
 CASH = np.array([10.0, 60.0, 45.0])
 LOAN = debt_sizing.level_debt(90.0, interest_fraction=0.1, payments_count=3)
 REGIME = tax.TaxRegime(rate_fraction=0.25, losses=tax.CarriedForward(limit_fraction=0.8))
@@ -199,6 +217,16 @@ CASES = [
     _method("attention_prefill_s", work=WORK),
     _method("attention_backward_s", work=WORK),
     _method("attention_decode_s", work=WORK),
+    _method("scan_s", work=SCAN),
+    *(
+        Case(
+            f"step_total_s {name}",
+            lambda *, task, layout, roofline: step_total_s(task, layout, roofline),
+            {"task": task, "layout": SPREAD, "roofline": ROOFLINE},
+            ("byte", "FLOP"),
+        )
+        for name, task in STEPS.items()
+    ),
     Case(
         "serving_memory_bytes",
         memory.serving_memory_bytes,

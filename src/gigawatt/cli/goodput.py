@@ -6,15 +6,14 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from gigawatt.catalog import Catalog, load, model, platform, quantity
+from gigawatt.catalog import Catalog, load, platform, quantity, training_model
 from gigawatt.catalog.dimensions import EVENTS, MONEY_PER_ACCELERATOR_HOUR
-from gigawatt.catalog.operators import band_operators
+from gigawatt.catalog.operators import training_operators
 from gigawatt.catalog.reliability import training_reliability
-from gigawatt.catalog.step import step_assumptions
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.steps import Format, Network, asked, band_s
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform
-from gigawatt.entities.workload import Model
 from gigawatt.errors import InfeasibleError, InputError
 from gigawatt.performance.goodput.renewal import (
     daly_interval_s,
@@ -22,15 +21,14 @@ from gigawatt.performance.goodput.renewal import (
     young_interval_s,
 )
 from gigawatt.performance.goodput.run import Goodput, Run, goodput, spares_needed
+from gigawatt.performance.step.fastest import fastest
 from gigawatt.performance.step.formats import NumberFormat
-from gigawatt.performance.step.search import search
-from gigawatt.performance.step.step import step_total_s
-from gigawatt.performance.step.task import StepTask, Variant, chosen, current_practice
 from gigawatt.units import DURATION_SECONDS, HOURS_PER_DAY, SECONDS_PER_HOUR, TOKEN_COUNT, parse
 
 _MOST = 10**9
 _AT = "assumptions/reliability"
 _LEAST_ETTR = 1e-6
+_MEDIAN = 0.5
 
 
 def goodput_command(
@@ -47,9 +45,7 @@ def goodput_command(
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, max=_MOST, help="Sequences of one step, with --tokens.")
     ] = None,
-    precision: Annotated[
-        NumberFormat, typer.Option(help="Format of the matrix products, with --tokens.")
-    ] = NumberFormat.BF16,
+    precision: Format = NumberFormat.BF16,
     interval: Annotated[
         str | None, typer.Option("--interval", help='Time between checkpoints, like "10 min"; the best if silent.')
     ] = None,
@@ -66,9 +62,18 @@ def goodput_command(
 ) -> None:
     """Predict effective training time, wall-clock and cost of a run that fails, restarts and writes checkpoints."""
     catalog = load()
-    where, of = platform(catalog, platform_id).item, model(catalog, model_id).item
+    where, of = platform(catalog, platform_id).item, training_model(catalog, model_id).item
     reliability = training_reliability(catalog)
-    progress, step_s = _progress(catalog, where, of, gpus=gpus, work=work, tokens=tokens, batch=batch, number=precision)
+    progress, step_s = _progress(
+        catalog,
+        model_id=model_id,
+        platform_id=platform_id,
+        gpus=gpus,
+        work=work,
+        tokens=tokens,
+        batch=batch,
+        number=precision,
+    )
     run = Run(
         where=where,
         accelerators_count=float(gpus),
@@ -98,9 +103,9 @@ def goodput_command(
 
 def _progress(
     catalog: Catalog,
-    where: Platform,
-    of: Model,
     *,
+    model_id: str,
+    platform_id: str,
     gpus: int,
     work: str | None,
     tokens: str | None,
@@ -119,35 +124,24 @@ def _progress(
             expected="either --work, or --tokens with --batch",
             fix='State the run as --tokens "15e12 token" --batch 2048, or as --work "54 day".',
         )
-    sequence = round(
-        min(
-            quantity(catalog.figure("assumptions/training/sequence"), TOKEN_COUNT),
-            quantity(catalog.figure(f"models/{of.id}/context-length"), TOKEN_COUNT),
-        )
+    of = asked(
+        catalog,
+        model_id=model_id,
+        platform_id=platform_id,
+        gpus=gpus,
+        batch=batch,
+        sequence=None,
+        precision=number,
+        expert_load=1.0,
+        predicted_tokens=0,
+        network=Network.plain(),
     )
-    task = StepTask(
-        model=of,
-        variant=Variant(),
-        practice=current_practice(),
-        number_format=number,
-        sequence_tokens_count=sequence,
-        batch_sequences_count=float(batch),
-        scale_up_domain_count=where.scale_up_domain_count,
-        assumptions=step_assumptions(catalog),
-    )
-    band = _step_band_s(catalog, task, where, gpus=gpus)
-    steps = parse(tokens, TOKEN_COUNT, where="--tokens") / task.batch_tokens_count
-    return Ranged(low=steps * band.low, best=steps * band.best, high=steps * band.high), band.best
-
-
-def _step_band_s(catalog: Catalog, task: StepTask, where: Platform, *, gpus: int) -> Ranged:
-    operators = band_operators(catalog)
-    front = search(task, where, operators(where, 0.5), accelerators_count=gpus).front
-    if front is None:
-        raise InfeasibleError((f"no layout of {task.model.id} fits {gpus:,} accelerators and the batch",))
-    best = chosen(front.layouts, np.array([0]))
-    fast, middle, slow = (float(step_total_s(task, best, operators(where, q))[0]) for q in (0.9, 0.5, 0.1))
-    return Ranged(low=min(fast, middle), best=middle, high=max(slow, middle))
+    found = fastest(of.task, of.where, training_operators(catalog)(of.where, _MEDIAN), accelerators_count=gpus)
+    if found.layout is None:
+        raise InfeasibleError((f"no layout of {model_id} fits {gpus:,} accelerators and the batch",))
+    band = band_s(catalog, of, found.layout)
+    steps = parse(tokens, TOKEN_COUNT, where="--tokens") / of.task.batch_tokens_count
+    return Ranged(low=steps * band["p10"], best=steps * band["p50"], high=steps * band["p90"]), band["p50"]
 
 
 def _positive(text: str, name: str) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import typer
 
@@ -96,6 +96,11 @@ class Network:
     sites: int
     wan: str | None
     distance: str | None
+
+    @classmethod
+    def plain(cls) -> Self:
+        """One site whose domains are joined without blocking."""
+        return cls(oversubscription=None, leaf_ports=1, rails=False, sites=1, wan=None, distance=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from gigawatt.performance.kernels.grouped import (
     expert_layer_time_s,
     grouped_gemm_time_s,
 )
+from gigawatt.performance.kernels.scan import ScanCoefficients, ScanShapes, scan_time_s
 from gigawatt.performance.kernels.streaming import StreamingCoefficients, streaming_time_s
 from tests.laws.test_homogeneity import factor, rescaled
 
@@ -126,11 +127,21 @@ def collective(volume_bytes, ranks_count, device=DEVICE, passes_count=1.0):
     )
 
 
+SCAN = ScanCoefficients(launch_s=2e-5, turn_s=2e-6, chunk_s=8e-6, bandwidth_fraction=0.8, overlap_exponent=3.0)
+SCANNED = ScanShapes(
+    sequences_count=4.0,
+    tokens_count=8192.0,
+    heads_count=32.0,
+    chunk_tokens_count=64.0,
+    chunk_flop=1.15e7,
+    token_bytes=2e5,
+)
 LAWS = {
     "gemm": lambda device: gemm(3000.0, 4096.0, 4096.0, device),
     "experts": lambda device: layer(EXPERTS, device),
     "prefill": lambda device: prefill_time_s(SHAPES, device=device, coefficients=PREFILL),
     "decode": lambda device: decode_time_s(replace(SHAPES, query_tokens_count=1.0), device=device, coefficients=DECODE),
+    "scan": lambda device: scan_time_s(SCANNED, device=device, coefficients=SCAN),
     "streaming": lambda device: streaming_time_s(1e8, device=device, coefficients=STREAMING),
     "collective": lambda device: collective(1e8, 8.0, device),
 }
@@ -338,6 +349,7 @@ COEFFICIENT_TYPES = (
     GroupedCoefficients,
     PrefillCoefficients,
     DecodeCoefficients,
+    ScanCoefficients,
     StreamingCoefficients,
     CollectiveCoefficients,
 )
@@ -354,6 +366,7 @@ def _law_with(name, coefficients, device):
         ),
         "prefill": lambda: prefill_time_s(SHAPES, device=device, coefficients=coefficients["PREFILL"]),
         "decode": lambda: decode_time_s(decode, device=device, coefficients=coefficients["DECODE"]),
+        "scan": lambda: scan_time_s(SCANNED, device=device, coefficients=coefficients["SCAN"]),
         "streaming": lambda: streaming_time_s(1e8, device=device, coefficients=coefficients["STREAMING"]),
         "collective": lambda: collective_time_s(
             1e8, ranks_count=8.0, passes_count=1.0, device=device, coefficients=coefficients["COLLECTIVE"]
