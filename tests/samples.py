@@ -283,6 +283,8 @@ def small_performance(*, tokens_per_s_per_rack: float = 500e3, flop_per_s_per_ra
         np.ones((1, 1)), dims=("platform", "service"), coords={"platform": [PLATFORM.id], "service": ["chat"]}
     )
     front = xr.DataArray([1.2, 0.6], dims="interactivity", coords={"interactivity": [20.0, 80.0]})
+    load = xr.DataArray([0.6, 1.0], dims="load", coords={"load": [0.5, 1.0]})
+    mix = xr.DataArray([1.0, 2.0], dims="prompt_share", coords={"prompt_share": [0.5, 0.8]})
     run_pair = pair.rename(service="run").assign_coords(run=["run-1"])
     serving = xr.Dataset(
         {
@@ -292,6 +294,9 @@ def small_performance(*, tokens_per_s_per_rack: float = 500e3, flop_per_s_per_ra
             "tpot_s": pair * factor * 0.02,
             "batch_count": pair * factor * 64,
             "front_output_tokens_per_s_per_rack": pair * factor * front * tokens_per_s_per_rack / 2,
+            "load_ttft_s": pair * load * 0.5,
+            "load_tpot_s": pair * load * 0.02,
+            "mix_tokens_per_s_per_rack": pair * mix * tokens_per_s_per_rack,
             "deployment_accelerators_count": pair * 24,
             "prefill_workers_count": pair * 2,
             "decode_workers_count": pair,

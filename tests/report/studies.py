@@ -463,6 +463,8 @@ def performance() -> Performance:
         coords={"platform": list(PLATFORMS), "service": ["chat", "agents"]},
     )
     ones = xr.ones_like(rate)
+    load = xr.DataArray([0.6, 1.0], dims="load", coords={"load": [0.5, 1.0]})
+    mix = xr.DataArray([1.0, 2.0], dims="prompt_share", coords={"prompt_share": [0.5, 0.8]})
     front = xr.DataArray([1.3, 1.0, 0.4], dims="interactivity", coords={"interactivity": [10.0, 33.0, 120.0]})
     flop = xr.DataArray(
         [[1.0e17, np.nan], [2.6e17, 2.4e17]],
@@ -477,6 +479,9 @@ def performance() -> Performance:
             "tpot_s": _named(ones * factor * 0.03, "s"),
             "batch_count": _named(ones * factor * 64, "request"),
             "front_output_tokens_per_s_per_rack": _named(rate * factor * front / 2, "token/s"),
+            "load_ttft_s": _named(ones * load * 0.9, "s"),
+            "load_tpot_s": _named(ones * load * 0.03, "s"),
+            "mix_tokens_per_s_per_rack": _named(rate * mix, "token/s"),
             "deployment_accelerators_count": _named(ones * 24, "accelerator"),
             "prefill_workers_count": _named(ones * 2, "worker"),
             "decode_workers_count": _named(ones, "worker"),

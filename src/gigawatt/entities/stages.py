@@ -83,9 +83,11 @@ class Performance:
     `serving`, dims `(platform, service, quantile)`: `tokens_per_s_per_rack` (input plus output tokens, at the
     service level, racks fully loaded), `output_tokens_per_s_per_rack`, `ttft_s`, `tpot_s`, `batch_count` (requests in
     flight in a deployment), with `interactivity` (tokens per second and user) as a further dimension
-    `front_output_tokens_per_s_per_rack`, the most output tokens at that speed within the TTFT; and of the deployment at
-    the median `(platform, service)`: `deployment_accelerators_count`, `prefill_workers_count` (0 where workers compute
-    prompts and answers), `decode_workers_count`, and of a `prefill_` and a `decode_` worker `tensor_parallel_count`,
+    `front_output_tokens_per_s_per_rack`, the most output tokens at that speed within the TTFT; the curve of a fleet,
+    `load_ttft_s` and `load_tpot_s` with the dimension `load` (over capacity) and `mix_tokens_per_s_per_rack` with
+    `prompt_share` (of a request's tokens, as many as the service's); and of the deployment at the median
+    `(platform, service)`: `deployment_accelerators_count`, `prefill_workers_count` (0 where workers compute prompts and
+    answers), `decode_workers_count`, and of a `prefill_` and a `decode_` worker `tensor_parallel_count`,
     `attention_copies_count`, `expert_parallel_count`, `pipeline_parallel_count`.
     `training`, dims `(platform, run, quantile)`: `flop_per_s_per_rack` (model FLOP), `mfu_fraction`, `step_time_s`,
     and `(platform, run)`: `tp_count`, `cp_count`, `pp_count`, `dp_count`, `ep_count`, `micro_batch_count`,

@@ -14,7 +14,15 @@ from gigawatt.performance.laws import LawFactory, OperatorLaws, roofline_laws
 from gigawatt.performance.operators import QUANTILES
 from gigawatt.performance.refusal import Refused
 from gigawatt.performance.serve.task import WorkerLayouts
-from gigawatt.performance.served import INTERACTIVITY_PER_S, Served, ServingPhysics, serve, tokens_per_output_token
+from gigawatt.performance.served import (
+    INTERACTIVITY_PER_S,
+    LOADS,
+    PROMPT_SHARES,
+    Served,
+    ServingPhysics,
+    serve,
+    tokens_per_output_token,
+)
 from gigawatt.performance.trained import Trained, train
 from gigawatt.timeline import FloatArray
 
@@ -47,6 +55,9 @@ _SERVING = {
     "tpot_s": Shape(unit="s", dims=_BANDED),
     "batch_count": Shape(unit="request", dims=_BANDED),
     "front_output_tokens_per_s_per_rack": Shape(unit="token/s/rack", dims=(*_BANDED, "interactivity")),
+    "load_ttft_s": Shape(unit="s", dims=("load",)),
+    "load_tpot_s": Shape(unit="s", dims=("load",)),
+    "mix_tokens_per_s_per_rack": Shape(unit="token/s/rack", dims=("prompt_share",)),
     "deployment_accelerators_count": Shape(unit="accelerator"),
     **{f"{role}_workers_count": Shape(unit="worker") for role in _ROLES},
     **{f"{role}_{name}": Shape(unit="accelerator") for role in _ROLES for name in _WORKER},
@@ -59,7 +70,12 @@ _TRAINING = {
     **{name: Shape(unit="sequence" if name == "micro_batch_count" else "accelerator") for name in _LAYOUT},
     "memory_bytes": Shape(unit="byte"),
 }
-_COORDINATES = {"quantile": np.array(QUANTILES), "interactivity": INTERACTIVITY_PER_S}
+_COORDINATES = {
+    "quantile": np.array(QUANTILES),
+    "interactivity": INTERACTIVITY_PER_S,
+    "load": LOADS,
+    "prompt_share": PROMPT_SHARES,
+}
 
 
 def evaluate(inputs: Inputs, *, operators: LawFactory = roofline_laws) -> Performance:
@@ -120,6 +136,9 @@ def _serving_row(platform: Platform, service: Service, answer: Served | Refused)
         "tpot_s": found.tpot_s,
         "batch_count": held,
         "front_output_tokens_per_s_per_rack": answer.front_output_tokens_per_s * racks,
+        "load_ttft_s": answer.load.ttft_s,
+        "load_tpot_s": answer.load.tpot_s,
+        "mix_tokens_per_s_per_rack": answer.mix_tokens_per_s * racks,
         "deployment_accelerators_count": found.accelerators_count[_MEDIAN],
         "prefill_workers_count": found.prefill_workers_count[_MEDIAN],
         "decode_workers_count": found.decode_workers_count[_MEDIAN],

@@ -4,7 +4,7 @@ Each quantile of performance is searched on its own: whoever runs a fleet tunes 
 that he finds, so a slow outcome costs throughput, not the service level.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from gigawatt.entities.workload import Service
 from gigawatt.performance.laws import BandOperators
 from gigawatt.performance.operators import QUANTILES, at_quantile, native_precision
 from gigawatt.performance.refusal import Refused
+from gigawatt.performance.serve.curve import LoadCurve, load_curve
 from gigawatt.performance.serve.engine import standard_engine
 from gigawatt.performance.serve.memory import worker_memory
 from gigawatt.performance.serve.search import (
@@ -31,8 +32,12 @@ from gigawatt.timeline import FloatArray
 INTERACTIVITY_PER_S = np.round(np.geomspace(8.0, 512.0, 25), 1)
 # A deployment may reach over several small scale-up domains, as wide expert parallelism does.
 _LEAST_DEPLOYMENT_COUNT = 64
+# The curve of a fleet: loads over capacity, and shares of prompt tokens in all tokens of a request.
+LOADS = np.array([0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0])
+PROMPT_SHARES = np.array([0.2, 0.5, 0.7, 0.8, 0.9, 0.97])
 _BYTES_PER_GB = 10**9
 _NO_LIMIT_S = float("inf")
+_MEDIAN = QUANTILES.index(0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +55,16 @@ class Served:
 
     `tokens_per_s` `(quantile,)` counts input and output tokens per accelerator, those that workers leave over in a
     scale-up domain included; `front_output_tokens_per_s` `(quantile, interactivity)` output tokens, NaN where no
-    deployment is as quick.
+    deployment is as quick. The curve of a fleet, at the median: mean latencies of the deployment at shares of its
+    capacity `(load,)`, and the most tokens per second within the same level for other shares of prompt tokens in
+    requests of as many tokens `(prompt_share,)`.
     """
 
     deployment: Configurations
     tokens_per_s: FloatArray
     front_output_tokens_per_s: FloatArray
+    load: LoadCurve
+    mix_tokens_per_s: FloatArray
 
 
 def serve(service: Service, platform: Platform, physics: ServingPhysics) -> Served | Refused:
@@ -71,7 +80,7 @@ def serve(service: Service, platform: Platform, physics: ServingPhysics) -> Serv
         rate = np.zeros(0) if front is None else front.tokens_per_s_per_accelerator * packed_fraction(front, platform)
         if front is None or not np.any(front.tpot_s <= service.tpot_limit_s):
             return Refused(reason=_refusal(service, platform, physics, front, quantile=quantile))
-        best = int(np.argmax(np.where(front.tpot_s <= service.tpot_limit_s, rate, -1.0)))
+        best = _best(service, front, rate)
         chosen.append(chosen_configurations(front, np.array([best])))
         tokens.append(float(rate[best]) * tokens_per_output_token(service))
         fronts.append(_at_interactivity(front.tokens_per_s_per_user, rate))
@@ -79,7 +88,37 @@ def serve(service: Service, platform: Platform, physics: ServingPhysics) -> Serv
         deployment=joined_configurations(chosen),
         tokens_per_s=np.array(tokens),
         front_output_tokens_per_s=np.stack(fronts),
+        load=_load(service, platform, physics, chosen[_MEDIAN]),
+        mix_tokens_per_s=np.array([_mixed(service, platform, physics, share=share) for share in PROMPT_SHARES]),
     )
+
+
+def _best(service: Service, front: Configurations, rate: FloatArray) -> int:
+    """The place of the most throughput within the TPOT limit."""
+    return int(np.argmax(np.where(front.tpot_s <= service.tpot_limit_s, rate, -1.0)))
+
+
+def _load(service: Service, platform: Platform, physics: ServingPhysics, deployment: Configurations) -> LoadCurve:
+    quantile = QUANTILES[_MEDIAN]
+    return load_curve(
+        serve_task(service, physics.engine, quantile=quantile),
+        deployment,
+        platform,
+        physics.operators(platform, quantile),
+        loads=LOADS,
+        usable_bytes=usable_bytes(platform, physics, quantile=quantile),
+    )
+
+
+def _mixed(service: Service, platform: Platform, physics: ServingPhysics, *, share: float) -> float:
+    """Tokens per second and accelerator of requests with that share of prompt tokens; NaN beyond the level."""
+    whole = service.input_tokens_count + service.output_tokens_count
+    other = replace(service, input_tokens_count=share * whole, output_tokens_count=(1.0 - share) * whole)
+    front = _front(other, platform, physics, quantile=QUANTILES[_MEDIAN], ttft_limit_s=service.ttft_limit_s)
+    if front is None or not np.any(front.tpot_s <= service.tpot_limit_s):
+        return float("nan")
+    rate = front.tokens_per_s_per_accelerator * packed_fraction(front, platform)
+    return float(rate[_best(other, front, rate)]) * tokens_per_output_token(other)
 
 
 def tokens_per_output_token(service: Service) -> float:

@@ -47,7 +47,7 @@ def banded(
     for quantile, (task, one) in enumerate(zip(tasks, operators, strict=True)):
         for index in _groups(found):
             some = chosen_configurations(found, index)
-            seen = _latencies(task, some, platform, one, usable_bytes=usable_bytes)
+            seen = under_clients(task, some, platform, one, usable_bytes=usable_bytes)
             ttft[quantile, index], tpot[quantile, index] = seen.ttft_s, seen.tpot_s
             rate[quantile, index] = seen.requests_per_s * task.output_tokens_count / some.accelerators_count
     return Banded(ttft_s=ttft, tpot_s=tpot, tokens_per_s_per_accelerator=rate)
@@ -61,9 +61,10 @@ def _groups(found: Configurations) -> list["np.typing.NDArray[np.intp]"]:
     return [index for index in groups if index.size]
 
 
-def _latencies(
+def under_clients(
     task: ServeTask, some: Configurations, platform: Platform, operators: OperatorModel, *, usable_bytes: float
 ) -> Latencies:
+    """Latencies of like deployments under the closed loop of as many clients as each holds."""
     held = some.requests_per_copy_count * some.decode.copies_count * some.decode_workers_count
     clients = Clients(concurrency_count=held, length_spread_fraction=1.0, requests_per_client_count=_MANY_REQUESTS)
     chunked = replace_chunk(task, float(some.chunk_tokens_count[0]))
