@@ -14,6 +14,7 @@ import xarray as xr
 from gigawatt import __version__
 from gigawatt.catalog import load
 from gigawatt.catalog.serving_operators import calibrated_laws
+from gigawatt.entities.actuals import Actuals
 from gigawatt.entities.assumptions import OperatorLaw
 from gigawatt.entities.stages import (
     Appraisal,
@@ -29,6 +30,7 @@ from gigawatt.entities.stages import (
 from gigawatt.finance import appraise, operating_cost_usd
 from gigawatt.performance import evaluate
 from gigawatt.planning import plan
+from gigawatt.planning.replan import Replanned, replan
 from gigawatt.simulation import expected_luck, sampled_luck, simulate
 from gigawatt.store import content_sha256
 
@@ -81,6 +83,45 @@ def run(inputs: Inputs, *, origin: Origin, progress: Progress, stages: Stages = 
     performance = stages.evaluate(inputs)
     progress("plan", 0.0)
     build_plan = stages.plan(inputs, performance, report=lambda line: progress("plan", 0.0, str(line)))
+    return _told(inputs, performance, build_plan, origin=origin, progress=progress, stages=stages)
+
+
+def run_again(
+    study: Study, *, actuals: Actuals, churn_fraction: float, draws_count: int, progress: Progress
+) -> tuple[Study, Replanned]:
+    """A study planned anew from the day of the actuals on, and what the planning changed.
+
+    Performance, scenario and seed stay those of `study`.
+    """
+    progress("plan", 0.0)
+    anew = replan(
+        study.inputs,
+        study.performance,
+        study.plan,
+        actuals=actuals,
+        churn_fraction=churn_fraction,
+        report=lambda line: progress("plan", 0.0, str(line)),
+    )
+    origin = Origin(
+        scenario_sha256=study.manifest.scenario_sha256,
+        catalogue_sha256=study.manifest.catalogue_sha256,
+        seed=study.manifest.seed,
+        draws_count=draws_count,
+    )
+    told = _told(anew.inputs, study.performance, anew.plan, origin=origin, progress=progress, stages=STAGES)
+    return told, anew
+
+
+def _told(
+    inputs: Inputs,
+    performance: Performance,
+    build_plan: BuildPlan,
+    *,
+    origin: Origin,
+    progress: Progress,
+    stages: Stages,
+) -> Study:
+    """A plan with its expected history, its accounts, its bands and its manifest."""
     progress("simulation", 0.0)
     history = stages.simulate(inputs, performance, build_plan, luck=stages.expected_luck(inputs))
     progress("appraisal", 0.0)

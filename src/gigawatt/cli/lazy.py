@@ -39,6 +39,11 @@ PLACES: dict[str, CommandPlace] = {
         attribute="explain_app",
         summary="Say what holds a plan back and what more of each limit would be worth.",
     ),
+    "replan": CommandPlace(
+        module="gigawatt.cli.replan",
+        attribute="replan_app",
+        summary="Keep what has happened and what is on order, and plan the rest anew.",
+    ),
     "compare": CommandPlace(
         module="gigawatt.cli.study",
         attribute="compare_app",

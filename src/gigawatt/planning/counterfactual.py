@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from gigawatt.entities.stages import BuildPlan, Inputs, Objective, Performance
 from gigawatt.errors import GigawattError, InfeasibleError
 from gigawatt.planning.plan import plan as best_plan
+from gigawatt.planning.repeat import REPLANNED
 from gigawatt.planning.search import Report, silent
 
 
@@ -39,7 +40,12 @@ class Counterfactual:
 
 
 def choices(inputs: Inputs, plan: BuildPlan) -> tuple[Choice, ...]:
-    """Every major choice of a plan: sites and platforms with racks (not an only one), contracts, targets."""
+    """Every major choice of a plan: sites and platforms with racks (not an only one), contracts, targets.
+
+    None of a plan made anew on a later day, of which part could not have been chosen otherwise.
+    """
+    if REPLANNED in plan.decisions.attrs:
+        return ()
     racks = plan.decisions["installed_racks"]
     used: Mapping[str, list[str]] = {
         dim: [str(label) for label in racks[dim].values if bool((racks.sel({dim: label}) > 0.0).any())]

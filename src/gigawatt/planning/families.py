@@ -115,6 +115,15 @@ BOOKKEEPING: frozenset[str] = frozenset(
         "tranches_full",
         "cash_balance",
         "tokens_kept",
+        "standing",
+        "past",
+        "in_lead",
+        "ordered",
+        "past_served",
+        "past_trained",
+        "known_cash",
+        "moved_more",
+        "moved_less",
     }
 )
 """Families that say how decisions hang together, or keep an earlier goal; nobody can have one unit more of them."""

@@ -32,13 +32,13 @@ class Bounded:
     bound: float
 
 
-def pursue(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
-    """The best plan and its bound; None where no plan is feasible."""
+def pursue(inputs: Inputs, *, built: Formulation, report: Report, start: FloatArray | None = None) -> Bounded | None:
+    """The best plan and its bound; None where no plan is feasible. `start` is a plan known to be feasible."""
     if inputs.objective is Objective.SERVED_TOKENS:
         return _most_tokens(inputs, built=built, report=report)
     if inputs.objective is Objective.EARLIEST_TARGET:
         return _earliest_target(inputs, built=built, report=report)
-    best = maximized(built, built.npv, settings=inputs.solver, report=report)
+    best = maximized(built, built.npv, settings=inputs.solver, report=report, start=start)
     return None if best is None else Bounded(values=best.values, bound=best.bound * MONEY_UNIT_USD)
 
 

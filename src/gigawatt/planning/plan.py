@@ -7,8 +7,8 @@ from gigawatt.errors import InfeasibleError
 from gigawatt.planning.conflicts import conflict
 from gigawatt.planning.decisions import decisions, settle
 from gigawatt.planning.explain import binding
-from gigawatt.planning.formulation import earned_count, formulation, insist
-from gigawatt.planning.goals import achieved, pursue
+from gigawatt.planning.formulation import Formulation, earned_count, formulation, insist
+from gigawatt.planning.goals import Bounded, achieved, pursue
 from gigawatt.planning.marginals import Racks, marginal_values
 from gigawatt.planning.search import Report, adopt, gap_fraction, silent
 from gigawatt.planning.terms import terms
@@ -38,6 +38,12 @@ def _plan(inputs: Inputs, performance: Performance, *, report: Report) -> BuildP
         report("no plan satisfies every statement; looking for those that conflict")
         found = conflict(inputs, terms=known)
         raise InfeasibleError(found.words, remedy=found.remedy)
+    return finished(inputs, built, proved, report=report)
+
+
+def finished(inputs: Inputs, built: Formulation, proved: Bounded, *, report: Report) -> BuildPlan:
+    """The plan that a search found: settled, judged by its bound, explained."""
+    known = built.terms
     adopt(built.model, proved.values)
     settle(inputs, terms=known, built=built)
     value = achieved(inputs, built=built)

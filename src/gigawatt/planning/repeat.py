@@ -17,6 +17,8 @@ from gigawatt.planning.restate import Standing, solved, standing
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms, terms
 
 _LEAST_CHANGE_FRACTION = 1e-9
+REPLANNED = "replanned_as_of"
+"""Attribute of a plan's decisions that says from which month on it was planned anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,12 @@ def _indexed(array: xr.DataArray) -> xr.DataArray:
 
 
 def repeated(inputs: Inputs, performance: Performance, plan: BuildPlan) -> Repeated | None:
-    """The plan's linear programme; None where it cannot be solved again in the time that the inputs allow."""
+    """The plan's linear programme; None where it is not solved again in the time that the inputs allow.
+
+    A plan made anew on a later day is not repeated either: what stood on that day is not stored with it.
+    """
+    if REPLANNED in plan.decisions.attrs:
+        return None
     with linopy.options as options:
         options(semantics="v1")
         known = terms(inputs, performance)

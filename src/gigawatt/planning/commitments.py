@@ -1,0 +1,214 @@
+"""What re-planning cannot change: racks that stand, orders inside their lead time, and work that is done.
+
+Racks on order stay with their site and month as long as the site's power, as now known, carries them. What it no longer
+carries waits or goes elsewhere: it is paid for, so it must enter service somewhere, and no earlier than it arrives.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from math import floor
+
+import numpy as np
+import xarray as xr
+
+from gigawatt.entities.actuals import Actuals, Quote, SiteNews
+from gigawatt.entities.hardware import Offer
+from gigawatt.entities.site import PowerStep, Site
+from gigawatt.entities.stages import BuildPlan, Inputs
+from gigawatt.errors import ScenarioError
+from gigawatt.planning.fleet import ROUNDING, Fleet, fleet
+from gigawatt.timeline import Calendar, FloatArray
+from gigawatt.units import MONTHS_PER_YEAR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commitments:
+    """In blocks, by period from the start.
+
+    `first` is the first period open to decisions. `planned` and `kept` `(site, platform, period)`: arrivals of the plan
+    so far, with the past as it was, and those that cannot change (the past, and orders that find power). `waiting`
+    `(platform, period)`: racks that arrive without power. `in_lead` `(platform, period)`: periods that no new order
+    reaches.
+    """
+
+    first: int
+    planned: xr.DataArray
+    kept: xr.DataArray
+    waiting: xr.DataArray
+    in_lead: xr.DataArray
+
+
+def restated(inputs: Inputs, actuals: Actuals) -> Inputs:
+    """The scenario as it is now known: power that came or slips, and vendors' quotes."""
+    news = {item.site: item for item in actuals.sites}
+    quotes = {item.platform: item for item in actuals.quotes}
+    offers = tuple(
+        _requoted(offer, quotes[offer.platform.id]) if offer.platform.id in quotes else offer for offer in inputs.offers
+    )
+    sites = tuple(
+        replace(site, power_steps=_power_steps(site, news[site.id], as_of=actuals.as_of)) if site.id in news else site
+        for site in inputs.sites
+    )
+    return replace(inputs, sites=sites, offers=offers)
+
+
+def _requoted(offer: Offer, quote: Quote) -> Offer:
+    """An offer with what its vendor says now; None stands for what was said before."""
+    return replace(
+        offer,
+        price_usd_per_rack=offer.price_usd_per_rack if quote.price_usd_per_rack is None else quote.price_usd_per_rack,
+        lead_months=offer.lead_months if quote.lead_months is None else quote.lead_months,
+        supply=offer.supply if quote.supply is None else quote.supply,
+    )
+
+
+def _power_steps(site: Site, news: SiteNews, *, as_of: date) -> tuple[PowerStep, ...]:
+    """What came when it came, and what is to come later by its slip, never before `as_of`.
+
+    Steps are announced months: the plan expects each later by the site's median slip, which is taken off here.
+    """
+    slip = floor(site.slip_median_months + 0.5)
+    expected = [replace(step, start=_shifted(step.start, slip)) for step in site.power_steps]
+    came = news.energized
+    if came is None:
+        came = tuple(step for step in expected if step.start < as_of)
+    highest_mw = max((step.facility_mw for step in came), default=0.0)
+    to_come = [
+        replace(step, start=max(_shifted(step.start, news.slip_months), as_of))
+        for step in expected
+        if step.facility_mw > highest_mw
+    ]
+    return tuple(replace(step, start=_shifted(step.start, -slip)) for step in (*came, *to_come))
+
+
+def _shifted(day: date, months: int) -> date:
+    ordinal = day.year * MONTHS_PER_YEAR + day.month - 1 + months
+    return date(ordinal // MONTHS_PER_YEAR, ordinal % MONTHS_PER_YEAR + 1, 1)
+
+
+def first_open_period(calendar: Calendar, as_of: date) -> int:
+    """The first planning period that begins on or after `as_of`. Raises ScenarioError where none or all of them do."""
+    month = calendar.month_index(as_of)
+    first = -(-month // calendar.months_per_period)
+    if not 0 < first < calendar.period_count:
+        raise ScenarioError(
+            where="--as-of",
+            found=f"{as_of:%Y-%m}",
+            expected=f"a month after {calendar.periods[0]:%Y-%m} and no later than {calendar.periods[-1]:%Y-%m}",
+            fix="Choose a month in which part of the plan has happened and part is still to come.",
+        )
+    return first
+
+
+def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Inputs) -> Commitments:
+    """What of `plan`, made for `inputs`, stands on the day of the actuals, under the inputs as known `now`."""
+    before, limits = fleet(inputs), fleet(now)
+    first = first_open_period(inputs.calendar, actuals.as_of)
+    arrived = plan.decisions["arrived_racks"].transpose("site", "platform", "period")
+    planned = (arrived.assign_coords(period=limits.supply_blocks.period) / limits.block_racks).transpose(*arrived.dims)
+    stated, missing = _as_it_was(inputs, planned, actuals=actuals, first=first, limits=limits)
+    period = limits.supply_blocks.period
+    on_order = (period >= first) & (period < first + before.lead_periods)
+    stated = _with_orders(inputs, stated, actuals=actuals, limits=limits, on_order=on_order)
+    kept, waiting = _carried(stated.where((period < first) | on_order, 0.0), limits=limits, first=first)
+    late = (missing * (period == first)).transpose("platform", "period")
+    in_lead = (period >= first) & (period < first + limits.lead_periods)
+    return Commitments(
+        first=first,
+        planned=stated,
+        kept=kept,
+        waiting=waiting + late,
+        in_lead=in_lead.transpose("platform", "period"),
+    )
+
+
+def _as_it_was(
+    inputs: Inputs, planned: xr.DataArray, *, actuals: Actuals, first: int, limits: Fleet
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Arrivals with the past as it was, and blocks that should be in service and are not, `(platform,)`.
+
+    Racks that are missing are taken from the latest arrivals; more than planned came in the last period.
+    """
+    values, alive = planned.values.copy(), limits.alive.transpose("platform", "period", "later").values
+    missing = np.zeros(values.shape[1])
+    for index, item in enumerate(actuals.racks):
+        s, p = _position(inputs, item.site, item.platform)
+        blocks = _whole_blocks(item.racks_count, limits, p, where=f"racks[{index}].in_service")
+        serving = alive[p, :first, first - 1] * values[s, p, :first]
+        difference = blocks - float(serving.sum())
+        values[s, p, first - 1] += max(0.0, difference)
+        lacking = -min(0.0, difference)
+        missing[p] += lacking
+        for period in range(first - 1, -1, -1):
+            taken = min(lacking, serving[period])
+            values[s, p, period] -= taken
+            lacking -= taken
+    return planned.copy(data=values), xr.DataArray(missing, dims="platform", coords={"platform": planned.platform})
+
+
+def _with_orders(
+    inputs: Inputs, stated: xr.DataArray, *, actuals: Actuals, limits: Fleet, on_order: xr.DataArray
+) -> xr.DataArray:
+    """Arrivals with the orders that the actuals state in place of those that were planned for the same pair."""
+    values = stated.values.copy()
+    open_periods = on_order.transpose("platform", "period").values
+    named: set[tuple[int, int]] = set()
+    for index, order in enumerate(actuals.orders):
+        where = f"order[{index}]"
+        s, p = _position(inputs, order.site, order.platform)
+        period = inputs.calendar.month_index(order.arrives) // inputs.calendar.months_per_period
+        if not (0 <= period < values.shape[2] and open_periods[p, period]):
+            raise ScenarioError(
+                where=f"{where}.arrives",
+                found=f"{order.arrives:%Y-%m}",
+                expected="a month inside the platform's lead time, counted from the day of the actuals",
+                fix="Leave out what has arrived already and what could still be ordered in time.",
+            )
+        if (s, p) not in named:
+            values[s, p, open_periods[p]] = 0.0
+            named.add((s, p))
+        values[s, p, period] += _whole_blocks(order.racks_count, limits, p, where=f"{where}.racks")
+    return stated.copy(data=values)
+
+
+def _position(inputs: Inputs, site: str, platform: str) -> tuple[int, int]:
+    sites, platforms = [item.id for item in inputs.sites], [item.platform.id for item in inputs.offers]
+    return sites.index(site), platforms.index(platform)
+
+
+def _whole_blocks(racks_count: int, limits: Fleet, platform: int, *, where: str) -> float:
+    block = float(limits.block_racks.values[platform])
+    if abs(racks_count / block - round(racks_count / block)) > ROUNDING:
+        raise ScenarioError(
+            where=where,
+            found=f"{racks_count} racks",
+            expected=f"whole blocks of {block:g} racks",
+            fix=f"Round to a multiple of {block:g}, the platform's block.",
+        )
+    return float(round(racks_count / block))
+
+
+def _carried(stated: xr.DataArray, *, limits: Fleet, first: int) -> tuple[xr.DataArray, xr.DataArray]:
+    """Arrivals that find power where they are due, and those that wait, `(platform, period)`; the past stays."""
+    block_mw = (limits.rack_facility_mw * limits.block_racks).transpose("site", "platform").values
+    energized = limits.energized_facility_mw.transpose("site", "period").values
+    alive = limits.alive.transpose("platform", "period", "later").values
+    kept = stated.values.copy()
+    waiting = np.zeros(kept.shape[1:])
+    for s, t in np.ndindex(kept.shape[0], kept.shape[2]):
+        if t < first:
+            continue
+        for p in range(kept.shape[1]):
+            kept_before = kept[s].copy()
+            kept_before[p:, t] = 0.0
+            room_mw = energized[s, t] - _drawn_mw(kept_before, alive, block_mw[s], period=t)
+            fits = min(kept[s, p, t], float(floor(max(0.0, room_mw) / block_mw[s, p] + ROUNDING)))
+            waiting[p, t] += kept[s, p, t] - fits
+            kept[s, p, t] = fits
+    dims = ("platform", "period")
+    return stated.copy(data=kept), xr.DataArray(waiting, dims=dims, coords={dim: stated[dim] for dim in dims})
+
+
+def _drawn_mw(arrivals: FloatArray, alive: FloatArray, block_mw: FloatArray, *, period: int) -> float:
+    """Power of what has arrived at one site by `period` and still serves."""
+    return float(np.einsum("pt,pt,p->", arrivals[:, : period + 1], alive[:, : period + 1, period], block_mw))

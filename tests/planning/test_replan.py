@@ -1,0 +1,220 @@
+"""Planning anew: what has happened and what is on order stands; the rest moves only where moving pays."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from gigawatt.entities.actuals import Actuals, Ordered, Quote, RacksInService, SiteNews
+from gigawatt.entities.capital import Treasury
+from gigawatt.entities.hardware import Offer
+from gigawatt.entities.site import PowerStep
+from gigawatt.entities.stages import BuildPlan, Inputs
+from gigawatt.errors import InfeasibleError, ScenarioError
+from gigawatt.planning import plan
+from gigawatt.planning.replan import Replanned, replan
+from tests.planning.cases import (
+    NAPKIN_PLATFORM,
+    START,
+    large_inputs,
+    month,
+    napkin_calendar,
+    napkin_inputs,
+    napkin_offer,
+    napkin_performance,
+    napkin_service,
+    napkin_site,
+    performance_of,
+)
+
+LONG = napkin_calendar(month_count=18)
+CRATE = replace(NAPKIN_PLATFORM, id="crate")
+
+
+def seen(as_of: date, **changes: object) -> Actuals:
+    """Everything as planned, but for `changes`."""
+    empty = Actuals(as_of=as_of, sites=(), racks=(), orders=(), quotes=(), cash_usd=None)
+    return replace(empty, **changes)  # type: ignore[arg-type]
+
+
+def late_beta(**changes: object) -> Inputs:
+    """Alpha's 10 MW from the start, beta's 10 MW from July; racks come three months after the order."""
+    beta = napkin_site("beta", power_steps=(PowerStep(start=month(6), facility_mw=10.0),))
+    base: dict[str, object] = {
+        "calendar": LONG,
+        "services": (napkin_service(LONG),),
+        "offers": (napkin_offer(lead_months=3),),
+        "sites": (napkin_site(), beta),
+    }
+    return napkin_inputs(**(base | changes))
+
+
+@pytest.fixture(scope="module")
+def base() -> tuple[Inputs, BuildPlan]:
+    inputs = late_beta()
+    return inputs, plan(inputs, napkin_performance(inputs))
+
+
+def again(inputs: Inputs, chosen: BuildPlan, actuals: Actuals, *, churn_fraction: float = 0.01) -> Replanned:
+    return replan(inputs, napkin_performance(inputs), chosen, actuals=actuals, churn_fraction=churn_fraction)
+
+
+def arrivals(chosen: BuildPlan, site: str, platform: str = "box") -> list[float]:
+    values: xr.DataArray = chosen.decisions["arrived_racks"].sel(site=site, platform=platform)
+    return [float(value) for value in values.values]
+
+
+def at(**racks: float) -> list[float]:
+    """A row of arrivals with so many racks in the months named m0, m1 ..."""
+    return [racks.get(f"m{index}", 0.0) for index in range(18)]
+
+
+def test_actuals_as_planned_change_nothing() -> None:
+    inputs = large_inputs(site_count=2, platform_count=2, period_count=14, price_factor=0.6)
+    loose = replace(inputs, solver=replace(inputs.solver, gap_fraction=0.02, time_limit_s=30.0))
+    performance = performance_of(loose)
+    chosen = plan(loose, performance)
+    for as_of, fraction in ((month(20), 0.0),):
+        anew = replan(loose, performance, chosen, actuals=seen(as_of), churn_fraction=fraction)
+        assert anew.is_unchanged
+        assert anew.churn_usd == 0.0
+        assert anew.plan.decisions["arrived_racks"].equals(chosen.decisions["arrived_racks"])
+        assert anew.plan.decisions["ordered_racks"].equals(chosen.decisions["ordered_racks"])
+        assert anew.plan.objective_value == pytest.approx(chosen.objective_value, rel=1e-6)
+        assert anew.earlier_value == pytest.approx(chosen.objective_value, rel=1e-6)
+
+
+def test_a_site_six_months_late_moves_only_what_can_still_move(base: tuple[Inputs, BuildPlan]) -> None:
+    # Ordered in April for July, ten racks are on their way when June says that beta's power comes in January. Alpha is
+    # full, so they wait until January. Alpha's racks, in service since April, stay.
+    inputs, chosen = base
+    assert (arrivals(chosen, "alpha"), arrivals(chosen, "beta")) == (at(m3=10.0), at(m6=10.0))
+    anew = again(inputs, chosen, seen(month(5), sites=(SiteNews(site="beta", energized=None, slip_months=6),)))
+    assert not anew.is_unchanged
+    assert np.isnan(anew.earlier_value)
+    assert (arrivals(anew.plan, "alpha"), arrivals(anew.plan, "beta")) == (at(m3=10.0), at(m12=10.0))
+    assert float(anew.commitments.waiting.sum()) == 10.0
+    assert anew.plan.decisions["ordered_racks"].equals(chosen.decisions["ordered_racks"])
+    # six months of ten racks, July to December, 4416 h at 1000 USD each, are not earned
+    assert chosen.objective_value - anew.plan.objective_value == pytest.approx(44.16e6)
+    # ten racks later: half of 1 % of a MUSD each for one less in July and one more in January
+    assert anew.churn_usd == pytest.approx(0.1e6)
+
+
+def test_what_is_not_ordered_yet_is_not_ordered_for_a_late_site() -> None:
+    # In February nothing is ordered for beta yet; with a slip beyond what pays (the last months earn 8.0 of 9 MUSD) the
+    # racks are never bought
+    inputs = late_beta(offers=(napkin_offer(lead_months=3, price_usd_per_rack=4e6),))
+    chosen = plan(inputs, napkin_performance(inputs))
+    assert arrivals(chosen, "beta") == at(m6=10.0)
+    anew = again(inputs, chosen, seen(month(1), sites=(SiteNews(site="beta", energized=None, slip_months=8),)))
+    assert arrivals(anew.plan, "beta") == at()  # March to June of the second year earn 2.88 of 4 MUSD
+    on_order = again(inputs, chosen, seen(month(4), sites=(SiteNews(site="beta", energized=None, slip_months=8),)))
+    assert arrivals(on_order.plan, "beta") == at(m14=10.0)  # paid for already, so they serve
+
+
+def test_racks_that_wait_go_where_there_is_power() -> None:
+    # At gamma a rack earns 100 USD an hour after energy: 0.876 MUSD from July on, too little to buy one. Beta's power
+    # comes in the last month, worth 0.72 to a rack. So racks that are paid for go to gamma.
+    power = (PowerStep(start=month(6), facility_mw=10.0),)
+    gamma = napkin_site("gamma", power_steps=power, energy_price_usd_per_mwh=900.0)
+    without = late_beta()
+    inputs = replace(without, sites=(*without.sites, gamma))
+    chosen = plan(inputs, napkin_performance(inputs))
+    assert (arrivals(chosen, "beta"), arrivals(chosen, "gamma")) == (at(m6=10.0), at())
+    anew = again(inputs, chosen, seen(month(5), sites=(SiteNews(site="beta", energized=None, slip_months=11),)))
+    assert (arrivals(anew.plan, "beta"), arrivals(anew.plan, "gamma")) == (at(), at(m6=10.0))
+    assert arrivals(anew.plan, "alpha") == at(m3=10.0)
+    # ordered in April, wherever they end up
+    assert float(anew.plan.decisions["ordered_racks"].sel(site="gamma", platform="box")[3]) == 10.0
+
+
+def test_dearer_racks_are_ordered_no_more_but_those_on_order_come(base: tuple[Inputs, BuildPlan]) -> None:
+    inputs, chosen = base
+    dear = (Quote(platform="box", price_usd_per_rack=20e6, lead_months=None, supply=None),)
+    anew = again(inputs, chosen, seen(month(2), quotes=dear)).plan  # alpha's were ordered in January, beta's in April
+    assert (arrivals(anew, "alpha"), arrivals(anew, "beta")) == (at(m3=10.0), at())
+
+
+def two_platforms() -> tuple[Inputs, BuildPlan]:
+    offers: tuple[Offer, ...] = (
+        napkin_offer(lead_months=2),
+        napkin_offer(platform=CRATE, lead_months=2, price_usd_per_rack=1.1e6),
+    )
+    site = napkin_site(platforms=("box", "crate"), power_steps=(PowerStep(start=month(6), facility_mw=10.0),))
+    inputs = napkin_inputs(calendar=LONG, services=(napkin_service(LONG),), offers=offers, sites=(site,))
+    return inputs, plan(inputs, napkin_performance(inputs))
+
+
+@pytest.mark.parametrize(("churn_fraction", "crates"), [(0.0, 10.0), (0.02, 0.0)])
+def test_the_price_of_churn_keeps_a_plan(churn_fraction: float, crates: float) -> None:
+    # Crates fall to 0.99 MUSD: 0.01 saved on each rack, less than 2 % of 0.5 x 1 + 0.5 x 0.99
+    inputs, chosen = two_platforms()
+    assert arrivals(chosen, "alpha") == at(m6=10.0)
+    cheap = (Quote(platform="crate", price_usd_per_rack=0.99e6, lead_months=None, supply=None),)
+    anew = again(inputs, chosen, seen(month(2), quotes=cheap), churn_fraction=churn_fraction)
+    assert sum(arrivals(anew.plan, "alpha", "crate")) == crates
+    assert anew.is_unchanged == (crates == 0.0)
+
+
+def test_cash_as_it_is_limits_what_comes_next() -> None:
+    # With 2 MUSD left in June (and beta's racks not ordered yet) alpha's ten racks earn 7.44 by July: beta grows later
+    inputs = late_beta(offers=(napkin_offer(lead_months=0, deposit_fraction=0.0),), services=(napkin_service(LONG),))
+    chosen = plan(inputs, napkin_performance(inputs))
+    assert arrivals(chosen, "beta") == at(m6=10.0)
+    poor = again(inputs, chosen, seen(month(6), cash_usd=-7e6), churn_fraction=0.0)
+    # July: -7 + (10 + n) x 0.744 - n >= 0 gives n = 1 (n <= 0.44 / 0.256)
+    assert arrivals(poor.plan, "beta")[6] == 1.0
+    assert float(poor.plan.decisions["cash_usd"][5]) == pytest.approx(-7e6)
+
+
+def test_racks_missing_from_service_come_next(base: tuple[Inputs, BuildPlan]) -> None:
+    # Seven of ten racks serve at alpha when June begins; the three that are paid for arrive in June
+    inputs, chosen = base
+    fewer = (RacksInService(site="alpha", platform="box", racks_count=7),)
+    anew = again(inputs, chosen, seen(month(5), racks=fewer))
+    assert arrivals(anew.plan, "alpha") == at(m3=7.0, m5=3.0)
+    assert arrivals(anew.plan, "beta") == at(m6=10.0)
+
+
+def test_orders_are_as_stated(base: tuple[Inputs, BuildPlan]) -> None:
+    # Only six of the ten racks for beta are on their way; four more can be ordered in June for September
+    inputs, chosen = base
+    fewer = (Ordered(site="beta", platform="box", arrives=month(6), racks_count=6),)
+    assert arrivals(again(inputs, chosen, seen(month(5), orders=fewer)).plan, "beta") == at(m6=6.0, m8=4.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"as_of": START}, "--as-of"),
+        ({"as_of": month(18)}, "--as-of"),
+        ({"orders": (Ordered(site="beta", platform="box", arrives=month(12), racks_count=6),)}, "order[0].arrives"),
+        ({"racks": (RacksInService(site="beta", platform="box", racks_count=3),)}, "site beta"),
+    ],
+)
+def test_actuals_that_contradict_are_refused(
+    changes: dict[str, object], where: str, base: tuple[Inputs, BuildPlan]
+) -> None:
+    inputs, chosen = base
+    with pytest.raises(ScenarioError) as caught:
+        again(inputs, chosen, seen(**({"as_of": month(5)} | changes)))  # type: ignore[arg-type]
+    assert caught.value.where == where
+
+
+def test_parts_of_a_block_are_refused() -> None:
+    inputs = late_beta(offers=(napkin_offer(lead_months=3, block_racks_count=2),))
+    chosen = plan(inputs, napkin_performance(inputs))
+    odd = (RacksInService(site="alpha", platform="box", racks_count=7),)
+    with pytest.raises(ScenarioError, match=r"racks\[0\].in_service: found 7 racks"):
+        again(inputs, chosen, seen(month(5), racks=odd))
+
+
+def test_what_stands_may_leave_no_plan() -> None:
+    # 100 MUSD must stay and 1 is there
+    inputs = late_beta(treasury=Treasury(opening_cash_usd=1e9, minimum_cash_usd=100e6))
+    chosen = plan(inputs, napkin_performance(inputs))
+    with pytest.raises(InfeasibleError, match=r"programme.minimum_cash .*as of 2026-06"):
+        again(inputs, chosen, seen(month(5), cash_usd=1e6))

@@ -1,0 +1,110 @@
+"""The file of what has happened: what it says, and every way of saying it wrongly."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from gigawatt.entities.actuals import Actuals
+from gigawatt.entities.site import PowerStep
+from gigawatt.errors import InputError
+from gigawatt.scenario.actuals import read_actuals
+from tests.samples import PLATFORM, small_inputs
+
+AS_OF = date(2028, 3, 1)
+WHOLE = f"""
+cash = "1.5 bn USD"
+
+[[site]]
+id = "alpha"
+energized = [{{ from = "2027-09", facility = "90 MW facility" }}]
+slip = "4 month"
+
+[[racks]]
+site = "alpha"
+platform = "{PLATFORM.id}"
+in_service = "0 rack"
+
+[[order]]
+site = "beta"
+platform = "{PLATFORM.id}"
+arrives = "2028-06"
+racks = "16 rack"
+
+[[platform]]
+id = "{PLATFORM.id}"
+price = "4 MUSD/rack"
+lead = "9 month"
+supply = [{{ from = "2028-04", rate = "50 rack/month" }}]
+"""
+
+
+def read(text: str, tmp_path: Path) -> Actuals:
+    path = tmp_path / "actuals.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_actuals(path, small_inputs(), as_of=AS_OF)
+
+
+def test_everything_is_read_with_its_unit(tmp_path: Path) -> None:
+    known = read(WHOLE, tmp_path)
+    assert known.cash_usd == 1.5e9
+    assert known.sites[0].energized == (PowerStep(start=date(2027, 9, 1), facility_mw=90.0),)
+    assert known.sites[0].slip_months == 4
+    assert known.racks[0].racks_count == 0
+    assert (known.orders[0].site, known.orders[0].arrives, known.orders[0].racks_count) == (
+        "beta",
+        date(2028, 6, 1),
+        16,
+    )
+    quote = known.quotes[0]
+    assert (quote.price_usd_per_rack, quote.lead_months) == (4e6, 9)
+    assert quote.supply is not None
+    assert quote.supply[0].racks_per_month == 50.0
+
+
+def test_silence_is_as_planned(tmp_path: Path) -> None:
+    assert read("", tmp_path) == Actuals(as_of=AS_OF, sites=(), racks=(), orders=(), quotes=(), cash_usd=None)
+    known = read('[[site]]\nid = "alpha"\nslip = "1 month"', tmp_path)
+    assert known.sites[0].energized is None
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "found"),
+    [
+        ("cash = 5", "cash", "bare value 5"),
+        ('cash = "5 MW"', "cash", "5 MW"),
+        ('money = "5 bn USD"', "money", "unknown key"),
+        ("[[site]]\nid = 3", "site[0].id", "3"),
+        ('[[site]]\nid = "alhpa"', "site[0].id", "alhpa"),
+        ('[[site]]\nid = "alpha"\nslip = "1.5 month"', "site[0].slip", "1.5 month"),
+        ('[[site]]\nid = "alpha"\n[[site]]\nid = "alpha"', "site[1]", "second time"),
+        ('[site]\nid = "alpha"', "site", "table"),
+        (
+            '[[site]]\nid = "alpha"\nenergized = [{ from = "2028-04", facility = "9 MW facility" }]',
+            "site[0].energized[0]",
+            "from 2028-04",
+        ),
+        ('[[racks]]\nsite = "alpha"\nplatform = "nothing"\nin_service = "8 rack"', "racks[0].platform", "nothing"),
+        (f'[[racks]]\nsite = "alpha"\nplatform = "{PLATFORM.id}"', "racks[0].in_service", "nothing"),
+        (
+            f'[[order]]\nsite = "alpha"\nplatform = "{PLATFORM.id}"\narrives = "June"\nracks = "8 rack"',
+            "order[0].arrives",
+            "June",
+        ),
+        (f'[[platform]]\nid = "{PLATFORM.id}"\nprice = "4 MUSD"', "platform[0].price", "4 MUSD"),
+        ("this is no TOML", "actuals.toml", "line 1"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_place(text: str, where: str, found: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read(text, tmp_path)
+    error = caught.value
+    assert where in error.where
+    assert found in error.found
+    assert error.expected
+    assert error.fix
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a TOML file that can be read"):
+        read_actuals(tmp_path / "none.toml", small_inputs(), as_of=AS_OF)
