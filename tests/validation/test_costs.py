@@ -64,6 +64,16 @@ def test_waterfall_sums_to_the_layers():
         assert sum(row.per_facility_mw_usd.values()) == pytest.approx(layers + systems)
 
 
+def test_picture(tmp_path):
+    page = tmp_path / "costs.html"
+    assert CliRunner().invoke(validate_app, ["costs", "--plot", str(page)]).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    # every site and both kinds of owner are drawn, and the misses are told
+    assert all(row.case.site in text for row in SITES)
+    assert "fairwater-wi misses by +74%" in text
+    assert "hyperscaler" in text
+
+
 def test_command():
     runner = CliRunner()
     told = runner.invoke(validate_app, ["costs"])

@@ -106,12 +106,12 @@ def study_place(name: str) -> Path:
 
 
 def write_page(page: Path, content: str) -> None:
-    """Writes a page where `--out` says; raises StudyFolderError when it cannot be written."""
+    """Writes a page into a file that was asked for; raises StudyFolderError when it cannot be written."""
     try:
         page.write_text(content, encoding="utf-8")
     except OSError as error:
         raise StudyFolderError(
-            where=f"--out {page}",
+            where=str(page),
             found=f"{type(error).__name__}: {error.strerror or error}",
             expected="a file that can be written",
             fix="Choose another file in a folder that exists.",

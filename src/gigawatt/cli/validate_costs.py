@@ -1,6 +1,7 @@
 """`gigawatt validate costs`: costs from layers beside published ones, with the misses."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +10,9 @@ from rich.table import Table
 from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.forecasts import validate_app
+from gigawatt.cli.study import write_page
 from gigawatt.finance.flows import Purpose
+from gigawatt.report.costs_page import costs_html
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION, USD_PER_MILLION
 from gigawatt.validation.costs import (
     HOUR_TOLERANCE_FRACTION,
@@ -27,11 +30,16 @@ __all__ = ["validate_app"]
 
 @validate_app.command("costs")
 def costs_command(
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Draw both comparisons into this HTML file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Set the cost of an accelerator-hour and the capital of known sites, from layers, beside published figures."""
     catalog = load()
     hours, sites, waterfall = hour_rows(catalog), site_rows(catalog), waterfall_rows(catalog)
+    if plot is not None:
+        write_page(plot, costs_html(hours, sites, verdicts=_verdicts(hours, sites)))
     if as_json:
         print_json(_object(hours, sites, waterfall))
         return
