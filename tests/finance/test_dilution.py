@@ -13,11 +13,11 @@ from tests.samples import CALENDAR
 
 
 def test_each_payment_dilutes_those_before_it():
-    # $0.5 bn at $9.5 bn before: 5 % in August; again at $9.5 bn in November: 5 % more, the first 5 % become 4.75 %.
+    # $0.5 bn at $9.5 bn before: 0.5 / 10 = 5 % in August; as many shares again in November: 1 / 10.5 are NVIDIA's then.
     played = hundreds(1, 1, pre_money_usd=dict.fromkeys(CALENDAR.months, 9.5e9))
     found = holdings(played.appraisal, issuer="openai")
     last = dict(found.filter(found["month"] == date(2027, 11, 1)).select("holder", "stake_fraction").iter_rows())
-    assert last == pytest.approx({EARLIER: 0.95**2, "nvidia": 0.05 + 0.0475})
+    assert last == pytest.approx({EARLIER: 9.5 / 10.5, "nvidia": 1.0 / 10.5})
     assert found["month"].unique().to_list() == [date(2027, 8, 1), date(2027, 11, 1)]
 
 

@@ -51,9 +51,10 @@ def month(index: int) -> date:
 
 
 def test_a_tranche_buys_shares_at_its_valuation():
-    # $0.5 bn at $10 bn before: 0.5 / 10.5 = 4.762 %. At the valuation of the day, $19.5 bn in November: 2.5 %.
+    # $0.5 bn at $10 bn before: 0.5 / 10.5 = 4.762 %. The second at the same price buys as many shares: 0.5 / 11 =
+    # 4.545 %. At the valuation of the day, $19.5 bn in November: 0.5 / 20 = 2.5 %.
     fixed = hundreds(1, 1, pre_money_usd=dict.fromkeys(CALENDAR.months, 10e9)).appraisal.stakes
-    assert fixed["stake_fraction"].to_list() == pytest.approx([0.5 / 10.5] * 2)
+    assert fixed["stake_fraction"].to_list() == pytest.approx([0.5 / 10.5, 0.5 / 11.0])
     path = dict.fromkeys(CALENDAR.months, 10e9) | {date(2027, 11, 1): 19.5e9}
     of_the_day = hundreds(1, 1, pre_money_usd=path).appraisal.stakes
     assert of_the_day["month"].to_list() == [date(2027, 8, 1), date(2027, 11, 1)]

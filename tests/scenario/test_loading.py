@@ -21,7 +21,7 @@ def sound(tmp_path: Path) -> Path:
 
 def test_the_bundled_scenarios_are_listed_by_name_and_title_and_parts_are_not():
     titles = bundled()
-    assert set(titles) == {"loi-2025", "minimal", "restructured-2026"}
+    assert set(titles) == {"deals-2026", "loi-2025", "minimal", "restructured-2026"}
     assert titles["minimal"] == "One site, one service"
 
 
@@ -35,7 +35,7 @@ def test_the_least_scenario_has_twelve_lines():
     assert len([line for line in lines if line and not line.startswith("#")]) == 12
 
 
-@pytest.mark.parametrize("name", ["loi-2025", "minimal", "restructured-2026"])
+@pytest.mark.parametrize("name", ["deals-2026", "loi-2025", "minimal", "restructured-2026"])
 def test_the_canonical_document_reads_back_as_the_same_scenario(name, tmp_path):
     scenario = read(name)
     path = tmp_path / "again.toml"
@@ -127,7 +127,7 @@ def test_later_overrides_win(sound):
     assert scenario.document.solver.gap.value == 0.02
 
 
-@pytest.mark.parametrize("name", ["loi-2025", "minimal", "restructured-2026"])
+@pytest.mark.parametrize("name", ["deals-2026", "loi-2025", "minimal", "restructured-2026"])
 def test_bundled_scenarios_are_valid_against_the_printed_schema(name):
     raw = read(name).raw
     jsonschema.Draft202012Validator.check_schema(json_schema())

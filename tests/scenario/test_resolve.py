@@ -19,7 +19,7 @@ from tests.samples import exactly
 from tests.scenario.malformed import SOUND
 
 CATALOG = load()
-BUNDLED = ("loi-2025", "minimal", "restructured-2026")
+BUNDLED = ("deals-2026", "loi-2025", "minimal", "restructured-2026")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
 from gigawatt.finance.contracts import Given, outcomes
 from gigawatt.finance.contracts.given import EVENT_SCHEMA, EXPOSURE_SCHEMA, LOAN_SCHEMA, STAKE_SCHEMA
 from gigawatt.finance.costs import operating_and_investment_streams, quantities
+from gigawatt.finance.dilution import with_stakes
 from gigawatt.finance.flows import FlowKind, Purpose, flow_table, monthly_usd, whole_cents
 from gigawatt.finance.parties import check_parties
 from gigawatt.finance.returns import internal_rate_of_return_fraction, net_present_value_usd, peak_funding
@@ -49,7 +50,7 @@ def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
         revenue_usd=sum(_by_purpose(flows, kind=FlowKind.REVENUE).values()),
         unit_costs=unit_costs(inputs, history, flows=flows),
         exposures=pl.concat([pl.DataFrame(schema=EXPOSURE_SCHEMA), *(each.exposures for each in agreed)]),
-        stakes=pl.concat([pl.DataFrame(schema=STAKE_SCHEMA), *(each.stakes for each in agreed)]),
+        stakes=with_stakes(pl.concat([pl.DataFrame(schema=STAKE_SCHEMA), *(each.stakes for each in agreed)])),
         loans=pl.concat([pl.DataFrame(schema=LOAN_SCHEMA), *(each.loans for each in agreed)]),
         events=pl.concat([pl.DataFrame(schema=EVENT_SCHEMA), *(each.events for each in agreed)]),
     )

@@ -24,8 +24,14 @@ _ROLES: Final[Mapping[str, PartyRole]] = {
     "lender": PartyRole.LENDER,
     "authority": PartyRole.AUTHORITY,
     "giver": PartyRole.AUTHORITY,
+    "buyer": PartyRole.CUSTOMERS,
+    "customer": PartyRole.CUSTOMERS,
+    "lessee": PartyRole.CUSTOMERS,
 }
-"""What it makes of a party to have a role in a contract; the other side is the programme or has a role already."""
+"""What it makes of a party to have a role in a contract."""
+
+_BUYERS: Final = ("buyer", "customer", "lessee")
+"""Roles that make nothing of the programme."""
 
 
 def parties(
@@ -39,7 +45,7 @@ def parties(
         (setting.programme, PartyRole.PROGRAMME),
         *((offer.vendor, PartyRole.VENDOR) for offer in offers),
         *(pair for site in setting.sites for pair in _site_roles(site)),
-        *(pair for contract in contracts for pair in _contract_roles(contract)),
+        *(pair for contract in contracts for pair in _contract_roles(contract, programme=setting.programme)),
         (customers, PartyRole.CUSTOMERS),
     )
     for name, role in played:
@@ -64,7 +70,7 @@ def _site_roles(site: Site) -> Iterator[tuple[str, PartyRole]]:
             yield provider, PartyRole.SITE_PARTNER
 
 
-def _contract_roles(contract: Contract) -> Iterator[tuple[str, PartyRole]]:
+def _contract_roles(contract: Contract, *, programme: str) -> Iterator[tuple[str, PartyRole]]:
     for role, party in parties_of(contract).items():
-        if role in _ROLES:
+        if role in _ROLES and (party != programme or role not in _BUYERS):
             yield party, _ROLES[role]

@@ -10,9 +10,9 @@ from gigawatt.finance.contracts.given import STAKE_SCHEMA
 
 
 def bought(contract: MilestoneTranches | EquityRound, payments: Sequence[tuple[date, float]]) -> pl.DataFrame:
-    """One row per payment that buys shares, as in `Appraisal.stakes`; none where the contract has no valuation.
+    """One row per payment that buys shares; none where the contract has no valuation.
 
-    A payment of A at a pre-money value V buys A / (V + A) of all shares there are after it.
+    What fraction it buys depends on all payments before it: `gigawatt.finance.dilution`.
     """
     values = contract.pre_money_usd
     rows = [
@@ -23,7 +23,6 @@ def bought(contract: MilestoneTranches | EquityRound, payments: Sequence[tuple[d
             "holder": contract.investor,
             "paid_usd": usd,
             "pre_money_usd": values[day.replace(day=1)],
-            "stake_fraction": usd / (values[day.replace(day=1)] + usd),
             "value_usd": usd,
         }
         for day, usd in payments

@@ -17,8 +17,8 @@ def milestone_tranches(contract: MilestoneTranches, inputs: Inputs, history: His
 
     Tranche k is earned in the first month, not before the signature, in which the highest counted power so far is at
     least k x `unit_mw`, and paid `payment_lag_months` later. The first `paid_on_signature_count` are earned and paid
-    on signature instead. Tranches are whole: floor(cap / amount) at most. Each buys amount / (pre-money + amount) of
-    the recipient at the valuation of the month in which it is paid.
+    on signature instead. Tranches are whole: floor(cap / amount) at most. Each buys shares of the recipient at the
+    valuation of the month in which it is paid.
     """
     calendar = inputs.calendar
     earned = tuple(
