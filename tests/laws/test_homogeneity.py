@@ -21,14 +21,16 @@ from hypothesis import strategies as st
 from gigawatt.entities.hardware import Precision
 from gigawatt.facility.electrical import facility_power_mw, it_power_mw
 from gigawatt.finance import debt_sizing, depreciation, returns, tax
-from gigawatt.performance import answers, collectives, memory, operators, serving
-from gigawatt.performance.layout import TrainingTask, training_layouts
+from gigawatt.performance import collectives, operators
+from gigawatt.performance.laws import roofline_laws
+from gigawatt.performance.serve.search import Limits, serve_search
+from gigawatt.performance.served import serve_task
 from gigawatt.performance.step.step import step_total_s
 from gigawatt.performance.step.task import Sites, one_layout
-from gigawatt.performance.training import step_times
-from tests.performance.published import DEEPSEEK_V3, HGX_H100, LLAMA_405B
+from gigawatt.performance.trained import train
+from tests.performance.published import HGX_H100, TINY_MOE
 from tests.performance.step import steps
-from tests.samples import PLATFORM, small_inputs
+from tests.samples import PLATFORM, run, service, small_inputs
 
 UNITS = {"s": "second", "bytes": "byte", "flop": "FLOP", "w": "watt", "mw": "watt", "usd": "dollar"}
 INPUTS = small_inputs()
@@ -100,23 +102,9 @@ LINKS = collectives.Links(
     scale_up_bytes_per_s=450e9, scale_out_bytes_per_s=50e9, startup_s=5e-6, scale_up_domain_count=8
 )
 ROOFLINE = operators.roofline_operators(HGX_H100, INPUTS.efficiency, 0.5)
-LLAMA = TrainingTask(
-    model=LLAMA_405B,
-    precision=Precision.FP8,
-    sequence_tokens_count=8192,
-    batch_sequences_count=512,
-    accelerators_count=2048,
-)
-DEEPSEEK = replace(LLAMA, model=DEEPSEEK_V3, sequence_tokens_count=4096)
-CHAT = serving.ServingTask(
-    model=DEEPSEEK_V3,
-    input_tokens_count=2000.0,
-    output_tokens_count=500.0,
-    ttft_limit_s=2.0,
-    tpot_limit_s=0.05,
-    weight_precision=Precision.FP8,
-    cache_precision=Precision.FP8,
-)
+RUN = replace(run(), model=TINY_MOE, sequence_tokens_count=512, batch_tokens_count=32 * 512.0, accelerators_count=16)
+CHAT = replace(service(), model=TINY_MOE)
+LIMITS = Limits(ttft_s=2.0, tpot_s=0.05, accelerators_count=4, prefill_load_fraction=0.8)
 WORK = operators.AttentionWork(
     sequences_count=4.0,
     query_tokens_count=1.0,
@@ -161,25 +149,15 @@ def _method(name: str, **arguments: Any) -> Case:
     return Case(name, call, {"roofline": ROOFLINE, **arguments}, coins)
 
 
-def _train(*, setting_inputs: Any, platform: Any, task: TrainingTask) -> Any:
-    where = answers.setting(platform, setting_inputs.efficiency, memory_usable=setting_inputs.operation.memory_usable)
-    return answers.train(where, task)
+def _train(*, efficiency: Any, step: Any, platform: Any, asked: Any) -> Any:
+    return train(asked, platform, roofline_laws(efficiency).training, step)
 
 
-def _serve(*, setting_inputs: Any, platform: Any, task: serving.ServingTask) -> Any:
-    where = answers.setting(platform, setting_inputs.efficiency, memory_usable=setting_inputs.operation.memory_usable)
-    return answers.serve(where, task)
+def _serve(*, roofline: Any, engine: Any, platform: Any, limits: Limits, usable_bytes: float) -> Any:
+    task = serve_task(CHAT, engine, quantile=0.5)
+    return serve_search(task, platform, roofline, limits, usable_bytes=usable_bytes).front
 
 
-@dataclass(frozen=True)
-class Assumed:
-    """The part of the inputs that carries device units."""
-
-    efficiency: Any
-    operation: Any
-
-
-ASSUMED = Assumed(efficiency=INPUTS.efficiency, operation=INPUTS.operation)
 GROUP = {"volume_bytes": 1e8, "ranks_count": 16.0, "stride_count": 1.0}
 
 CASES = [
@@ -228,42 +206,23 @@ CASES = [
         for name, task in STEPS.items()
     ),
     Case(
-        "serving_memory_bytes",
-        memory.serving_memory_bytes,
-        {
-            "weight_bytes": np.array([1e11]),
-            "request_bytes": np.array([2e8]),
-            "requests_per_copy_count": np.array([64.0]),
-        },
+        "train",
+        _train,
+        {"efficiency": INPUTS.efficiency, "step": INPUTS.step, "platform": HGX_H100, "asked": RUN},
+        ("byte", "FLOP"),
     ),
     Case(
-        "tpot_s",
-        serving.tpot_s,
+        "serve_search",
+        _serve,
         {
-            "decode_s": np.array([0.02]),
-            "prefill_s_per_request": np.array([0.1]),
-            "requests_per_token": np.array([0.1]),
+            "roofline": ROOFLINE,
+            "engine": INPUTS.engine,
+            "platform": HGX_H100,
+            "limits": LIMITS,
+            "usable_bytes": 7e10,
         },
+        ("byte", "FLOP"),
     ),
-    *(
-        Case(
-            f"step_times {task.model.id}",
-            lambda *, task, roofline: step_times(task, training_layouts(task, HGX_H100), roofline),
-            {"task": task, "roofline": ROOFLINE},
-            ("byte", "FLOP"),
-        )
-        for task in (LLAMA, DEEPSEEK)
-    ),
-    *(
-        Case(
-            f"train {task.model.id}",
-            _train,
-            {"setting_inputs": ASSUMED, "platform": HGX_H100, "task": task},
-            ("byte", "FLOP"),
-        )
-        for task in (LLAMA, DEEPSEEK)
-    ),
-    Case("serve", _serve, {"setting_inputs": ASSUMED, "platform": PLATFORM, "task": CHAT}, ("byte", "FLOP")),
     Case("facility_power_mw", facility_power_mw, {"it_power_mw": 100.0, "pue": 1.2}),
     Case("it_power_mw", it_power_mw, {"facility_power_mw": 100.0, "pue": 1.2}),
     *(

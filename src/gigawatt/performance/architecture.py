@@ -14,7 +14,6 @@ from gigawatt.entities.workload import (
     DenseFeedForward,
     GroupedQueryAttention,
     LatentAttention,
-    MixtureOfExperts,
     Model,
     StateSpaceMixer,
 )
@@ -349,44 +348,6 @@ def parameters_count(model: Model) -> int:
 
 def _sum(projections: tuple[Projection, ...]) -> int:
     return sum(matrix.parameters_count for matrix in projections)
-
-
-def mean_ffn_dim(model: Model) -> float:
-    """Width of the feed-forward blocks that one token passes, mean over the layers; top-k experts count k times."""
-    block = model.feed_forward
-    if isinstance(block, DenseFeedForward):
-        return float(block.ffn_dim)
-    dense = dense_layers_count(model) * block.dense_ffn_dim
-    return (dense + expert_layers_count(model) * _expert_width(block)) / model.layers_count
-
-
-def mean_ffn_copies_count(model: Model) -> float:
-    """Copies of a token that enter feed-forward blocks, mean over the layers: one, or one per expert visited."""
-    block = model.feed_forward
-    if isinstance(block, DenseFeedForward):
-        return 1.0
-    visited = block.top_k_count + min(block.shared_experts_count, 1)
-    return (dense_layers_count(model) + expert_layers_count(model) * visited) / model.layers_count
-
-
-def _expert_width(block: MixtureOfExperts) -> int:
-    return block.top_k_count * block.expert_ffn_dim + block.shared_experts_count * block.shared_ffn_dim
-
-
-def elementwise_values_per_token(model: Model) -> float:
-    """Values that one token's norms, residual sums and activation functions read and write in one layer, mean.
-
-    Two norms read and write the hidden state, two sums read two and write one; an activation function reads its input
-    (two for a gated block) and writes its output.
-    """
-    hidden = (2 * 2 + 2 * 3) * model.hidden_dim
-    return hidden + (3 if model.feed_forward.gated else 2) * mean_ffn_dim(model)
-
-
-def tensor_parallel_exchanges_count(model: Model) -> int:
-    """Blocks of all layers whose result tensor parallelism must sum: attention, dense blocks and shared experts."""
-    shared = expert_layers_count(model) if has_shared_experts(model) else 0
-    return attention_layers_count(model) + linear_layers_count(model) + dense_layers_count(model) + shared
 
 
 def visited_ranks_count(experts: ExpertLayer, *, ep_count: FloatArray) -> FloatArray:
