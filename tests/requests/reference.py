@@ -34,6 +34,7 @@ class Job:
     first_token_s: float | None = None
     end_s: float | None = None
     reused: int = 0
+    loaded: int = 0
     preemptions: int = 0
 
     @property
@@ -60,6 +61,8 @@ class Server:
     landed: list[Job] = field(default_factory=list)
     users: dict[int, int] = field(default_factory=dict)
     unused: OrderedDict = field(default_factory=OrderedDict)
+    beside: OrderedDict = field(default_factory=OrderedDict)
+    load_s: float = 0.0
     ends_s: float | None = None
     look_s: float | None = None
 
@@ -90,7 +93,10 @@ class Reference:
         self.routed = 0
         self.serving = fleet.serving
         self.split = isinstance(fleet.serving, Disaggregated)
-        costs = fleet.pools[0].replica.costs
+        entry = fleet.pools[0].replica
+        costs = entry.costs
+        self.beside_most = entry.beside_tokens_count // hash_tokens if hash_tokens and entry.reads_sooner else 0
+        self.beside_s_per_token = entry.beside_s_per_token
         self.batch_limit, self.step_tokens = costs.batch_limit_count, costs.step_tokens_limit_count
         self.servers = [
             Server(
@@ -130,9 +136,32 @@ class Reference:
         while server.free < count:
             oldest, _ = server.unused.popitem(last=False)
             del server.users[oldest]
+            self.keep(server, oldest)
             server.free += self.worth
         server.free -= count
         assert server.free >= 0
+
+    def keep(self, server: Server, name: int) -> None:
+        if not self.beside_most:
+            return
+        server.beside.pop(name, None)
+        if len(server.beside) == self.beside_most:
+            server.beside.popitem(last=False)
+        server.beside[name] = None
+
+    def read(self, server: Server, job: Job, matched: int) -> int:
+        """Prefix blocks behind the matched ones that lie beside the device."""
+        most = min(len(job.prefix), job.input // self.hash_tokens, (job.prompt - 1) // self.hash_tokens)
+        found = 0
+        for name in job.prefix[matched:most]:
+            if name not in server.beside:
+                break
+            found += 1
+        for name in job.prefix[matched : matched + found]:
+            server.beside.move_to_end(name)
+        job.loaded += found * self.hash_tokens
+        server.load_s += found * self.hash_tokens * self.beside_s_per_token
+        return found
 
     def matched(self, server: Server, job: Job) -> list[int]:
         if not self.worth:
@@ -184,7 +213,8 @@ class Reference:
             total += _line(costs.decode_context_tokens_count, costs.decode_attention_s[batch], context)
         if chunks:
             total += costs.fill_floor_s + sum(_plane(costs, new, cached) for new, cached in chunks)
-            total = max(total, costs.fill_least_s)
+            total = max(total, costs.fill_least_s, server.load_s)
+            server.load_s = 0.0
         return float(total)
 
     def finish(self, server: Server, now_s: float) -> None:
@@ -262,8 +292,9 @@ class Reference:
             return False
         for name in names:
             self.use(server, name)
+        beside = self.read(server, job, len(names)) if self.beside_most else 0
         self.take(server, need)
-        job.pinned, job.blocks, job.kv = names, need, len(names) * self.hash_tokens
+        job.pinned, job.blocks, job.kv = names, need, (len(names) + beside) * self.hash_tokens
         job.reused += job.kv
         server.filling.append(job)
         return True

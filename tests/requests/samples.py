@@ -1,5 +1,7 @@
 """Hand-made replicas and requests."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from gigawatt.requests.costs import StepCosts
@@ -52,9 +54,11 @@ def replica(*, kv=20_000, times=None):
     )
 
 
-def aggregated(count=2, *, kv=20_000, times=None, block=16, reserve=0.01, **more):
+def aggregated(count=2, *, kv=20_000, times=None, block=16, reserve=0.01, beside=(0, 0.0), **more):
+    tokens, s_per_token = beside
+    one = replace(replica(kv=kv, times=times), beside_tokens_count=tokens, beside_s_per_token=s_per_token)
     return Fleet(
-        serving=Aggregated(pool=fixed_pool(replica(kv=kv, times=times), count)),
+        serving=Aggregated(pool=fixed_pool(one, count)),
         batching=Batching(block_tokens_count=block, reserve_fraction=reserve, **more),
     )
 

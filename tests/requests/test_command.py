@@ -57,6 +57,19 @@ def test_prefixes_pools_scaling_and_failures():
     assert failing["requests_completed"] == 300
 
 
+def test_prefixes_kept_beside_the_device():
+    tight = [*SMALL, "--replicas", "2", "--speed", "4"]
+    alone = answer(MOONCAKE, *tight)
+    kept = answer(MOONCAKE, *tight, "--offload", "50 GB/s", "--offload-capacity", "400 GB")
+    # What the device still holds is not read: only what it gave up.
+    assert alone["loaded_input_fraction"] == 0.0
+    assert kept["reused_input_fraction"] >= alone["reused_input_fraction"]
+    # A link so slow that computing is quicker keeps nothing.
+    slow = answer(MOONCAKE, *tight, "--offload", "1 MB/s", "--offload-capacity", "400 GB")
+    assert (slow["loaded_input_fraction"], slow["ttft_s"]) == (0.0, alone["ttft_s"])
+    assert isinstance(run(MOONCAKE, *SMALL, "--offload", "50 GB/s").exception, InputError)
+
+
 def test_the_table_shows_what_was_asked_for():
     result = run(AZURE, *SMALL, "--layout", "tp=2")
     assert result.exit_code == 0

@@ -46,6 +46,7 @@ def compare(fleet, requests, router, function, *, order=first_come, hash_tokens=
     assert ours.first_token_s == pytest.approx(first, rel=1e-9)
     assert ours.end_s == pytest.approx(last, rel=1e-9)
     assert ours.reused.tolist() == [job.reused for job in done]
+    assert ours.loaded.tolist() == [job.loaded for job in done]
     assert ours.preemptions.tolist() == [job.preemptions for job in done]
     return rows
 
@@ -93,6 +94,14 @@ def test_prefix_reuse_under_eviction():
     rows = compare(aggregated(2, kv=6_000), crowd(shared=True), LEAST_LOADED, least_loaded, hash_tokens=64)
     assert rows.reused.sum() > 0
     assert rows.preemptions.sum() > 0
+
+
+@pytest.mark.parametrize("tokens", [640, 100_000])
+def test_prefixes_beside_the_device(tokens):
+    """A small memory loses blocks again; a large one keeps all that the device gives up."""
+    fleet = aggregated(2, kv=6_000, beside=(tokens, 3.1e-6))
+    rows = compare(fleet, crowd(shared=True), LEAST_LOADED, least_loaded, hash_tokens=64)
+    assert 0 < rows.loaded.sum() < rows.reused.sum()
 
 
 def test_disaggregated_pools():

@@ -11,7 +11,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from gigawatt.catalog import Catalog, load, platform, quantity
-from gigawatt.catalog.dimensions import REQUESTS
+from gigawatt.catalog.dimensions import BANDWIDTH, MEMORY, REQUESTS
 from gigawatt.catalog.engine import engine_figures
 from gigawatt.catalog.served_models import is_block_scaled, published_model
 from gigawatt.catalog.serving_operators import serving_operators
@@ -40,7 +40,15 @@ from gigawatt.requests.fleet import (
 )
 from gigawatt.requests.outcomes import Summary, Tally
 from gigawatt.requests.policies import ORDERS, ROUTER_NAMES, Scaler, requests_per_replica
-from gigawatt.requests.pricing import PowerShares, StepLimits, best_layout, move_s_per_token, replica_of
+from gigawatt.requests.pricing import (
+    Beside,
+    PowerShares,
+    StepLimits,
+    best_layout,
+    move_s_per_token,
+    replica_of,
+    with_memory_beside,
+)
 from gigawatt.requests.reading import TraceOptions, read_trace
 from gigawatt.requests.simulation import Policies, simulate
 from gigawatt.requests.traces import Trace
@@ -98,6 +106,12 @@ def requests_command(
         int | None, typer.Option("--queue-limit", min=0, help="Longest line at a replica; more is turned away.")
     ] = None,
     prefix_reuse: Annotated[bool, typer.Option(help="Reuse prefixes that the trace names.")] = True,
+    offload: Annotated[
+        str | None, typer.Option("--offload", help='Keep prefixes beside each accelerator, read at "50 GB/s".')
+    ] = None,
+    offload_capacity: Annotated[
+        str | None, typer.Option("--offload-capacity", help='Of that memory, like "480 GB".')
+    ] = None,
     autoscale: Annotated[
         str | None, typer.Option("--autoscale", metavar="LEAST:MOST", help="Let the number of replicas vary.")
     ] = None,
@@ -136,6 +150,7 @@ def requests_command(
             tokens_count=step_tokens or round(_assumed(catalog, "step-tokens", TOKEN_COUNT)),
         ),
         layout=layout,
+        beside=_beside(offload, offload_capacity),
     )
     machine = _machine(catalog, asked, level)
     least_most = None if autoscale is None else _pair(autoscale, "--autoscale", "LEAST:MOST")
@@ -191,6 +206,7 @@ class _Asked:
     quantile: float
     limits: StepLimits
     layout: str | None
+    beside: Beside | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +237,8 @@ def _machine(catalog: Catalog, asked: _Asked, level: ServiceLevel) -> _Machine:
             idle_fraction=_assumed(catalog, "idle-power", FRACTION),
         ),
     )
+    if asked.beside is not None:
+        replica = with_memory_beside(replica, task, chosen, asked.beside)
     return _Machine(platform=where, task=task, layout=chosen, replica=replica)
 
 
@@ -323,6 +341,18 @@ def _scaling(
         startup_s=_assumed(catalog, "startup", DURATION_SECONDS),
     )
     return scaling, requests_per_replica(target) if own is None else chosen_scaler(own)
+
+
+def _beside(bandwidth: str | None, capacity: str | None) -> Beside | None:
+    if bandwidth is None and capacity is None:
+        return None
+    if bandwidth is None or capacity is None:
+        missing = "--offload" if bandwidth is None else "--offload-capacity"
+        raise _malformed(missing, "nothing", "both --offload and --offload-capacity", "State both, or none.")
+    return Beside(
+        memory_bytes=parse(capacity, MEMORY, where="--offload-capacity"),
+        bytes_per_s=parse(bandwidth, BANDWIDTH, where="--offload"),
+    )
 
 
 def _failures(mtbf: str | None, repair: str | None) -> Failures | None:

@@ -33,6 +33,7 @@ def answer_json(summary: Summary, fleet: Fleet, level: ServiceLevel) -> dict[str
         "dropped_output_tokens": summary.dropped_output_tokens_count,
         "output_tokens_per_s": _ratio(summary.output_tokens_count, summary.span_s),
         "reused_input_fraction": _ratio(summary.reused_tokens_count, summary.input_tokens_count),
+        "loaded_input_fraction": _ratio(summary.loaded_tokens_count, summary.input_tokens_count),
         "preemptions": summary.preemptions_count,
         "restarts": summary.restarts_count,
         "span_s": summary.span_s,
@@ -100,6 +101,9 @@ def _facts(summary: Summary, answer: dict[str, object]) -> list[tuple[str, str]]
         ("preemptions", f"{summary.preemptions_count:,}"),
         ("energy per output token, J", f"{energy:.3g}" if isinstance(energy, float) else "-"),
     ]
+    if summary.loaded_tokens_count:
+        share = summary.loaded_tokens_count / summary.input_tokens_count
+        facts.append(("input read from memory beside the device", f"{share:.1%}"))
     return [*facts, ("restarts after failures", f"{summary.restarts_count:,}")] if summary.restarts_count else facts
 
 

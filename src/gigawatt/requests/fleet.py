@@ -20,7 +20,8 @@ NO_HOST = Host(request_s=0.0, token_s=0.0)
 class Replica:
     """One copy of a model, ready to serve: step times, memory for key-value cache, and IT power busy and idle.
 
-    Traces say when requests reach replicas; `host` time lies before that and adds to what clients see.
+    Traces say when requests reach replicas; `host` time lies before that and adds to what clients see. Prefixes that
+    leave device memory are kept beside it, `beside_tokens_count` tokens of them, each read in `beside_s_per_token`.
     """
 
     costs: StepCosts
@@ -29,6 +30,13 @@ class Replica:
     busy_power_w: float
     idle_power_w: float
     host: Host = NO_HOST
+    beside_tokens_count: int = 0
+    beside_s_per_token: float = 0.0
+
+    @property
+    def reads_sooner(self) -> bool:
+        """Whether a token is read sooner than a full step computes it; else nothing is kept beside the device."""
+        return self.beside_s_per_token < float(self.costs.pass_s[-1]) / self.costs.step_tokens_limit_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

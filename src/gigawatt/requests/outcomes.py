@@ -64,7 +64,8 @@ class Summary:
     """How a trace was served.
 
     Goodput is the share of all requests, dropped ones too, that completed within both limits. A request of one token
-    has no TPOT and keeps every limit on it. Energy is that of the replicas, IT power times time.
+    has no TPOT and keeps every limit on it. Of the reused tokens `loaded_tokens_count` came from memory beside the
+    device. Energy is that of the replicas, IT power times time.
     """
 
     requests_count: int
@@ -79,6 +80,7 @@ class Summary:
     output_tokens_count: int
     dropped_output_tokens_count: int
     reused_tokens_count: int
+    loaded_tokens_count: int
     preemptions_count: int
     restarts_count: int
     span_s: float
@@ -94,7 +96,7 @@ class Tally:
         self._ttft, self._tpot, self._whole = Histogram(), Histogram(), Histogram()
         self._endings: IntArray = np.zeros(len(Ending), dtype=np.int64)
         self._good = 0
-        self._tokens: IntArray = np.zeros(6, dtype=np.int64)
+        self._tokens: IntArray = np.zeros(7, dtype=np.int64)
 
     def __call__(self, rows: Records) -> None:
         """Count some outcomes."""
@@ -115,13 +117,14 @@ class Tally:
             done.output.sum(),
             lost.output.sum(),
             rows.reused.sum(),
+            rows.loaded.sum(),
             rows.preemptions.sum(),
             rows.restarts.sum(),
         ]
 
     def summary(self, fleet: Fleet, course: Course) -> Summary:
         """Everything counted, with the course of the simulation."""
-        inputs, outputs, lost, reused, preempted, restarted = (int(value) for value in self._tokens)
+        inputs, outputs, lost, reused, loaded, preempted, restarted = (int(value) for value in self._tokens)
         return Summary(
             requests_count=course.requests_count,
             requests_completed_count=int(self._endings[Ending.COMPLETED]),
@@ -135,6 +138,7 @@ class Tally:
             output_tokens_count=outputs,
             dropped_output_tokens_count=lost,
             reused_tokens_count=reused,
+            loaded_tokens_count=loaded,
             preemptions_count=preempted,
             restarts_count=restarted,
             span_s=course.end_s,

@@ -3,7 +3,7 @@
 Work is spread evenly over the copies of attention in a replica, and a copy computes at least one token.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,6 +39,14 @@ class PowerShares:
 
     busy_fraction: float
     idle_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Memory beside each accelerator, of the host or storage, that keeps prefixes, and how fast it is read."""
+
+    memory_bytes: float
+    bytes_per_s: float
 
 
 def step_costs(task: ServeTask, layouts: WorkerLayouts, operators: OperatorModel, *, limits: StepLimits) -> StepCosts:
@@ -186,6 +194,16 @@ def replica_of(
         busy_power_w=share_w * power.busy_fraction,
         idle_power_w=share_w * power.idle_fraction,
         host=Host(request_s=task.engine.request_s, token_s=task.engine.token_s),
+    )
+
+
+def with_memory_beside(replica: Replica, task: ServeTask, layouts: WorkerLayouts, beside: Beside) -> Replica:
+    """The replica with memory beside its accelerators; each rank keeps and reads its share of a token."""
+    token_bytes = float(worker_memory(task, layouts).token_bytes[0])
+    return replace(
+        replica,
+        beside_tokens_count=int(beside.memory_bytes / token_bytes * float(layouts.copies_count[0])),
+        beside_s_per_token=token_bytes / beside.bytes_per_s,
     )
 
 

@@ -59,6 +59,8 @@ def first_state(fleet: Fleet, *, hash_tokens_count: int, router: Router, scaler:
         replicas=replicas,
         running=np.zeros((count, costs.batch_limit_count), dtype=np.int64),
         filling=np.zeros((count, costs.batch_limit_count), dtype=np.int64),
+        host_nodes=_records(NODE, count, int(settings[0].host_blocks)),
+        host_chains=np.full((count, 1 << max(int(settings[0].host_blocks), 1).bit_length()), NOBODY, dtype=np.int64),
         nodes=_records(NODE, count, nodes_count),
         chains=np.full((count, 1 << max(nodes_count, 1).bit_length()), NOBODY, dtype=np.int64),
         hashes=_NO_HASHES,
@@ -92,6 +94,10 @@ def _settings(fleet: Fleet, *, hash_tokens_count: int, seed: int) -> Records:
     row.step_tokens = costs.step_tokens_limit_count
     limit = batching.queue_limit_count
     row.queue_limit = np.iinfo(np.int64).max if limit is None else limit
+    entry = fleet.pools[0].replica
+    if hash_tokens_count and entry.reads_sooner:
+        row.host_blocks = entry.beside_tokens_count // hash_tokens_count
+        row.load_s_per_token = entry.beside_s_per_token
     row.seed = seed
     row.entry_count = fleet.pools[0].most_count
     row.reserve_fraction = batching.reserve_fraction

@@ -9,7 +9,8 @@ out, so it is taken many times at once.
 from gigawatt.requests.engine.compiled import inner
 from gigawatt.requests.engine.costs import decode_attention_s, fill_attention_s
 from gigawatt.requests.engine.events import boundary_of, push_move, schedule
-from gigawatt.requests.engine.memory import available, hold_shared, release, reusable, take
+from gigawatt.requests.engine.host import read
+from gigawatt.requests.engine.memory import available, hold_shared, release, reusable, stored, take
 from gigawatt.requests.engine.queues import before, pop, push
 from gigawatt.requests.engine.records import NOBODY, Condition, Costs, Ints, Stage, State
 from gigawatt.requests.engine.routing import dispatch, never, occupancy, schedule_end, switch_off
@@ -113,7 +114,11 @@ def _admit_to_fill(state: State, r: int) -> bool:
         return False
     pop(state.slots, state.replicas, r)
     hold_shared(state, r, i, matched)
+    beside = stored(state, r, i, matched)
+    if beside > 0:
+        read(state, r, i, matched, beside)
     take(state, r, need)
+    matched += beside
     state.slots[i].blocks = need
     state.slots[i].kv = matched * tokens
     state.slots[i].reused += matched * tokens
@@ -193,7 +198,7 @@ def _mixed_step_s(state: State, costs: Costs, r: int) -> float:
     total = costs.pass_s[pool, batch + new] + costs.extra_s[pool, batch] + costs.fill_floor_s[pool] + work_s
     if batch > 0:
         total += decode_attention_s(costs, pool, batch, replica.context)
-    return float(max(total, costs.fill_least_s[pool]))
+    return float(max(total, costs.fill_least_s[pool], replica.load_s))
 
 
 @inner
@@ -225,3 +230,4 @@ def start_steps(state: State, costs: Costs, r: int, now_s: float) -> None:
     else:
         state.replicas[r].steps = 1
         schedule(state, boundary_of(state, r), now_s + _mixed_step_s(state, costs, r))
+        state.replicas[r].load_s = 0.0

@@ -42,7 +42,7 @@ def _arrive(state: State, costs: Costs, arrivals: Arrivals, at: int, first_id: i
     slot.holder = NOBODY
     slot.first_token_s = np.nan
     slot.generated = slot.kv = slot.chunk = slot.shared = slot.blocks = slot.held_shared = slot.held_blocks = 0
-    slot.reused = slot.preemptions = slot.restarts = slot.moves = 0
+    slot.reused = slot.loaded = slot.preemptions = slot.restarts = slot.moves = 0
     slot.prompt = slot.input
     now_s = arrivals.arrival_s[at]
     if blocks_for(state, slot.input + slot.output) > _least_capacity(state):

@@ -7,6 +7,7 @@ from the oldest to the newest use and give way in that order (LRU). Memory is al
 """
 
 from gigawatt.requests.engine.compiled import inner
+from gigawatt.requests.engine.host import forget_host, keep, readable
 from gigawatt.requests.engine.records import NOBODY, State
 
 
@@ -60,9 +61,10 @@ def _list_newest(state: State, r: int, node: int) -> None:
 
 @inner
 def _evict(state: State, r: int) -> None:
-    """Give up the shared block that has gone unused longest."""
+    """Give up the shared block that has gone unused longest; the memory beside the replica may keep it."""
     node = int(state.replicas[r].oldest)
     _unlist(state, r, node)
+    keep(state, r, state.nodes[r, node].hash)
     chain = chain_of(state, state.nodes[r, node].hash)
     at = int(state.chains[r, chain])
     if at == node:
@@ -87,6 +89,19 @@ def take(state: State, r: int, count: int) -> None:
 
 
 @inner
+def prefix_blocks(state: State, i: int) -> int:
+    """Hash blocks of request `i` that it need not compute itself, if they are somewhere."""
+    slot, tokens = state.slots[i], state.settings[0].hash_tokens
+    return int(min(slot.hash_count, slot.input // tokens, (slot.prompt - 1) // tokens))
+
+
+@inner
+def stored(state: State, r: int, i: int, matched: int) -> int:
+    """Blocks behind the first `matched` ones that the memory beside replica `r` holds for request `i`."""
+    return readable(state, r, i, matched, prefix_blocks(state, i)) if state.settings[0].hash_blocks > 0 else 0
+
+
+@inner
 def reusable(state: State, r: int, i: int) -> tuple[int, int]:
     """Shared blocks at replica `r` that request `i` can start from, and how many of them are unused now.
 
@@ -95,8 +110,7 @@ def reusable(state: State, r: int, i: int) -> tuple[int, int]:
     slot = state.slots[i]
     if state.settings[0].hash_blocks == 0:
         return 0, 0
-    tokens = state.settings[0].hash_tokens
-    most = min(slot.hash_count, slot.input // tokens, (slot.prompt - 1) // tokens)
+    most = prefix_blocks(state, i)
     matched, unused = 0, 0
     while matched < most:
         node = node_of(state, r, state.hashes[slot.hash_start + matched])
@@ -181,3 +195,4 @@ def forget(state: State, r: int) -> None:
     state.replicas[r].newest = NOBODY
     state.replicas[r].idle_nodes = 0
     state.replicas[r].free = state.replicas[r].capacity
+    forget_host(state, r)

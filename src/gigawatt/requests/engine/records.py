@@ -64,22 +64,23 @@ def _dtype(integers: str, reals: str) -> np.dtype[np.void]:
 
 SLOT = _dtype(
     "id rank input output priority hash_start hash_count stage replica generated prompt kv chunk shared blocks "
-    "holder held_shared held_blocks reused preemptions restarts moves child sibling",
+    "holder held_shared held_blocks reused loaded preemptions restarts moves child sibling",
     "key arrival_s first_token_s",
 )
 REPLICA = _dtype(
     "pool condition capacity free idle_nodes decoding filling moving landed root queued requests tokens busy steps "
-    "oldest newest spare peak lives failures step_count token_count",
-    "context segment_s busy_s on_s on_since_s",
+    "oldest newest spare peak lives failures step_count token_count host_count host_oldest host_newest",
+    "context load_s segment_s busy_s on_s on_since_s",
 )
 NODE = _dtype("hash uses chain older newer", "")
 OUTCOME = _dtype(
-    "id ending priority input output generated reused preemptions restarts replica", "arrival_s first_token_s end_s"
+    "id ending priority input output generated reused loaded preemptions restarts replica",
+    "arrival_s first_token_s end_s",
 )
 SETTINGS = _dtype(
     "block_tokens hash_tokens hash_blocks batch_limit step_tokens queue_limit seed router sees_cache scaler "
-    "entry_count decode_count",
-    "reserve_fraction move_s_per_token move_start_s failure_s repair_s startup_s scaling_s",
+    "entry_count decode_count host_blocks",
+    "reserve_fraction load_s_per_token move_s_per_token move_start_s failure_s repair_s startup_s scaling_s",
 )
 COUNTERS = _dtype("status next live spare moving moves routed outcomes events", "now_s live_s")
 
@@ -123,6 +124,8 @@ class State(NamedTuple):
     filling: Ints
     nodes: Records
     chains: Ints
+    host_nodes: Records
+    host_chains: Ints
     hashes: Ints
     times: Floats
     heap: Ints

@@ -22,6 +22,7 @@ def write_outcome(state: State, i: int, ending: int, now_s: float) -> None:
     row.output = slot.output
     row.generated = slot.generated
     row.reused = slot.reused
+    row.loaded = slot.loaded
     row.preemptions = slot.preemptions
     row.restarts = slot.restarts
     row.replica = slot.replica
