@@ -292,3 +292,16 @@ def test_how_software_matures_is_the_scenarios_to_say():
     assert inputs.offers[0].software_from == date(2026, 1, 1)
     # Silent, software matures from volume production on: the second half of 2025.
     assert resolve(read("minimal"), CATALOG).offers[0].software_from == date(2025, 7, 1)
+
+
+def test_hybrids_are_trained_but_not_served_yet(sound):
+    text = sound.read_text()
+    before, training = text.split("[[training]]")
+    model = next(line for line in training.splitlines() if line.startswith("model"))
+    sound.write_text(before + "[[training]]" + training.replace(model, 'model = "nemotron-3-super-120b-a12b"', 1))
+    (run,) = resolve(read(str(sound)), CATALOG).runs
+    assert run.model.hybrid.linear_layers_count == 40
+    served = next(line for line in text.splitlines() if line.startswith("model"))
+    sound.write_text(text.replace(served, 'model = "nemotron-3-super-120b-a12b"', 1))
+    with pytest.raises(CatalogError, match="state-space"):
+        resolve(read(str(sound)), CATALOG)

@@ -1,6 +1,8 @@
 """Services and training runs: the catalogue's models with the scenario's demand, prices and deadlines."""
 
-from gigawatt.catalog import model
+from collections.abc import Callable
+
+from gigawatt.catalog import Catalog, Cited, model, training_model
 from gigawatt.catalog.served_models import attention_precision, family, family_pattern, is_block_scaled
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.workload import AttentionPattern, Model, Service, TrainingRun
@@ -32,7 +34,7 @@ def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar)
     at = ("service", index)
     known = "assumptions/service"
     weights = _precision(desk, table.precision, *at, "precision", default=Precision.FP8)
-    served = _model(desk, table.model, *at, "model")
+    served = _model(desk, model, table.model, *at, "model")
     configured = family(served.id)
     return Service(
         id=table.id or table.model,
@@ -67,7 +69,7 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) ->
     sequence_tokens, batch_tokens = _sequence_and_batch(desk, table, *at)
     return TrainingRun(
         id=table.id,
-        model=_model(desk, table.model, *at, "model"),
+        model=_model(desk, training_model, table.model, *at, "model"),
         compute_flop=desk.number(table.compute, *at, "compute"),
         earliest=within_calendar(desk.scenario, table.earliest, *at, "earliest", calendar=calendar),
         deadline=within_calendar(desk.scenario, table.deadline, *at, "deadline", calendar=calendar),
@@ -102,8 +104,9 @@ def _sequence_tokens(desk: Desk, stated: Stated | None, *steps: Step) -> int:
     return round(tokens) if stated is None else desk.whole(tokens, stated, *steps)
 
 
-def _model(desk: Desk, name: str, *steps: Step) -> Model:
-    cited = desk.placed(lambda: model(desk.catalog, name), *steps)
+def _model(desk: Desk, read: Callable[[Catalog, str], Cited[Model]], name: str, *steps: Step) -> Model:
+    """A model of the catalogue; training computes more kinds of layers than serving."""
+    cited = desk.placed(lambda: read(desk.catalog, name), *steps)
     desk.cite(*cited.evidence)
     return cited.item
 
