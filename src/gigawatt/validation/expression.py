@@ -15,7 +15,7 @@ from gigawatt.catalog.step import step_figures
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.performance.step.assumed import lean_assumptions
-from gigawatt.performance.step.task import Recompute, StepAssumptions, StepLayouts, StepTask, layouts_of
+from gigawatt.performance.step.task import Recompute, Schedule, StepAssumptions, StepLayouts, StepTask, layouts_of
 from gigawatt.units import RATIO
 from gigawatt.validation.architectures import architecture
 from gigawatt.validation.metrics import Measured, measured
@@ -146,6 +146,7 @@ def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
         "zero_stage": stage,
         "shards_count": shards,
         "sequence_parallel": sequence,
+        "schedule": Schedule.DUAL_PIPE if "DualPipe" in row.notes else Schedule.ONE_FORWARD_ONE_BACKWARD,
     }
 
 
