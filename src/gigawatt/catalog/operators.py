@@ -74,14 +74,16 @@ def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None 
         product_slowdowns(catalog),
     )
     loaded, unloaded = calibrated_operators(sustained(library, slowdowns)), calibrated_operators(library)
-    clock, passes = (ranged(catalog.figure(f"{_STEP}/{name}"), RATIO) for name in ("sustained-clock", "pass"))
+    clock, passes, experts = (
+        ranged(catalog.figure(f"{_STEP}/{name}"), RATIO) for name in ("sustained-clock", "pass", "expert-products")
+    )
 
     def operators(platform: Platform, quantile: float) -> OperatorModel:
-        over = at_quantile(passes, round(1.0 - quantile, 1))
+        over, grouped = (at_quantile(figure, round(1.0 - quantile, 1)) for figure in (passes, experts))
         if quantile > _MEDIAN:
             kernels = unloaded(platform, achieved, round(quantile, 1))
             return LoadedOperators(
-                operators=kernels, product_factor=1.0, expert_factor=1.0, attention_factor=1.0, pass_factor=over
+                operators=kernels, product_factor=1.0, expert_factor=grouped, attention_factor=1.0, pass_factor=over
             )
         kernels = loaded(platform, achieved, round(quantile, 1))
         beyond = clock.high / clock.best if quantile < _MEDIAN else 1.0
@@ -89,7 +91,7 @@ def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None 
         return LoadedOperators(
             operators=kernels,
             product_factor=beyond,
-            expert_factor=beyond * slower,
+            expert_factor=grouped * beyond * slower,
             attention_factor=beyond,
             pass_factor=over,
         )
