@@ -17,7 +17,10 @@ _NAMES = (
 
 def step_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
     """The figures that every step rests on, as the catalogue has them, and the clock that its band spans."""
-    return tuple(catalog.figure(f"assumptions/training-step/{name}") for name in (*_NAMES, "sustained-clock", "pass", "expert-products"))
+    return tuple(
+        catalog.figure(f"assumptions/training-step/{name}")
+        for name in (*_NAMES, "sustained-clock", "pass", "expert-products")
+    )
 
 
 def step_figures(catalog: Catalog) -> StepFigures:
