@@ -2,6 +2,8 @@
 
 import json
 import re
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import jsonschema
@@ -11,10 +13,14 @@ from typer.testing import CliRunner
 
 from gigawatt import store
 from gigawatt.cli import app
+from gigawatt.entities.site import PowerStep
 from gigawatt.errors import InputError, StudyFolderError
 from gigawatt.finance.statements import statements
 from gigawatt.report.accounts import by_year, find_party
+from tests.finance.programmes import RACK, play
 from tests.report.studies import rich_study
+from tests.samples import TRANCHES, service, site, small_inputs, small_performance
+from tests.simulation.plans import small_plan
 
 RUNNER = CliRunner()
 STUDY = rich_study()
@@ -76,17 +82,47 @@ def test_tables_of_the_programme_and_of_another(folder: str):
         assert "balance sheet" in ran.stdout
 
 
-def test_the_circle_holds_every_payment(folder: str):
-    told = answer("circle", folder)
-    assert sum(row["amount_usd"] for row in told["matrix"]) == pytest.approx(STUDY.appraisal.flows["amount_usd"].sum())
-    investor = next(each for each in told["investors"] if each["investor"] == "nvidia")
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A small study that can be played again: two gigawatts, with milestone tranches that do not bind."""
+    inputs = small_inputs(
+        sites=(site("alpha", power_steps=(PowerStep(start=date(2027, 1, 1), facility_mw=4000.0),)),),
+        services=(service(tokens_per_month=1e16),),
+        runs=(),
+        contracts=(replace(TRANCHES, unit_mw=1000.0, sites=("alpha",), amount_usd=10e9, cap_usd=100e9),),
+    )
+    orders = {("alpha", RACK, 0): 6400, ("alpha", RACK, 2): 6400}
+    found = play(inputs, small_plan(inputs, ordered=orders, built={("alpha", 2): 1056.0, ("alpha", 4): 2112.0}))
+    study = replace(
+        STUDY,
+        inputs=inputs,
+        performance=small_performance(),
+        plan=found.plan,
+        history=found.history,
+        appraisal=found.appraisal,
+        bands=replace(STUDY.bands, headline={}, draws_count=0),
+    )
+    hashed = replace(study.manifest, content_sha256=store.content_sha256(study))
+    place = tmp_path_factory.mktemp("circle") / "small"
+    store.write(replace(study, manifest=hashed), place, documents={})
+    return str(place)
+
+
+def test_the_circle_holds_every_payment(played: str):
+    told = answer("circle", played)
+    flows = store.read(Path(played)).appraisal.flows
+    assert sum(row["amount_usd"] for row in told["matrix"]) == pytest.approx(flows["amount_usd"].sum())
+    (investor,) = told["investors"]
     ways = investor["purchases_of_everybody"]
     assert sum(ways["returned_usd"]) == pytest.approx(ways["share_fraction"] * sum(investor["invested_usd"]))
+    # two tranches of 10 bn, withheld: the programme loses what the investor keeps
+    lost = {row["party"]: row["loss_usd"] for row in told["losses"] if row["case"] == "tranches withheld after 0"}
+    assert (lost["openai"], lost["nvidia"]) == (pytest.approx(20e9), pytest.approx(-20e9))
 
 
-def test_the_circle_is_drawn_without_a_network(folder: str, tmp_path: Path):
+def test_the_circle_is_drawn_without_a_network(played: str, tmp_path: Path):
     page = tmp_path / "circle.html"
-    ran = RUNNER.invoke(app, ["finance", "circle", folder, "--out", str(page)])
+    ran = RUNNER.invoke(app, ["finance", "circle", played, "--out", str(page)])
     assert ran.exit_code == 0, ran.output
     text = page.read_text(encoding="utf-8")
     assert "sankey" in text
@@ -95,13 +131,14 @@ def test_the_circle_is_drawn_without_a_network(folder: str, tmp_path: Path):
     assert "default-src 'none'" in policy[1]
     assert "http" not in policy[1]
     assert "What comes back to investors" in ran.stdout
+    assert "stops at 1 GW" in ran.stdout
     # the page beside the study does not spoil it
-    assert RUNNER.invoke(app, ["finance", "circle", folder]).exit_code == 0
-    assert RUNNER.invoke(app, ["finance", folder]).exit_code == 0
+    assert RUNNER.invoke(app, ["finance", "circle", played]).exit_code == 0
+    assert RUNNER.invoke(app, ["finance", played]).exit_code == 0
 
 
-def test_a_page_that_cannot_be_written_is_told(folder: str, tmp_path: Path):
-    ran = RUNNER.invoke(app, ["finance", "circle", folder, "--out", str(tmp_path / "no" / "c.html")])
+def test_a_page_that_cannot_be_written_is_told(played: str, tmp_path: Path):
+    ran = RUNNER.invoke(app, ["finance", "circle", played, "--out", str(tmp_path / "no" / "c.html")])
     assert isinstance(ran.exception, StudyFolderError)
 
 

@@ -21,6 +21,7 @@ from gigawatt.finance.party_returns import CashReturns, loan_coverages, party_re
 from gigawatt.report import accounts, blocks, measures, words
 from gigawatt.report.circle_page import circle_html, circle_object
 from gigawatt.report.wording import money, percent, short_month, unit_price
+from gigawatt.risk.stress import cases, exposures
 from gigawatt.units import USD_PER_BILLION, USD_PER_MILLION
 
 _STATEMENTS = "statements"
@@ -74,9 +75,9 @@ def statements_command(
     if chosen.id == study.inputs.programme:
         _print_programme(study)
     out.print(_payments_table(study, chosen))
-    exposures = accounts.greatest_exposures(study, chosen.id)
-    if exposures.height:
-        out.print(_exposures_table(exposures))
+    claims = accounts.greatest_exposures(study, chosen.id)
+    if claims.height:
+        out.print(_claims_table(claims))
 
 
 @finance_app.command("circle")
@@ -88,19 +89,21 @@ def circle_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who pays whom, and how much of each investor's cash comes back as purchases of it; draw it on a page."""
+    """Show who pays whom, what comes back to investors, and what each party loses when things go wrong."""
     place = study_place(folder)
     study = store.read(place)
     written = place / "circle.html" if page is None else page
-    write_page(written, circle_html(study))
+    losses = exposures(study, chosen=cases(study))
+    write_page(written, circle_html(study, losses))
     if as_json:
-        print_json({**circle_object(study), "page": str(written)})
+        print_json({**circle_object(study, losses), "page": str(written)})
         return
     out.print(words.circle(study), highlight=False)
     for title, shown in (
         ("Payments over the horizon, payers down", blocks.matrix_table(study)),
         ("What comes back to investors", blocks.investors_table(study)),
         ("Contingent claims at their greatest", blocks.exposures_table(study)),
+        ("Net cash that each party loses when", blocks.losses_table(study, losses)),
     ):
         if shown.rows:
             out.print(terminal_table(title, shown))
@@ -213,9 +216,9 @@ def _payments_table(study: Study, party: Party) -> Table:
     return shown
 
 
-def _exposures_table(exposures: pl.DataFrame) -> Table:
+def _claims_table(claims: pl.DataFrame) -> Table:
     shown = _table("Contingent claims at their greatest", ("contract",), ("month", "amount"))
-    for contract, month, usd in exposures.iter_rows():
+    for contract, month, usd in claims.iter_rows():
         shown.add_row(escape(contract), short_month(month), money(usd))
     return shown
 

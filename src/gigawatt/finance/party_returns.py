@@ -102,17 +102,17 @@ def holdings(stakes: pl.DataFrame) -> pl.DataFrame:
     """Shares at the end: `issuer`, `holder`, `stake_fraction`, `value_usd`, from `Appraisal.stakes`.
 
     A later payment of any holder dilutes what was bought before by the fraction that it buys. Value is the fraction of
-    the issuer's value after its last payment; shares from warrants have no fraction and count as when they vested.
+    the issuer's value after its last payment (what was paid over what it bought); shares from warrants have no
+    fraction and count as when they vested.
     """
     priced = stakes.filter(pl.col("stake_fraction").is_not_null()).sort("month", maintain_order=True)
     fractions: dict[tuple[str, str], float] = {}
     post_money: dict[str, float] = {}
-    for issuer, holder, fraction, pre_money, paid in priced.select(
-        "issuer", "holder", "stake_fraction", "pre_money_usd", "paid_usd"
-    ).iter_rows():
+    bought = priced.select("issuer", "holder", "stake_fraction", "paid_usd")
+    for issuer, holder, fraction, paid in bought.iter_rows():
         fractions = {key: held * (1.0 - fraction if key[0] == issuer else 1.0) for key, held in fractions.items()}
         fractions[issuer, holder] = fractions.get((issuer, holder), 0.0) + fraction
-        post_money[issuer] = pre_money + paid
+        post_money[issuer] = paid / fraction
     values = {key: held * post_money[key[0]] for key, held in fractions.items()}
     exercised = stakes.filter(pl.col("stake_fraction").is_null()).select("issuer", "holder", "paid_usd", "value_usd")
     for issuer, holder, paid, gain in exercised.iter_rows():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from gigawatt.entities.site import Cloud, Leased, Site
 from gigawatt.entities.stages import Study
@@ -26,6 +27,9 @@ from gigawatt.report.wording import (
     tokens,
     unit_price,
 )
+from gigawatt.units import USD_PER_MILLION
+
+_LEAST_LOSS_USD = 0.5 * USD_PER_MILLION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +253,24 @@ def investors_table(study: Study) -> Table:
     )
     titles = ("#Puts in", "#Sells", "#Back, of those it paid", "#Back, of everybody", "#After", "Half back by")
     return Table(heads=_heads("Investor", *titles), rows=rows)
+
+
+def losses_table(study: Study, losses: pl.DataFrame) -> Table:
+    """What each party loses in net cash over the horizon, case by case; columns of `risk.stress.exposures`."""
+    names = measures.party_names(study)
+    touched = losses.filter(pl.col("loss_usd").abs() >= _LEAST_LOSS_USD)["party"].unique().to_list()
+    across = [party for party in names if party in touched]
+    by_case: dict[str, dict[str, float]] = {}
+    for case, party, loss_usd in losses.select("case", "party", "loss_usd").iter_rows():
+        by_case.setdefault(case, {})[party] = loss_usd
+    rows = tuple(
+        _row(
+            case,
+            *(_usd(lost[party]) if abs(lost.get(party, 0.0)) >= _LEAST_LOSS_USD else "" for party in across),
+        )
+        for case, lost in by_case.items()
+    )
+    return Table(heads=_heads("Case", *(f"#{names[party]}" for party in across)), rows=rows if across else ())
 
 
 def training_table(study: Study) -> Table:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import polars as pl
 from markupsafe import Markup
 
 from gigawatt.entities.stages import Study
@@ -22,13 +23,14 @@ class CirclePage:
     matrix: Table
     investors: Table
     exposures: Table
+    losses: Table
     figures: dict[str, Markup]
     heights: dict[str, int]
     hash: str
 
 
-def circle_html(study: Study) -> str:
-    """The circle as a page that needs no network."""
+def circle_html(study: Study, losses: pl.DataFrame) -> str:
+    """The circle as a page that needs no network; `losses` as `risk.stress.exposures` has them."""
     months = study.inputs.calendar.months
     pictures = {"payment_circle": figures.payment_circle(study), "way_back": figures.way_back(study)}
     drawn = {name: figure for name, figure in pictures.items() if figure is not None}
@@ -39,6 +41,7 @@ def circle_html(study: Study) -> str:
         matrix=blocks.matrix_table(study),
         investors=blocks.investors_table(study),
         exposures=blocks.exposures_table(study),
+        losses=blocks.losses_table(study, losses),
         figures={name: figure_json(figure) for name, figure in drawn.items()},
         heights={name: int(figure.layout.height) for name, figure in drawn.items()},
         hash=study.manifest.content_sha256,
@@ -51,8 +54,8 @@ def study_circles(study: Study) -> tuple[InvestorCircle, ...]:
     return investor_circles(study.inputs, appraisal=study.appraisal)
 
 
-def circle_object(study: Study) -> dict[str, object]:
-    """What `gigawatt finance circle --json` prints: the matrix, each investor's circle by month, greatest claims."""
+def circle_object(study: Study, losses: pl.DataFrame) -> dict[str, object]:
+    """What `gigawatt finance circle --json` prints: the matrix, investors' circles, greatest claims, losses by case."""
     names = measures.party_names(study)
     months = [month.isoformat() for month in study.inputs.calendar.months]
     return {
@@ -65,6 +68,7 @@ def circle_object(study: Study) -> dict[str, object]:
             {"contract": contract, "party": party, "month": month.isoformat(), "amount_usd": amount}
             for contract, (party, amount, month) in measures.exposures_by_contract(study).items()
         ],
+        "losses": losses.to_dicts(),
     }
 
 

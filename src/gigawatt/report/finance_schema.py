@@ -76,6 +76,14 @@ def circle_schema() -> Schema:
             "half_by": _month("By when half of it had come back."),
         }
     )
+    loss = {
+        "case": _text("What goes wrong."),
+        "party": _text("The party's id."),
+        "base_usd": _USD,
+        "stressed_usd": _USD,
+        "loss_usd": {"type": "number", "description": "Net cash over the horizon that it loses, nominal USD."},
+        "deepest_usd": {"type": "number", "description": "Deepest cumulative cash need in the case, nominal USD."},
+    }
     investor = {
         "investor": _text("The investor's id."),
         "invested_usd": _series("What it puts in, for shares and as loans, by month."),
@@ -93,6 +101,7 @@ def circle_schema() -> Schema:
                 "matrix": _list("Payments over the horizon between two parties by kind.", _closed(payment)),
                 "investors": _list("Largest first.", _closed(investor)),
                 "exposures": _list("Contingent claims at their greatest.", _claim(party=True)),
+                "losses": _list("What each party loses when things go wrong, case by case.", _closed(loss)),
                 "page": _text("Where the page was written."),
             }
         ),
