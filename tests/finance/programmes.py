@@ -1,15 +1,16 @@
 """A programme of eight racks, small enough to add up by hand."""
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import polars as pl
 
 from gigawatt.entities.capital import PartyRole
-from gigawatt.entities.site import Ownership
-from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
+from gigawatt.entities.site import Ownership, PowerStep
+from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs, Performance
 from gigawatt.finance import appraise
 from gigawatt.simulation import expected_luck, simulate
-from tests.samples import PLATFORM, service, site, small_inputs, small_performance
+from tests.samples import CALENDAR, PLATFORM, TRANCHES, service, site, small_inputs, small_performance
 from tests.simulation.plans import small_plan
 
 RACK = PLATFORM.id
@@ -23,11 +24,14 @@ class Played:
     plan: BuildPlan
     history: History
     appraisal: Appraisal
+    performance: Performance
 
 
 def play(inputs: Inputs, plan: BuildPlan, *, performance=None) -> Played:
-    history = simulate(inputs, performance or small_performance(), plan, luck=expected_luck(inputs))
-    return Played(inputs=inputs, plan=plan, history=history, appraisal=appraise(inputs, plan, history))
+    rates = performance or small_performance()
+    history = simulate(inputs, rates, plan, luck=expected_luck(inputs))
+    appraisal = appraise(inputs, plan, history)
+    return Played(inputs=inputs, plan=plan, history=history, appraisal=appraisal, performance=rates)
 
 
 def eight_racks(ownership: Ownership | None = None, **changes) -> Played:
@@ -44,6 +48,15 @@ def eight_racks(ownership: Ownership | None = None, **changes) -> Played:
     )
     plan = small_plan(inputs, ordered={("alpha", RACK, 0): 8}, built={("alpha", 2): 2.0})
     return play(inputs, plan)
+
+
+def hundreds_with_a_price() -> Played:
+    """Two hundred racks, a hundred a quarter: two tranches of $0.5 bn that buy shares at a value of $9.5 bn."""
+    power = (PowerStep(start=date(2027, 1, 1), facility_mw=1000.0),)
+    terms = replace(TRANCHES, unit_mw=16.5, sites=("alpha",), pre_money_usd=dict.fromkeys(CALENDAR.months, 9.5e9))
+    inputs = small_inputs(sites=(site("alpha", power_steps=power),), contracts=(terms,))
+    ordered = {("alpha", RACK, 0): 100, ("alpha", RACK, 1): 100}
+    return play(inputs, small_plan(inputs, ordered=ordered, built={("alpha", 0): 1000.0}))
 
 
 def paid(played: Played, purpose: str) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 The scenarios give the terms; power in service is made up, so that each sum can be done on paper.
 """
 
+import json
 from dataclasses import replace
 from datetime import date
 
@@ -19,6 +20,7 @@ from gigawatt.finance.dilution import with_stakes
 from gigawatt.finance.flows import Purpose, cash_by_party, flow_table
 from gigawatt.scenario.loading import read
 from gigawatt.scenario.resolve import resolve
+from gigawatt.store.codec import decode, encode
 
 CATALOG = load()
 EXCLUDED = {"openai-total-commitments"}  # an aggregate of other deals, no contract
@@ -198,6 +200,11 @@ def test_every_deal_of_the_catalogue_is_a_contract_and_runs(scenarios):
     assert azure["amount_usd"].sum() == pytest.approx(250e9, rel=1e-9)
     # A term sheet binds nobody.
     assert flows.filter(pl.col("payee") == "broadcom").is_empty()
+
+
+def test_every_kind_of_contract_survives_the_store(scenarios):
+    inputs = scenarios["deals-2026"]
+    assert decode(Inputs, json.loads(json.dumps(encode(inputs)))) == inputs
 
 
 def _only(flows: pl.DataFrame) -> Appraisal:

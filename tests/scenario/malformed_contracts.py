@@ -260,6 +260,13 @@ CONTRACTS = (
     ),
     wrong("unknown repayment", LOAN, '"2027-01"', '"2027-01"\nrepayment = "never"', '"loan".repayment'),
     wrong("programme that lends to itself", LOAN, '"landlord"', '"openai"', '"loan".lender'),
+    wrong(
+        "programme that lends to others",
+        LOAN,
+        'lender = "landlord"',
+        'lender = "openai"\nborrower = "landlord"',
+        '"loan".lender',
+    ),
     wrong("loan against an unknown platform", LOAN, '"2027-01"', '"2027-01"\nplatforms = ["h100"]', "platforms[0]"),
     wrong("interest of a month", LOAN, '"2027-01"', '"2027-01"\nrate = "9 percent"', '"loan".rate'),
     added("more advanced than it costs", LOAN + LOAN.replace('"loan"', '"second"'), '"second".advance'),

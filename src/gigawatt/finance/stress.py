@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from gigawatt.entities.contracts import CapacityLease, MilestoneTranches, ResidualGuarantee
+from gigawatt.entities.contracts import MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
 from gigawatt.errors import ScenarioError
 from gigawatt.finance.contracts import guarantee_claim
 from gigawatt.finance.costs import rack_facility_mw
 from gigawatt.finance.flows import Purpose, flow_table, monthly_usd
-from gigawatt.units import MEGAWATTS_PER_GIGAWATT
+from gigawatt.units import CENTS_PER_USD, MEGAWATTS_PER_GIGAWATT
 
 _UNPAID = (Purpose.RENT.value, Purpose.LEASE.value)
 _WORKING = ("serving_racks", "training_racks")
@@ -136,20 +136,18 @@ def exposure(inputs: Inputs, *, base: Appraisal, stressed: Appraisal) -> pl.Data
         rows.append(
             {
                 "party": party.id,
-                "base_usd": float(before.sum()),
-                "stressed_usd": float(after.sum()),
-                "loss_usd": float(before.sum() - after.sum()),
-                "deepest_usd": float(max(0.0, -np.cumsum(after).min())),
+                "base_usd": _whole_cents(before.sum()),
+                "stressed_usd": _whole_cents(after.sum()),
+                "loss_usd": _whole_cents(before.sum() - after.sum()),
+                "deepest_usd": _whole_cents(max(0.0, -np.cumsum(after).min())),
             }
         )
     schema = {"party": pl.String} | dict.fromkeys(("base_usd", "stressed_usd", "loss_usd", "deepest_usd"), pl.Float64)
     return pl.DataFrame(rows, schema=schema)
 
 
-def lessees(inputs: Inputs) -> tuple[str, ...]:
-    """Parties that lease something under a contract or from a site's lessor."""
-    named = [c.lessee for c in inputs.contracts if isinstance(c, CapacityLease | ResidualGuarantee)]
-    return tuple(sorted(set(named)))
+def _whole_cents(amount_usd: float) -> float:
+    return round(float(amount_usd) * CENTS_PER_USD) / CENTS_PER_USD
 
 
 def _withholdable(inputs: Inputs) -> list[str]:

@@ -1,5 +1,7 @@
 """Loans, shares of revenue, taxes and grants."""
 
+from collections.abc import Mapping
+
 from gigawatt.catalog.taxation import macrs_fractions
 from gigawatt.entities.contracts import (
     GpuDebt,
@@ -38,7 +40,7 @@ from gigawatt.units import DURATION_MONTHS, FRACTION, LIFE, MONTHS_PER_YEAR, RAT
 
 def vendor_financing(desk: Desk, table: VendorFinancingTable, *at: Step, setting: Setting) -> VendorFinancing:
     """A vendor of the programme's platforms who lends part of their price."""
-    vendor, borrower = pair(desk, *at, names={"vendor": table.vendor, "borrower": table.borrower}, setting=setting)
+    vendor, borrower = _lender(desk, *at, names={"vendor": table.vendor, "borrower": table.borrower}, setting=setting)
     if vendor not in {offer.vendor for offer in setting.offers}:
         raise desk.refuse(
             *at,
@@ -54,7 +56,7 @@ def vendor_financing(desk: Desk, table: VendorFinancingTable, *at: Step, setting
 
 def gpu_debt(desk: Desk, table: GpuDebtTable, *at: Step, setting: Setting) -> GpuDebt:
     """A loan against systems."""
-    lender, borrower = pair(desk, *at, names={"lender": table.lender, "borrower": table.borrower}, setting=setting)
+    lender, borrower = _lender(desk, *at, names={"lender": table.lender, "borrower": table.borrower}, setting=setting)
     return GpuDebt(
         id=table.id,
         lender=lender,
@@ -67,7 +69,7 @@ def gpu_debt(desk: Desk, table: GpuDebtTable, *at: Step, setting: Setting) -> Gp
 
 def project_debt(desk: Desk, table: ProjectDebtTable, *at: Step, setting: Setting) -> ProjectDebt:
     """A loan against facilities."""
-    lender, borrower = pair(desk, *at, names={"lender": table.lender, "borrower": table.borrower}, setting=setting)
+    lender, borrower = _lender(desk, *at, names={"lender": table.lender, "borrower": table.borrower}, setting=setting)
     return ProjectDebt(
         id=table.id,
         lender=lender,
@@ -167,6 +169,21 @@ def _schedule(
         case TaxDepreciation.MACRS_5 | TaxDepreciation.MACRS_15:
             years = int(chosen.value.rpartition("-")[2])
             return tuple(float(part) for part in macrs_fractions(desk.catalog, recovery_years=years))
+
+
+def _lender(desk: Desk, *at: Step, names: Mapping[str, str | None], setting: Setting) -> tuple[str, str]:
+    """Lender and borrower; a programme borrows, and what it lends no plan would know of."""
+    lender, borrower = pair(desk, *at, names=names, setting=setting)
+    if lender == setting.programme:
+        key = next(iter(names))
+        raise desk.refuse(
+            *at,
+            key,
+            found=f'"{lender}", the programme',
+            expected="somebody who lends to the programme or to another party",
+            fix="Name another lender, or write what the programme pays as an equity-round or a deposit.",
+        )
+    return lender, borrower
 
 
 def _loan_terms(desk: Desk, table: LoanTable, *at: Step, setting: Setting) -> LoanTerms:
