@@ -35,7 +35,8 @@ def cases(study: Study) -> tuple[Case, ...]:
     energized = float(study.history.state["energized_facility_mw"].sum(("site", "platform")).max())
     gigawatts = int(energized / MEGAWATTS_PER_GIGAWATT + 1e-6)
     stops = [stop(gigawatt) for gigawatt in range(1, gigawatts + 1)]
-    tranches = [c for c in study.inputs.contracts if isinstance(c, MilestoneTranches) and not c.binding]
+    offered = [c for c in study.inputs.contracts if isinstance(c, MilestoneTranches) and not c.binding]
+    tranches = [c for c in offered if c.cap_usd >= c.amount_usd]
     return (*stops, *(hold_back(c.id, after_count=0) for c in tranches), less_demand(HALF), *_defaults(study.inputs))
 
 
