@@ -49,6 +49,11 @@ def sizes(layout):
     )
 
 
+def test_models_and_systems_beyond_the_published_rows_are_expressed(tmp_path):
+    found = expressed(tmp_path, DENSE.replace("llama-3.1-8b", "llama-3.1-405b").replace("h100_sxm", "gb300"))
+    assert (found.model.id, found.platform.id) == ("llama-3.1-405b", "gb300-nvl72")
+
+
 def test_a_request_is_its_first_token_and_the_others(tmp_path):
     # 0.1 s + 99 x 10 ms.
     assert rows(tmp_path, DENSE)[0].request_s == pytest.approx(1.09)

@@ -11,10 +11,11 @@ import numpy as np
 
 from gigawatt.catalog import Catalog
 from gigawatt.catalog import platform as catalogued_platform
-from gigawatt.catalog.served_models import family, family_model, family_pattern
+from gigawatt.catalog.served_models import family, family_model, family_pattern, published_model
 from gigawatt.entities.assumptions import EngineFigures
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.entities.workload import AttentionPattern, DenseFeedForward, Model
+from gigawatt.errors import CatalogError
 from gigawatt.performance.operators import at_quantile
 from gigawatt.performance.serve.clients import Clients
 from gigawatt.performance.serve.engine import standard_engine
@@ -22,7 +23,15 @@ from gigawatt.performance.serve.task import Formats, ServeTask, Speculation, Wor
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.serving_rows import ServingRow
 
-_SYSTEMS = {"h100_sxm": "dgx-h100", "h200_sxm": "hgx-h200", "b200_sxm": "dgx-b200", "gb200": "gb200-nvl72"}
+_SYSTEMS = {
+    "a100_sxm": "dgx-a100",
+    "h100_sxm": "dgx-h100",
+    "h200_sxm": "hgx-h200",
+    "b200_sxm": "dgx-b200",
+    "b300_sxm": "dgx-b300",
+    "gb200": "gb200-nvl72",
+    "gb300": "gb300-nvl72",
+}
 # The assumption about maturity states the excess at this age.
 _MONTHS_TO_FIRST_SOFTWARE = 12.0
 _DATE = re.compile(r"(\d{4})-(\d{2})")
@@ -66,10 +75,8 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
     known = _SYSTEMS.get(row.text("system"))
     if known is None:
         raise Inexpressible(f"the catalogue has no platform for {row.text('system')}")
-    found = family(row.text("model"))
-    if found is None:
-        raise Inexpressible(f"no architecture is known for the model {row.text('model')}")
-    model = family_model(row.text("model"), catalog, found)
+    found = family(row.text("model")) or {}
+    model, pattern = _architecture(row.text("model"), catalog)
     facts = _practice(row)
     pools = _pools(row, model)
     spread = float(str(facts["spread"]))
@@ -86,13 +93,25 @@ def serving_expression(row: ServingRow, catalog: Catalog) -> ServingExpression:
         practice=str(facts["id"]),
         formats=_formats(row, found, facts),
         model=model,
-        pattern=family_pattern(model, found),
+        pattern=pattern,
         block_scaled=bool(found.get("block-scaled", False)),
         facts=facts,
         months_after_announcement=_months(row, catalog, known),
         input_tokens_count=row.numbers["isl"] * mean,
         output_tokens_count=row.numbers["osl"] * mean,
     )
+
+
+def _architecture(name: str, catalog: Catalog) -> tuple[Model, AttentionPattern]:
+    """What a family's configuration says, else the catalogue."""
+    found = family(name)
+    if found is not None:
+        model = family_model(name, catalog, found)
+        return model, family_pattern(model, found)
+    try:
+        return published_model(catalog, name)
+    except CatalogError as error:
+        raise Inexpressible(f"no architecture is known for the model {name}") from error
 
 
 def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile: float) -> ServeTask:
