@@ -6,6 +6,7 @@ generalized to uneven stages). Other schedules fill part of that bubble; see `un
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,25 +26,31 @@ class StageLayers:
 
 
 def stage_layers(task: StepTask, layouts: StepLayouts) -> StageLayers:
-    """How the layers fall on the ranks.
+    """How the layers fall on the ranks; see `dealt_layers`."""
+    return dealt_layers(layouts, layers_count=task.model.layers_count, extra=task.variant.predicted_tokens_count)
+
+
+@lru_cache(maxsize=4)
+def dealt_layers(layouts: StepLayouts, *, layers_count: int, extra: int) -> StageLayers:
+    """How `layers_count` layers fall on the ranks, the last of which predicts `extra` tokens more.
 
     They are dealt evenly to all chunks. Where that does not come out, the last rank, which has the head, gets the
     smaller chunks first, as many as it has extra layers and at least one, then the others get them evenly from the
     first rank on, which has the embedding.
     """
     stages, chunks = layouts.pp_count, layouts.pp_count * layouts.chunks_count
-    per_chunk = np.ceil(task.model.layers_count / chunks)
-    missing = per_chunk * chunks - task.model.layers_count
-    wanted = np.maximum(np.ceil(missing / stages), 1.0 + task.variant.predicted_tokens_count)
+    per_chunk = np.ceil(layers_count / chunks)
+    missing = per_chunk * chunks - layers_count
+    wanted = np.maximum(np.ceil(missing / stages), 1.0 + extra)
     held = per_chunk * layouts.chunks_count
     last = np.minimum(np.minimum(wanted, missing), held)
     others = np.floor((missing - last) / np.maximum(stages - 1.0, 1.0))
     first = others + np.where(missing - last > others * (stages - 1.0), 1.0, 0.0)
     only = stages == 1.0
     return StageLayers(
-        first_count=np.where(only, float(task.model.layers_count), held - first),
-        most_count=np.where(only, float(task.model.layers_count), held - others),
-        last_count=np.where(only, float(task.model.layers_count), held - last),
+        first_count=np.where(only, float(layers_count), held - first),
+        most_count=np.where(only, float(layers_count), held - others),
+        last_count=np.where(only, float(layers_count), held - last),
     )
 
 

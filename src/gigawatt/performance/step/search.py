@@ -16,7 +16,7 @@ import numpy as np
 from gigawatt.entities.hardware import Platform
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.memory import step_memory
-from gigawatt.performance.step.space import Block, Breadth, block_layouts, blocks, joined
+from gigawatt.performance.step.space import Block, Breadth, block_slices, blocks, joined
 from gigawatt.performance.step.step import Cells, CellTimes, cell_times, cells, computing_s, time_after_cells_s
 from gigawatt.performance.step.task import BoolArray, StepLayouts, StepTask, chosen, micro_batches_count
 from gigawatt.timeline import FloatArray
@@ -117,10 +117,9 @@ def _batches(task: StepTask, platform: Platform, *, accelerators_count: int, bre
     waiting: list[StepLayouts] = []
     size = 0
     for block in _likely_first(task, platform, accelerators_count=accelerators_count):
-        layouts = block_layouts(task, platform, block, breadth=breadth)
-        for start in range(0, layouts.candidates_count, _BATCH):
-            waiting.append(chosen(layouts, np.arange(start, min(start + _BATCH, layouts.candidates_count))))
-            size += waiting[-1].candidates_count
+        for layouts in block_slices(task, platform, block, breadth=breadth, most_count=_BATCH):
+            waiting.append(layouts)
+            size += layouts.candidates_count
             if size >= _BATCH:
                 yield joined(waiting)
                 waiting, size = [], 0
@@ -168,11 +167,14 @@ _ROUNDING = 1e-12
 
 def beaten(bound: FloatArray, memory: FloatArray, energy: FloatArray, front: Ranked) -> BoolArray:
     """Whether a layout of the front is as fast as the bound with no more memory and energy, `(candidate,)`."""
-    left = np.arange(bound.size)
+    lost = np.zeros(bound.size, dtype=np.bool_)
+    left = np.argsort(bound)
     for step_s, bytes_, joules in zip(front.step_s, front.memory_bytes, front.energy_j, strict=True):
-        left = left[(bound[left] < step_s) | (memory[left] < bytes_) | (energy[left] < joules)]
-    lost = np.ones(bound.size, dtype=np.bool_)
-    lost[left] = False
+        # The front is sorted by time: those with a bound below this point's are beaten by no later one either.
+        left = left[np.searchsorted(bound[left], step_s) :]
+        gone = (memory[left] >= bytes_) & (energy[left] >= joules)
+        lost[left[gone]] = True
+        left = left[~gone]
     return lost
 
 

@@ -6,7 +6,8 @@ The usual space is what common frameworks offer; the full one adds schedules tha
 some of a stage's layers, and offloading to the host's memory.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import product
@@ -16,7 +17,7 @@ import numpy as np
 from gigawatt.entities.hardware import Platform
 from gigawatt.entities.workload import Model
 from gigawatt.performance.architecture import expert_layer
-from gigawatt.performance.step.task import BoolArray, Recompute, Schedule, StepLayouts, StepTask, layouts_of
+from gigawatt.performance.step.task import Recompute, Schedule, StepLayouts, StepTask, layouts_of
 from gigawatt.timeline import FloatArray
 
 # Shorter shares of a sequence than this make no sense: one tile of the attention kernel (Dao, 2023, section 3.3).
@@ -87,57 +88,88 @@ def _expert_counts(model: Model, *, tp: int, ranks: int) -> tuple[tuple[int, int
 
 def block_layouts(task: StepTask, platform: Platform, block: Block, *, breadth: Breadth = Breadth.USUAL) -> StepLayouts:
     """All layouts of a block."""
-    share = int(np.ceil(task.batch_sequences_count / block.dp_count))
+    return joined(list(block_slices(task, platform, block, breadth=breadth, most_count=None)))
+
+
+def block_slices(
+    task: StepTask, platform: Platform, block: Block, *, breadth: Breadth, most_count: int | None
+) -> Iterator[StepLayouts]:
+    """The layouts of a block, about `most_count` at a time, or all at once."""
     axes = _axes(task, platform, block, breadth)
-    at = [axis.ravel() for axis in np.meshgrid(*(np.arange(len(axis)) for axis in axes), indexing="ij")]
-    picked = [np.asarray(axis, dtype=np.float64)[index] for axis, index in zip(axes, at, strict=True)]
-    keep = _schedulable(picked[1], waves=np.ceil(share / picked[0]), stages=block.pp_count)
-    micro, order, recompute, sharding, sequence, away = (column[keep] for column in picked)
-    columns = {
-        "chunks_count": order[:, 0],
-        "schedule": order[:, 1],
-        "micro_batch_count": micro,
-        "recompute_level": recompute[:, 0],
-        "recomputed_share": recompute[:, 1],
-        "zero_stage": sharding[:, 0],
-        "shards_count": sharding[:, 1],
-        "sequence_parallel": sequence,
-        "optimizer_offload": away[:, 0],
-        "activation_offload": away[:, 1],
-        "weight_offload": away[:, 2],
-    }
-    fixed = {field.name: np.full(micro.size, float(getattr(block, field.name))) for field in fields(Block)}
-    return layouts_of({**fixed, **columns}, size=micro.size)
+    outer = _outer(axes.micro_batches, axes.orders, batch=task.batch_sequences_count, block=block)
+    inner = _inner(axes)
+    size = len(inner["sequence_parallel"])
+    step = len(outer["chunks_count"]) if most_count is None else max(most_count // size, 1)
+    fixed = {field.name: float(getattr(block, field.name)) for field in fields(Block)}
+    for start in range(0, len(outer["chunks_count"]), step):
+        taken = {name: values[start : start + step] for name, values in outer.items()}
+        count = len(taken["chunks_count"])
+        columns = {name: np.repeat(values, size) for name, values in taken.items()}
+        columns |= {name: np.tile(values, count) for name, values in inner.items()}
+        columns |= {name: np.full(size * count, value) for name, value in fixed.items()}
+        yield layouts_of(columns, size=size * count)
 
 
-def _axes(task: StepTask, platform: Platform, block: Block, breadth: Breadth) -> tuple[Sequence[object], ...]:
-    """Micro-batches, orders, recomputations, shardings, sequence parallelism and offloads that vary inside a block."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axes:
+    """What varies inside a block: micro-batches; chunks and schedule; recomputation; sharding; the rest."""
+
+    micro_batches: tuple[int, ...]
+    orders: tuple[tuple[float, float], ...]
+    recomputations: tuple[tuple[float, float], ...]
+    shardings: tuple[tuple[float, float], ...]
+    sequences: tuple[float, ...]
+    offloads: tuple[tuple[float, ...], ...]
+
+    @property
+    def count(self) -> int:
+        """Layouts, those included whose micro-batches do not suit their schedule."""
+        return math.prod(len(getattr(self, field.name)) for field in fields(self))
+
+
+def _axes(task: StepTask, platform: Platform, block: Block, breadth: Breadth) -> _Axes:
     ranks = float(block.dp_count * block.cp_count) / task.sites_count
-    return (
-        divisors(int(np.ceil(task.batch_sequences_count / block.dp_count))),
-        _orders(task.model, block.pp_count, breadth),
-        _recomputations(task.model, block.pp_count, breadth),
-        _sharding_choices(platform, block, ranks),
-        (0.0, 1.0) if block.tp_count > 1 else (0.0,),
-        _OFFLOADS if breadth is Breadth.FULL else _OFFLOADS[:1],
+    return _Axes(
+        micro_batches=divisors(int(np.ceil(task.batch_sequences_count / block.dp_count))),
+        orders=_orders(task.model, block.pp_count, breadth),
+        recomputations=_recomputations(task.model, block.pp_count, breadth),
+        shardings=_sharding_choices(platform, block, ranks),
+        sequences=(0.0, 1.0) if block.tp_count > 1 else (0.0,),
+        offloads=_OFFLOADS if breadth is Breadth.FULL else _OFFLOADS[:1],
     )
 
 
 def layouts_count(task: StepTask, platform: Platform, *, accelerators_count: int, breadth: Breadth) -> int:
     """How many layouts the space has at most, those included whose micro-batches do not suit their schedule."""
-    found = 0
-    for block in blocks(task, platform, accelerators_count=accelerators_count):
-        axes = _axes(task, platform, block, breadth)
-        found += int(np.prod([len(axis) for axis in axes], dtype=np.int64))
-    return found
+    found = blocks(task, platform, accelerators_count=accelerators_count)
+    return sum(_axes(task, platform, block, breadth).count for block in found)
 
 
-def _schedulable(orders: FloatArray, *, waves: FloatArray, stages: int) -> BoolArray:
-    """Chunks need as many micro-batches as stages, micro-batches from both ends an even number of twice as many."""
-    chunks, schedule = orders[:, 0], orders[:, 1]
-    interleaved = (chunks == 1.0) | (waves >= stages)
-    two_ended = (schedule != Schedule.DUAL_PIPE) | ((waves >= 2 * stages) & (waves % 2 == 0))
-    return np.asarray(interleaved & two_ended, dtype=np.bool_)
+def _outer(
+    micro_batches: tuple[int, ...], orders: tuple[tuple[float, float], ...], *, batch: float, block: Block
+) -> dict[str, FloatArray]:
+    """Micro-batch, chunks and schedule that suit each other.
+
+    Chunks need as many micro-batches as stages, micro-batches from both ends an even number of twice as many.
+    """
+    pairs = np.array([(float(micro), *order) for micro, order in product(micro_batches, orders)])
+    micro, chunks, schedule = pairs.T
+    waves = np.ceil(np.ceil(batch / block.dp_count) / micro)
+    interleaved = (chunks == 1.0) | (waves >= block.pp_count)
+    two_ended = (schedule != Schedule.DUAL_PIPE) | ((waves >= 2 * block.pp_count) & (waves % 2 == 0))
+    keep = interleaved & two_ended
+    return {"micro_batch_count": micro[keep], "chunks_count": chunks[keep], "schedule": schedule[keep]}
+
+
+def _inner(axes: _Axes) -> dict[str, FloatArray]:
+    """Everything else, each with each."""
+    combined = product(axes.recomputations, axes.shardings, axes.sequences, axes.offloads)
+    rows = np.array([(*recompute, *sharding, sequence, *away) for recompute, sharding, sequence, away in combined])
+    names = (
+        *("recompute_level", "recomputed_share", "zero_stage", "shards_count", "sequence_parallel"),
+        *("optimizer_offload", "activation_offload", "weight_offload"),
+    )
+    return dict(zip(names, rows.T.copy(), strict=True))
 
 
 def _orders(model: Model, stages: int, breadth: Breadth) -> tuple[tuple[float, float], ...]:

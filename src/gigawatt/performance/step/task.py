@@ -243,9 +243,9 @@ class StepTask:
         return self.model.attention if isinstance(self.model.attention, LatentAttention) else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepLayouts:
-    """Ways to spread a step, `(candidate,)`, all counts as floats.
+    """Ways to spread a step, `(candidate,)`, all counts as floats; equal only to itself.
 
     `chunks_count` pieces of the model on each pipeline rank (interleaving); `zero_stage` 0 to 3 shards over
     `shards_count` of the data-parallel ranks; `sequence_parallel` 1 shards norms over the tensor-parallel ranks;
