@@ -48,7 +48,7 @@ def _appraised(_inputs: Inputs, _plan: BuildPlan, history: History) -> Appraisal
 
 STAGES = Stages(
     evaluate=lambda _inputs: studies.performance(),
-    plan=lambda _inputs, _performance, *, report: (report("searching"), studies.build_plan(PAST))[1],
+    plan=lambda _inputs, _performance, *, report, **_stop: (report("searching"), studies.build_plan(PAST))[1],
     simulate=_simulated,
     appraise=_appraised,
     expected_luck=_expected,

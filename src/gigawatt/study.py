@@ -31,6 +31,7 @@ from gigawatt.finance import appraise, operating_cost_usd
 from gigawatt.performance import evaluate
 from gigawatt.planning import plan
 from gigawatt.planning.replan import Replanned, replan
+from gigawatt.planning.stopping import Stop
 from gigawatt.simulation import expected_luck, sampled_luck, simulate
 from gigawatt.store import content_sha256
 
@@ -77,12 +78,17 @@ class Origin:
 STAGES = Stages()
 
 
-def run(inputs: Inputs, *, origin: Origin, progress: Progress, stages: Stages = STAGES) -> Study:
-    """The whole answer to a scenario: performance, plan, expected history, accounts, bands and manifest."""
+def run(
+    inputs: Inputs, *, origin: Origin, progress: Progress, stages: Stages = STAGES, stop: Stop | None = None
+) -> Study:
+    """The whole answer to a scenario: performance, plan, expected history, accounts, bands and manifest.
+
+    Where `stop` is asked for while the plan is searched for, the study is that of the best plan so far.
+    """
     progress("performance", 0.0)
     performance = stages.evaluate(inputs)
     progress("plan", 0.0)
-    build_plan = stages.plan(inputs, performance, report=lambda line: progress("plan", 0.0, str(line)))
+    build_plan = stages.plan(inputs, performance, report=lambda line: progress("plan", 0.0, str(line)), stop=stop)
     return _told(inputs, performance, build_plan, origin=origin, progress=progress, stages=stages)
 
 

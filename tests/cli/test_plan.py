@@ -127,3 +127,49 @@ def test_an_interrupt_says_one_line_and_exits_130(planned: tuple[Path, dict[str,
     assert time.monotonic() - started < 20
     assert (folder / "manifest.json").read_bytes() == before
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+STOPPED = """
+import signal, sys
+import gigawatt.cli.plan as plan
+import gigawatt.planning.solve as solve
+search = solve.search
+def asked(model, *, settings, report, start=None):
+    # the whole search begins from a plan: then somebody stops it
+    signal.raise_signal(signal.SIGTERM)
+    return search(model, settings=settings, report=report, start=start)
+def last(built, best, **rest):
+    solve.search = asked
+    return searched(built, best, **rest)
+searched, solve._searched = solve._searched, last
+sys.argv = ["gigawatt", "plan", "minimal", "--out", sys.argv[1], "--draws", "0", "--no-open", "--gap", "0"]
+from gigawatt.cli import main
+main()
+"""
+
+
+def test_a_signal_during_the_search_leaves_the_best_plan(tmp_path: Path) -> None:
+    running = subprocess.run(
+        [sys.executable, "-c", STOPPED, str(tmp_path / "study")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "Traceback" not in running.stderr
+    assert running.returncode == 130, running.stderr
+    assert "Interrupted; the best plan so far was written." in running.stderr
+    study = store.read(tmp_path / "study")
+    assert str(study.plan.status) == "interrupted"
+    assert 0.0 < study.plan.gap_fraction < 1.0
+    assert study.plan.decisions["arrived_racks"].sum() > 0.0
+
+
+def test_too_little_time_is_said_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ["--set", "solver.time_limit=0.001 s", "--out", str(tmp_path / "study"), *QUICK]
+    code, said = _refused(["minimal", *settings], capsys, monkeypatch)
+    assert code == 2
+    assert "no plan was found within 0.001 s" in said
+    assert not (tmp_path / "study").exists()

@@ -14,6 +14,7 @@ from gigawatt.errors import GigawattError, ScenarioError
 from gigawatt.planning import plan
 from gigawatt.planning.search import Ending, Search, gap_fraction
 from gigawatt.planning.solve import judged
+from gigawatt.planning.stopping import Stop
 from tests.planning.cases import (
     large_inputs,
     napkin_calendar,
@@ -164,6 +165,24 @@ def test_an_interrupt_stops_the_search() -> None:
         signal.signal(signal.SIGALRM, before)
     assert time.monotonic() - began < 55.0
     assert plan(napkin_inputs(), napkin_performance(napkin_inputs())).objective_value == pytest.approx(77.6e6)
+
+
+def test_a_wish_to_stop_leaves_the_best_plan_so_far() -> None:
+    stop = Stop()
+    assert not stop.ask()  # nobody is searching yet
+
+    def on(message: str) -> None:
+        if message.startswith("everything at once"):
+            assert stop.ask()
+            assert not stop.ask()
+
+    inputs = large_inputs(site_count=4, platform_count=2, period_count=16, price_factor=1.0)
+    endless = replace(inputs, solver=replace(inputs.solver, gap_fraction=0.0, time_limit_s=60.0))
+    chosen = plan(endless, performance_of(endless), report=on, stop=stop)
+    assert stop.heard
+    assert chosen.status is SolveStatus.INTERRUPTED
+    assert chosen.gap_fraction == pytest.approx(gap_fraction(chosen.objective_value, chosen.bound))
+    assert chosen.binding  # what binds is worked out all the same
 
 
 def test_earliest_target_needs_a_target() -> None:

@@ -11,8 +11,11 @@ import typer
 from gigawatt import catalog, store
 from gigawatt.cli.console import INTERRUPTED, err, out, print_json
 from gigawatt.cli.progress import StageProgress
+from gigawatt.cli.signals import signals_ask
 from gigawatt.cli.tables import headline_table
-from gigawatt.entities.stages import Objective, Study
+from gigawatt.entities.stages import Objective, SolveStatus, Study
+from gigawatt.errors import GigawattError
+from gigawatt.planning.stopping import Stop
 from gigawatt.report.documents import PAGE, documents
 from gigawatt.report.summary import summary
 from gigawatt.scenario import loading
@@ -50,14 +53,21 @@ def plan(
 ) -> None:
     """Plan a scenario, simulate and appraise it, and write its report.
 
-    Exit code 2: the scenario is invalid. 3: no plan satisfies it. 130: interrupted. An existing study in the folder
-    is replaced only when the new one is complete.
+    Exit code 2: the scenario is invalid. 3: no plan satisfies it. 130: interrupted. The first Ctrl-C or SIGTERM during
+    the search ends it with the best plan so far, which becomes the study; the next, or one before any plan is found,
+    leaves nothing. An existing study in the folder is replaced only when the new one is complete.
     """
     settings = (*(overrides or ()), *_settings(objective, time_limit, gap))
+    stop = Stop()
     try:
-        place, study = _planned(source, folder, settings, seed=seed, draws=draws)
+        with signals_ask(stop):
+            place, study = _planned(source, folder, settings, seed=seed, draws=draws, stop=stop)
     except KeyboardInterrupt:
         _leave_interrupted()
+    except GigawattError:
+        if stop.heard:
+            _leave_interrupted()
+        raise
     report = place / PAGE
     if as_json:
         print_json(summary(study, report=str(report)))
@@ -66,6 +76,9 @@ def plan(
         out.print(f"Report: {report}", soft_wrap=True, highlight=False)
     if _should_open(show, as_json=as_json):
         webbrowser.open(report.resolve().as_uri())
+    if study.plan.status is SolveStatus.INTERRUPTED:
+        err.print("Interrupted; the best plan so far was written.", highlight=False)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _settings(objective: Objective | None, time_limit: float | None, gap: float | None) -> tuple[str, ...]:
@@ -78,7 +91,7 @@ def _settings(objective: Objective | None, time_limit: float | None, gap: float 
 
 
 def _planned(
-    source: str, folder: Path | None, settings: tuple[str, ...], *, seed: int, draws: int
+    source: str, folder: Path | None, settings: tuple[str, ...], *, seed: int, draws: int, stop: Stop
 ) -> tuple[Path, Study]:
     written = loading.read(source, settings)
     place = folder if folder is not None else STUDIES / written.name
@@ -89,7 +102,7 @@ def _planned(
         scenario_sha256=loading.digest(written), catalogue_sha256=known.sha256, seed=seed, draws_count=draws
     )
     with StageProgress(err) as progress:
-        study = run(inputs, origin=origin, progress=progress)
+        study = run(inputs, origin=origin, progress=progress, stop=stop)
         progress("report", 0.0)
         files = documents(study)
         progress("writing", 0.0)

@@ -107,6 +107,7 @@ class SolveStatus(StrEnum):
 
     OPTIMAL = "optimal"
     TIME_LIMIT = "time limit"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

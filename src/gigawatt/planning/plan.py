@@ -11,37 +11,42 @@ from gigawatt.planning.formulation import Formulation, earned_count, formulation
 from gigawatt.planning.goals import Bounded, achieved, pursue
 from gigawatt.planning.marginals import Racks, marginal_values
 from gigawatt.planning.search import Report, adopt, gap_fraction, silent
+from gigawatt.planning.stopping import Stop
 from gigawatt.planning.terms import terms
 
 _ROUNDING = 1e-9
 
 
-def plan(inputs: Inputs, performance: Performance, *, report: Report = silent) -> BuildPlan:
+def plan(inputs: Inputs, performance: Performance, *, report: Report = silent, stop: Stop | None = None) -> BuildPlan:
     """The build-out that achieves most of the objective within every limit, to the gap and time the inputs allow.
 
-    `report` is told of progress in short sentences. Raises InfeasibleError, naming the statements that conflict, where
-    no plan satisfies them all, and GigawattError where the time limit passes before any plan is found.
+    `report` is told of progress in short sentences. Where `stop` is asked for, the best plan so far is the answer.
+    Raises InfeasibleError, naming the statements that conflict, where no plan satisfies them all, and GigawattError
+    where the time limit, or the wish to stop, comes before any plan is found.
     """
     with linopy.options as options:
         options(semantics="v1")
-        return _plan(inputs, performance, report=report)
+        return _plan(inputs, performance, report=report, stop=stop or Stop())
 
 
-def _plan(inputs: Inputs, performance: Performance, *, report: Report) -> BuildPlan:
+def _plan(inputs: Inputs, performance: Performance, *, report: Report, stop: Stop) -> BuildPlan:
     report("formulating the plan")
     known = terms(inputs, performance)
     built = formulation(inputs, terms=known)
     insist(built)
     report(f"searching among {built.model.nvars:,} decisions under {built.model.ncons:,} constraints")
-    proved = pursue(inputs, built=built, report=report)
+    with stop.listening():
+        proved = pursue(inputs, built=built, report=report)
     if proved is None:
         report("no plan satisfies every statement; looking for those that conflict")
         found = conflict(inputs, terms=known)
         raise InfeasibleError(found.words, remedy=found.remedy)
-    return finished(inputs, built, proved, report=report)
+    return finished(inputs, built, proved, report=report, was_stopped=stop.heard)
 
 
-def finished(inputs: Inputs, built: Formulation, proved: Bounded, *, report: Report) -> BuildPlan:
+def finished(
+    inputs: Inputs, built: Formulation, proved: Bounded, *, report: Report, was_stopped: bool = False
+) -> BuildPlan:
     """The plan that a search found: settled, judged by its bound, explained."""
     known = built.terms
     adopt(built.model, proved.values)
@@ -61,7 +66,7 @@ def finished(inputs: Inputs, built: Formulation, proved: Bounded, *, report: Rep
     marginals = marginal_values(inputs, terms=known, built=built, racks=racks)
     return BuildPlan(
         objective=inputs.objective,
-        status=SolveStatus.OPTIMAL if gap <= inputs.solver.gap_fraction + _ROUNDING else SolveStatus.TIME_LIMIT,
+        status=_status(inputs, gap=gap, was_stopped=was_stopped),
         gap_fraction=gap,
         objective_value=value,
         bound=bound,
@@ -69,3 +74,9 @@ def finished(inputs: Inputs, built: Formulation, proved: Bounded, *, report: Rep
         marginals=marginals,
         binding=binding(inputs, terms=known, marginals=marginals),
     )
+
+
+def _status(inputs: Inputs, *, gap: float, was_stopped: bool) -> SolveStatus:
+    if gap <= inputs.solver.gap_fraction + _ROUNDING:
+        return SolveStatus.OPTIMAL
+    return SolveStatus.INTERRUPTED if was_stopped else SolveStatus.TIME_LIMIT

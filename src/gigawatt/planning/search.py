@@ -15,6 +15,7 @@ from linopy.matrices import MatrixAccessor
 
 from gigawatt.entities.stages import SolverSettings
 from gigawatt.errors import GigawattError
+from gigawatt.planning.stopping import stopped
 from gigawatt.timeline import FloatArray, IntArray
 
 Report = Callable[[str], None]
@@ -127,28 +128,44 @@ def _options(settings: SolverSettings) -> dict[str, str | int | float | bool]:
 
 
 def run(engine: highspy.Highs, *, report: Report) -> None:
-    """Runs the solver beside the calling thread, so that an interrupt reaches us, stops it and goes on its way."""
+    """Runs the solver beside the calling thread, so that an interrupt reaches us, stops it and goes on its way.
+
+    A wish to stop (`stopping`) ends the solver too, but is no exception: what was found so far is the answer.
+    """
     stop, news = Event(), SimpleQueue[str]()
 
     def may_stop(event: highspy.HighsCallbackEvent) -> None:
         if stop.is_set():
             event.interrupt()
 
+    def solve() -> None:
+        if not stop.is_set():
+            engine.run()
+
     engine.cbMipInterrupt.subscribe(may_stop)
     engine.cbSimplexInterrupt.subscribe(may_stop)
     engine.cbMipImprovingSolution.subscribe(lambda event: news.put(_improvement(event)))
-    worker = Thread(target=engine.run, name="solver", daemon=True)
-    worker.start()
+    worker = Thread(target=solve, name="solver", daemon=True)
     try:
-        while worker.is_alive():
-            worker.join(_POLL_S)
-            while not news.empty():
-                report(news.get())
+        if not stopped():
+            worker.start()
+            _attend(worker, stop=stop, news=news, report=report)
     finally:
         stop.set()
-        worker.join()
+        if worker.ident is not None:
+            worker.join()
         for event in (engine.cbMipInterrupt, engine.cbSimplexInterrupt, engine.cbMipImprovingSolution):
             event.clear()  # type: ignore[no-untyped-call]  # the solver's own signature has no types
+
+
+def _attend(worker: Thread, *, stop: Event, news: SimpleQueue[str], report: Report) -> None:
+    """Tells the news until the solver is done, and passes on the wish to stop."""
+    while worker.is_alive():
+        worker.join(_POLL_S)
+        if stopped():
+            stop.set()
+        while not news.empty():
+            report(news.get())
 
 
 def _improvement(event: highspy.HighsCallbackEvent) -> str:
@@ -163,7 +180,8 @@ def outcome(engine: highspy.Highs, matrices: MatrixAccessor) -> Search:
     if ending is None:
         raise GigawattError(f"the solver stopped without an answer: {engine.modelStatusToString(status)}")
     feasible = numbers.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-    if ending is Ending.TIME_LIMIT and not feasible:
+    is_mixed = numbers.mip_node_count >= 0  # a linear programme cut short has no bound, so its answer is none
+    if ending is Ending.TIME_LIMIT and not (feasible and is_mixed):
         ending = Ending.NOTHING
     discrete = bool((matrices.vtypes != "C").any())
     objective = float(numbers.objective_function_value)
@@ -181,6 +199,8 @@ _ENDINGS = {
     highspy.HighsModelStatus.kOptimal: Ending.OPTIMAL,
     highspy.HighsModelStatus.kModelEmpty: Ending.OPTIMAL,
     highspy.HighsModelStatus.kTimeLimit: Ending.TIME_LIMIT,
+    highspy.HighsModelStatus.kInterrupt: Ending.TIME_LIMIT,
+    highspy.HighsModelStatus.kNotset: Ending.NOTHING,
     highspy.HighsModelStatus.kInfeasible: Ending.INFEASIBLE,
     highspy.HighsModelStatus.kUnboundedOrInfeasible: Ending.INFEASIBLE,
 }

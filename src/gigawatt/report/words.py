@@ -56,9 +56,9 @@ def solution(study: Study) -> str:
         return (
             f"The solver proved this plan within {percent(plan.gap_fraction, decimals=2)} of the best {aim} possible."
         )
+    ended = "was interrupted" if plan.status is SolveStatus.INTERRUPTED else "stopped at its time limit"
     return (
-        f"The search for {aim} stopped at its time limit: a plan up to {percent(plan.gap_fraction, decimals=2)} "
-        "better is not ruled out."
+        f"The search for {aim} {ended}: a plan up to {percent(plan.gap_fraction, decimals=2)} better is not ruled out."
     )
 
 
