@@ -14,7 +14,16 @@ from gigawatt.performance.serve.memory import worker_memory
 from gigawatt.performance.serve.passes import pass_times
 from gigawatt.performance.serve.task import Batch, Formats, ServeTask, workers
 from gigawatt.requests.costs import decode_time_s, prefill_time_s
-from gigawatt.requests.pricing import StepLimits, kv_tokens_count, move_s_per_token, step_costs
+from gigawatt.requests.pricing import (
+    Beside,
+    PowerShares,
+    StepLimits,
+    kv_tokens_count,
+    move_s_per_token,
+    replica_of,
+    step_costs,
+    with_memory_beside,
+)
 
 CATALOG = load()
 PLATFORM = platform(CATALOG, "dgx-h100").item
@@ -68,6 +77,20 @@ def test_more_work_never_takes_less_time():
     assert (np.diff(COSTS.pass_s) >= 0.0).all()
     assert (np.diff(COSTS.decode_attention_s[1:], axis=1) >= 0.0).all()
     assert (COSTS.decode_extra_s + COSTS.pass_s[: LIMITS.batch_count + 1] > 0.0).all()
+
+
+def test_memory_beside_the_accelerators():
+    """A rank of eight holds one of eight heads: 80 layers x 2 x 128 bytes of a token."""
+    accelerator = PLATFORM.accelerator
+    power = PowerShares(busy_fraction=1.0, idle_fraction=0.3)
+    usable = 0.9 * accelerator.memory_bytes
+    bare = replica_of(PLATFORM, TASK, LAYOUT, OPERATORS, usable_bytes=usable, limits=LIMITS, power=power)
+    assert (bare.beside_tokens_count, bare.beside_s_per_token) == (0, 0.0)
+    found = with_memory_beside(bare, TASK, LAYOUT, Beside(memory_bytes=480e9, bytes_per_s=50e9))
+    assert found.beside_tokens_count == int(480e9 / 20_480)
+    assert found.beside_s_per_token == pytest.approx(20_480 / 50e9)
+    assert found.reads_sooner
+    assert not with_memory_beside(bare, TASK, LAYOUT, Beside(memory_bytes=480e9, bytes_per_s=1e6)).reads_sooner
 
 
 def test_cache_takes_what_weights_leave():

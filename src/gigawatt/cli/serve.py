@@ -7,7 +7,7 @@ from rich.table import Table
 
 from gigawatt.calibration.backends import Kernels
 from gigawatt.cli.console import out, print_json
-from gigawatt.cli.kernels import KernelSource, TablesFolder, by_law
+from gigawatt.cli.kernels import KernelSource, TablesFolder, stand_in_lines
 from gigawatt.cli.serving_answer import (
     QUANTILE_NAMES,
     Answer,
@@ -203,9 +203,8 @@ def remarks(answer: Answer) -> list[str]:
     else:
         lines.append("No price of this platform is published: state one with --gpu-hour.")
     if asked.backend.kernels is Kernels.MEASURED:
-        stood = by_law(asked.backend.stand_ins(asked.where.id))
-        lines += [f"No timings of {', '.join(families)}; {law} stands in." for law, families in stood.items()]
-        lines += [] if stood else ["All families of operators are measured on this platform."]
+        stood = stand_in_lines(asked.where.id, asked.backend.stand_ins(asked.where.id))
+        lines += stood or ["All families of operators are measured on this platform."]
     return lines
 
 

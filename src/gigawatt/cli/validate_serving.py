@@ -11,7 +11,7 @@ from rich.table import Table
 from gigawatt.calibration.backends import Backend, Kernels, backend
 from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
-from gigawatt.cli.kernels import TablesFolder, by_law
+from gigawatt.cli.kernels import TablesFolder, stand_in_lines
 from gigawatt.cli.validate import error_table, validate_app
 from gigawatt.errors import InputError
 from gigawatt.validation.serving import (
@@ -105,11 +105,7 @@ def _beside(comparisons: list[ServingComparison]) -> Table:
 
 def _stand_in_lines(used: Backend, comparison: ServingComparison) -> list[str]:
     """Where measured times were asked for, which law stands in on which platform."""
-    return [
-        f"{name}: no timings of {', '.join(families)}; {law} stands in."
-        for name in _platforms(comparison)
-        for law, families in by_law(used.stand_ins(name)).items()
-    ]
+    return [line for name in _platforms(comparison) for line in stand_in_lines(name, used.stand_ins(name))]
 
 
 def _object(comparison: ServingComparison) -> dict[str, object]:
