@@ -59,10 +59,19 @@ CASES = {
     ),
     "a loan of the vendor up to its commitment": (None, (SHARE, replace(VENDOR_LOAN, terms=CAPPED))),
     "a sculpted loan": (None, (LEASE, TAKE, replace(GPU_LOAN, terms=SCULPTED))),
-    "tax with credits and losses": (None, (replace(TAX, credit_fraction=0.3), GPU_LOAN)),
-    "many": (
+    "many, and tax with credits": (
         None,
-        (LEASE, COMMITMENT, PREPAYMENT, replace(SHARE, cap_usd=1e15), PPA, GRANT, GPU_LOAN, PROJECT_LOAN, TAX),
+        (
+            LEASE,
+            COMMITMENT,
+            PREPAYMENT,
+            replace(SHARE, cap_usd=1e15),
+            PPA,
+            GRANT,
+            GPU_LOAN,
+            PROJECT_LOAN,
+            replace(TAX, credit_fraction=0.3),
+        ),
     ),
 }
 

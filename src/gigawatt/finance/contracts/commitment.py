@@ -3,9 +3,9 @@
 import numpy as np
 
 from gigawatt.entities.contracts import SpendCommitment
-from gigawatt.finance.contracts.given import Given, Outcome, in_term, paid_usd, purposes_of
+from gigawatt.entities.schedules import committed_so_far_usd, in_term, settlement_months
+from gigawatt.finance.contracts.given import Given, Outcome, paid_usd, purposes_of
 from gigawatt.finance.flows import FlowKind, Purpose, Stream
-from gigawatt.timeline import Calendar, FloatArray
 
 COUNTED = tuple(purpose for purpose in purposes_of(FlowKind.CAPEX, FlowKind.OPEX) if purpose is not Purpose.SHORTFALL)
 
@@ -30,16 +30,3 @@ def spend_commitment(contract: SpendCommitment, given: Given) -> Outcome:
         missing_usd = worse_usd
     stream = Stream(payer=contract.buyer, payee=contract.seller, purpose=Purpose.SHORTFALL, amount_usd=payment_usd)
     return Outcome(streams=(stream,))
-
-
-def committed_so_far_usd(contract: SpendCommitment, calendar: Calendar) -> FloatArray:
-    """What is to be spent by the end of each month, evenly over the term, `(month,)`."""
-    term = in_term(calendar, start=contract.start, term_months=contract.term_months)
-    return np.asarray(np.cumsum(term) * (contract.amount_usd / contract.term_months), dtype=np.float64)
-
-
-def settlement_months(contract: SpendCommitment, calendar: Calendar) -> list[int]:
-    """Indices of the months in which the commitment is settled within the calendar."""
-    first = calendar.month_index(contract.start)
-    ends = range(first + contract.settlement_months - 1, first + contract.term_months, contract.settlement_months)
-    return [month for month in ends if 0 <= month < calendar.month_count]

@@ -109,18 +109,6 @@ def dated_usd(payments: Iterable[tuple[date, float]], *, calendar: Calendar) -> 
     return amount_usd
 
 
-def in_term(calendar: Calendar, *, start: date, term_months: int) -> FloatArray:
-    """1 in the months of a term, else 0, `(month,)`."""
-    months = np.arange(calendar.month_count) - calendar.month_index(start)
-    return ((months >= 0) & (months < term_months)).astype(np.float64)
-
-
-def escalation(calendar: Calendar, *, start: date, escalator_fraction_per_year: float) -> FloatArray:
-    """(1 + escalator)^full years since the start, 1 before it, `(month,)`."""
-    months = np.clip(np.arange(calendar.month_count) - calendar.month_index(start), 0, None)
-    return np.asarray((1.0 + escalator_fraction_per_year) ** (months // MONTHS_PER_YEAR), dtype=np.float64)
-
-
 def up_to(amount_usd: FloatArray, *, cap_usd: float) -> FloatArray:
     """Payments in turn until their sum reaches the cap, `(month,)`."""
     return np.diff(np.minimum(np.cumsum(amount_usd), cap_usd), prepend=0.0)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from gigawatt.entities.contracts import CapacityLease
-from gigawatt.finance.contracts.given import Given, Outcome, escalation, in_term
+from gigawatt.entities.schedules import lease_rent_usd_per_it_mw
+from gigawatt.finance.contracts.given import Given, Outcome
 from gigawatt.finance.costs import values
 from gigawatt.finance.flows import Purpose, Stream
 from gigawatt.timeline import FloatArray
@@ -14,13 +15,8 @@ def capacity_lease(contract: CapacityLease, given: Given) -> Outcome:
 
     rent = max(0, leased - built IT power) x rent per MW x (1 + escalator)^full years since the start, in the term.
     """
-    calendar = given.inputs.calendar
-    growth = escalation(
-        calendar, start=contract.start, escalator_fraction_per_year=contract.escalator_fraction_per_year
-    )
     unbuilt_mw = np.clip(contract.leased_it_mw - _built_it_mw(contract, given), 0.0, None)
-    term = in_term(calendar, start=contract.start, term_months=contract.term_months)
-    rent_usd = term * unbuilt_mw * contract.rent_usd_per_it_mw_month * growth
+    rent_usd = unbuilt_mw * lease_rent_usd_per_it_mw(contract, given.inputs.calendar)
     stream = Stream(
         payer=contract.lessee,
         payee=contract.lessor,

@@ -17,12 +17,12 @@ import numpy as np
 import polars as pl
 
 from gigawatt.entities.contracts import GpuDebt, Loan, LoanTerms, ProjectDebt, Repayment, VendorFinancing
+from gigawatt.entities.schedules import in_term
 from gigawatt.finance.contracts.given import (
     EVENT_SCHEMA,
     LOAN_SCHEMA,
     Given,
     Outcome,
-    in_term,
     paid_usd,
     purposes_of,
     up_to,

@@ -3,15 +3,18 @@
 import numpy as np
 
 from gigawatt.entities.contracts import PowerPurchase
+from gigawatt.entities.schedules import power_difference_usd
 from gigawatt.entities.stages import Inputs
-from gigawatt.finance.contracts.given import Outcome, escalation, in_term
+from gigawatt.finance.contracts.given import Outcome
 from gigawatt.finance.flows import Purpose, Stream
-from gigawatt.timeline import FloatArray
 
 
 def power_purchase(contract: PowerPurchase, inputs: Inputs) -> Outcome:
     """MWh of the month x (strike - the site's energy price): from the buyer where positive, from the seller else."""
-    difference_usd = settled_usd(contract, inputs)
+    site = next(site for site in inputs.sites if site.id == contract.site)
+    difference_usd = power_difference_usd(
+        contract, inputs.calendar, energy_price_usd_per_mwh=site.energy_price_usd_per_mwh
+    )
     return Outcome(
         streams=(
             Stream(
@@ -29,18 +32,4 @@ def power_purchase(contract: PowerPurchase, inputs: Inputs) -> Outcome:
                 site=contract.site,
             ),
         )
-    )
-
-
-def settled_usd(contract: PowerPurchase, inputs: Inputs) -> FloatArray:
-    """What the buyer pays (negative: gets) in each month, `(month,)`."""
-    calendar = inputs.calendar
-    site = next(site for site in inputs.sites if site.id == contract.site)
-    growth = escalation(
-        calendar, start=contract.start, escalator_fraction_per_year=contract.escalator_fraction_per_year
-    )
-    term = in_term(calendar, start=contract.start, term_months=contract.term_months)
-    energy_mwh = term * contract.contracted_grid_mw * calendar.month_hours
-    return np.asarray(
-        energy_mwh * (contract.strike_usd_per_mwh * growth - site.energy_price_usd_per_mwh), dtype=np.float64
     )

@@ -1,5 +1,6 @@
 """Leases, cloud capacity, commitments, advances, supply, shares of revenue, power and grants in the plan."""
 
+import linopy
 import numpy as np
 import xarray as xr
 
@@ -13,6 +14,13 @@ from gigawatt.entities.contracts import (
     SpendCommitment,
     SupplyAgreement,
     TakeOrPay,
+)
+from gigawatt.entities.schedules import (
+    committed_so_far_usd,
+    lease_rent_usd_per_it_mw,
+    minimum_payment_usd,
+    power_difference_usd,
+    settlement_months,
 )
 from gigawatt.entities.site import Site
 from gigawatt.planning.agreements.pieces import (
@@ -29,7 +37,6 @@ from gigawatt.planning.agreements.spending import Counted, Spending
 from gigawatt.planning.fleet import in_period, month_axis
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT
 from gigawatt.timeline import Calendar, FloatArray
-from gigawatt.units import MONTHS_PER_YEAR
 
 
 def sign(desk: Desk, *, payer: str, payee: str) -> float:
@@ -39,12 +46,8 @@ def sign(desk: Desk, *, payer: str, payee: str) -> float:
 
 def capacity_lease(contract: CapacityLease, desk: Desk) -> None:
     """Rent of what is leased and not built at the lease's own site."""
-    calendar = desk.inputs.calendar
     direction = sign(desk, payer=contract.lessee, payee=contract.lessor)
-    months = np.arange(calendar.month_count) - calendar.month_index(contract.start)
-    inside = (months >= 0) & (months < contract.term_months)
-    growth = (1.0 + contract.escalator_fraction_per_year) ** (np.clip(months, 0, None) // MONTHS_PER_YEAR)
-    rent_usd = inside * contract.rent_usd_per_it_mw_month * growth
+    rent_usd = lease_rent_usd_per_it_mw(contract, desk.inputs.calendar)
     site = next((site for site in desk.inputs.sites if site.id == contract.site), None)
     if site is None:
         desk.run(desk.fixed(direction * rent_usd * contract.leased_it_mw), seller=contract.lessor)
@@ -58,8 +61,10 @@ def _unbuilt(contract: CapacityLease, desk: Desk, site: Site, *, rent_usd: Float
     rent = month_axis(desk.inputs.calendar).copy(data=rent_usd / MONEY_UNIT_USD)
     by_period = in_period(desk.inputs.calendar)
 
-    def pay(weights: xr.DataArray):  # type: ignore[no-untyped-def]  # noqa: ANN202 - linopy has no types
-        return (xr.dot(rent, weights, by_period, dim="month") * unbuilt.rename(step="period")).sum("period")
+    def pay(weights: xr.DataArray) -> linopy.LinearExpression:
+        per_mw = xr.dot(rent, weights, by_period, dim="month")
+        due: linopy.LinearExpression = (per_mw * unbuilt.rename(step="period")).sum("period")
+        return due
 
     return pay
 
@@ -67,16 +72,12 @@ def _unbuilt(contract: CapacityLease, desk: Desk, site: Site, *, rent_usd: Float
 def take_or_pay(contract: TakeOrPay, desk: Desk) -> None:
     """What is missing month by month between the minimum and what is paid for capacity at the sites."""
     calendar = desk.inputs.calendar
-    months = np.arange(calendar.month_count) - calendar.month_index(contract.start)
-    ramp = np.clip((months + 1) / max(1, contract.ramp_months), 0.0, 1.0)
-    inside = (months >= 0) & (months < contract.term_months)
-    full_usd = contract.take_fraction * contract.capacity_mw * contract.price_usd_per_mw_month
-    minimum_usd = inside * ramp * full_usd
+    minimum_usd = minimum_payment_usd(contract, calendar)
     direction = sign(desk, payer=contract.customer, payee=contract.provider)
     if not contract.sites or contract.customer != desk.inputs.programme:
         desk.run(desk.fixed(direction * minimum_usd), seller=contract.provider)
         return
-    due = np.flatnonzero(inside).tolist()
+    due = np.flatnonzero(minimum_usd).tolist()
     each = (month_axis(calendar) == steps(due)).astype(np.float64)
     used = desk.counted(Counted(kinds=(Spending.CLOUD,), payee=contract.provider, sites=contract.sites), each)
     least = steps(due).copy(data=minimum_usd[due] / MONEY_UNIT_USD)
@@ -84,12 +85,13 @@ def take_or_pay(contract: TakeOrPay, desk: Desk) -> None:
     desk.run(_at_steps(missing, due), seller=contract.provider)
 
 
-def _at_steps(amount, months: list[int]) -> Pay:  # type: ignore[no-untyped-def]  # noqa: ANN001 - linopy has no types
+def _at_steps(amount: linopy.Variable | linopy.LinearExpression, months: list[int]) -> Pay:
     """Payments of the programme that fall in the steps' own months."""
 
-    def pay(weights: xr.DataArray):  # type: ignore[no-untyped-def]  # noqa: ANN202 - linopy has no types
+    def pay(weights: xr.DataArray) -> linopy.LinearExpression:
         when = weights.sel(month=months).rename(month="paid").assign_coords(paid=months)
-        return (-1.0 * when * (1.0 * amount).rename(step="paid")).sum("paid")
+        due: linopy.LinearExpression = (-1.0 * when * (1.0 * amount).rename(step="paid")).sum("paid")
+        return due
 
     return pay
 
@@ -97,15 +99,12 @@ def _at_steps(amount, months: list[int]) -> Pay:  # type: ignore[no-untyped-def]
 def spend_commitment(contract: SpendCommitment, desk: Desk) -> None:
     """M_k >= C_k - S_k and M_k >= M_(k-1): what is missing so far, paid for in part."""
     calendar = desk.inputs.calendar
-    first = calendar.month_index(contract.start)
-    ends = range(first + contract.settlement_months - 1, first + contract.term_months, contract.settlement_months)
-    due = [month for month in ends if 0 <= month < calendar.month_count]
+    due = settlement_months(contract, calendar)
     if contract.buyer != desk.inputs.programme or not due:
         return
-    since = max(0, first)
+    since = max(0, calendar.month_index(contract.start))
     spent = desk.spent(contract.seller, up_to_month(desk, due, since=since))
-    inside = np.minimum(np.array(due) + 1 - since, contract.term_months)
-    committed = steps(due).copy(data=inside * contract.amount_usd / contract.term_months / MONEY_UNIT_USD)
+    committed = steps(due).copy(data=committed_so_far_usd(contract, calendar)[due] / MONEY_UNIT_USD)
     missing = desk.model.add_variables(lower=0.0, coords={"step": steps(due).values}, name=f"contract {contract.id}")
     short = committed * desk.one - spent
     desk.model.add_constraints(missing - short >= 0.0, name=f"contract {contract.id} due")
@@ -180,13 +179,10 @@ def revenue_share(contract: RevenueShare, desk: Desk) -> None:
 
 def power_purchase(contract: PowerPurchase, desk: Desk) -> None:
     """The settled difference, which depends on nothing."""
-    calendar = desk.inputs.calendar
     site = next(site for site in desk.inputs.sites if site.id == contract.site)
-    months = np.arange(calendar.month_count) - calendar.month_index(contract.start)
-    inside = (months >= 0) & (months < contract.term_months)
-    growth = (1.0 + contract.escalator_fraction_per_year) ** (np.clip(months, 0, None) // MONTHS_PER_YEAR)
-    energy_mwh = inside * contract.contracted_grid_mw * calendar.month_hours
-    difference_usd = energy_mwh * (contract.strike_usd_per_mwh * growth - site.energy_price_usd_per_mwh)
+    difference_usd = power_difference_usd(
+        contract, desk.inputs.calendar, energy_price_usd_per_mwh=site.energy_price_usd_per_mwh
+    )
     direction = sign(desk, payer=contract.buyer, payee=contract.seller)
     for part_usd, payee in (
         (np.clip(difference_usd, 0.0, None), contract.seller),

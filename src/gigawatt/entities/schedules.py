@@ -1,0 +1,62 @@
+"""What the terms of a contract alone say of each month, whatever is built: accounts and plan read the same schedule."""
+
+from datetime import date
+
+import numpy as np
+
+from gigawatt.entities.contracts import CapacityLease, PowerPurchase, SpendCommitment, TakeOrPay
+from gigawatt.timeline import Calendar, FloatArray
+from gigawatt.units import MONTHS_PER_YEAR
+
+
+def in_term(calendar: Calendar, *, start: date, term_months: int) -> FloatArray:
+    """1 in the months of a term, else 0, `(month,)`."""
+    months = np.arange(calendar.month_count) - calendar.month_index(start)
+    return ((months >= 0) & (months < term_months)).astype(np.float64)
+
+
+def escalation(calendar: Calendar, *, start: date, escalator_fraction_per_year: float) -> FloatArray:
+    """(1 + escalator)^full years since the start, 1 before it, `(month,)`."""
+    months = np.clip(np.arange(calendar.month_count) - calendar.month_index(start), 0, None)
+    return np.asarray((1.0 + escalator_fraction_per_year) ** (months // MONTHS_PER_YEAR), dtype=np.float64)
+
+
+def lease_rent_usd_per_it_mw(contract: CapacityLease, calendar: Calendar) -> FloatArray:
+    """Rent of a leased megawatt in each month of the term, escalated, `(month,)`."""
+    term = in_term(calendar, start=contract.start, term_months=contract.term_months)
+    growth = escalation(
+        calendar, start=contract.start, escalator_fraction_per_year=contract.escalator_fraction_per_year
+    )
+    return term * growth * contract.rent_usd_per_it_mw_month
+
+
+def minimum_payment_usd(contract: TakeOrPay, calendar: Calendar) -> FloatArray:
+    """The least that a customer pays for its capacity in each month, `(month,)`."""
+    months = np.arange(calendar.month_count) - calendar.month_index(contract.start)
+    ramp = np.clip((months + 1) / max(1, contract.ramp_months), 0.0, 1.0)
+    term = in_term(calendar, start=contract.start, term_months=contract.term_months)
+    full_usd = contract.take_fraction * contract.capacity_mw * contract.price_usd_per_mw_month
+    return np.asarray(term * ramp * full_usd, dtype=np.float64)
+
+
+def committed_so_far_usd(contract: SpendCommitment, calendar: Calendar) -> FloatArray:
+    """What is to be spent by the end of each month, evenly over the term, `(month,)`."""
+    term = in_term(calendar, start=contract.start, term_months=contract.term_months)
+    return np.asarray(np.cumsum(term) * (contract.amount_usd / contract.term_months), dtype=np.float64)
+
+
+def settlement_months(contract: SpendCommitment, calendar: Calendar) -> list[int]:
+    """Indices of the months in which a commitment is settled within the calendar."""
+    first = calendar.month_index(contract.start)
+    ends = range(first + contract.settlement_months - 1, first + contract.term_months, contract.settlement_months)
+    return [month for month in ends if 0 <= month < calendar.month_count]
+
+
+def power_difference_usd(contract: PowerPurchase, calendar: Calendar, *, energy_price_usd_per_mwh: float) -> FloatArray:
+    """What a buyer of power pays its seller (negative: gets) in each month, `(month,)`."""
+    growth = escalation(
+        calendar, start=contract.start, escalator_fraction_per_year=contract.escalator_fraction_per_year
+    )
+    term = in_term(calendar, start=contract.start, term_months=contract.term_months)
+    energy_mwh = term * contract.contracted_grid_mw * calendar.month_hours
+    return np.asarray(energy_mwh * (contract.strike_usd_per_mwh * growth - energy_price_usd_per_mwh), dtype=np.float64)
