@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from gigawatt.entities.hardware import Precision
 from gigawatt.facility.electrical import facility_power_mw, it_power_mw
-from gigawatt.finance import debt_sizing, depreciation, returns, tax
+from gigawatt.finance import capacity, debt_sizing, depreciation, returns, tax
 from gigawatt.performance import collectives, operators
 from gigawatt.performance.laws import roofline_laws
 from gigawatt.performance.serve.search import Limits, serve_search
@@ -32,7 +32,7 @@ from tests.performance.published import HGX_H100, TINY_MOE
 from tests.performance.step import steps
 from tests.samples import PLATFORM, run, service, small_inputs
 
-UNITS = {"s": "second", "bytes": "byte", "flop": "FLOP", "w": "watt", "mw": "watt", "usd": "dollar"}
+UNITS = {"s": "second", "bytes": "byte", "flop": "FLOP", "w": "watt", "mw": "watt", "mwh": "watt", "usd": "dollar"}
 INPUTS = small_inputs()
 
 Scales = Mapping[str, float]
@@ -133,6 +133,20 @@ SPREAD = one_layout(
 
 CASH = np.array([10.0, 60.0, 45.0])
 LOAN = debt_sizing.level_debt(90.0, interest_fraction=0.1, payments_count=3)
+UNIT = capacity.Unit(
+    platform=PLATFORM,
+    price_usd_per_rack=3e6,
+    surroundings=capacity.Surroundings(
+        peak_pue=1.25,
+        annual_pue=1.15,
+        fabric_power_fraction=0.1,
+        mean_power_fraction=0.8,
+        energy_price_usd_per_mwh=70.0,
+    ),
+)
+OWNER = capacity.Owner(
+    discount_rate_fraction=0.1, systems_life_months=60.0, building=capacity.OwnBuilding(life_months=240.0)
+)
 REGIME = tax.TaxRegime(rate_fraction=0.25, losses=tax.CarriedForward(limit_fraction=0.8))
 
 
@@ -241,6 +255,11 @@ CASES = [
     Case("income_tax", tax.income_tax, {"income_usd": CASH - 30.0, "regime": REGIME, "credits_usd": CASH / 9.0}),
     Case("peak_funding_usd", lambda *, net_usd: returns.peak_funding(net_usd)[0], {"net_usd": -CASH}),
     Case("multiple_of_money_ratio", returns.multiple_of_money_ratio, {"net_usd": CASH - 30.0}),
+    Case(
+        "cost_usd_per_accelerator_hour",
+        lambda **given: sum(capacity.cost_by_layer_usd_per_accelerator_hour(**given).values()),
+        {"unit": UNIT, "costs": INPUTS.costs, "owner": OWNER},
+    ),
     Case("runway_months", returns.runway_months, {"cash_usd": CASH, "unfinanced_usd": -CASH}),
 ]
 
