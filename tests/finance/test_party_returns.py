@@ -1,14 +1,12 @@
 """What a party's payments return, seen in four ways, and loans at their weakest: sums by hand."""
 
 from dataclasses import replace
-from datetime import date
 
 import numpy as np
 import polars as pl
 import pytest
 import pyxirr
 
-from gigawatt.entities.contracts import GpuDebt, LoanTerms, Repayment
 from gigawatt.finance.contracts.given import LOAN_SCHEMA, STAKE_SCHEMA
 from gigawatt.finance.flows import Purpose
 from gigawatt.finance.party_returns import (
@@ -18,8 +16,8 @@ from gigawatt.finance.party_returns import (
     party_returns,
     programme_runway_months,
 )
+from tests.finance.agreements import GPU_LOAN, TERMS
 from tests.finance.programmes import eight_racks
-from tests.samples import PLATFORM
 
 PLAYED = eight_racks()
 INPUTS = PLAYED.inputs
@@ -189,24 +187,7 @@ def test_a_loan_at_its_weakest():
         "collateral_usd": np.full(len(months), 200.0),
         "reserve_usd": np.zeros(len(months)),
     }
-    terms = LoanTerms(
-        commitment_usd=100.0,
-        advance_fraction=1.0,
-        rate_fraction_per_year=0.0,
-        start=date(2027, 1, 1),
-        grace_months=12,
-        tenor_months=4,
-        repayment=Repayment.LEVEL,
-        target_dscr_ratio=0.0,
-        least_dscr_ratio=0.0,
-        most_ltv_fraction=0.0,
-        sweep_fraction=0.0,
-        reserve_months=0,
-        collateral_life_months=60,
-    )
-    contract = GpuDebt(
-        id="loan", lender="softbank", borrower="openai", platforms=(PLATFORM.id,), sites=("alpha",), terms=terms
-    )
+    contract = replace(GPU_LOAN, id="loan", terms=replace(TERMS, rate_fraction_per_year=0.0))
     (weakest,) = loan_coverages(
         replace(INPUTS, contracts=(contract,)),
         appraisal=replace(APPRAISAL, loans=pl.DataFrame(columns, schema=LOAN_SCHEMA)),
