@@ -1,7 +1,7 @@
 """Programmes of any size, written as a scenario and resolved like one, with rates in proportion to peak compute.
 
 Sites are of 200 to 1,200 MW in three steps, owned, leased or cloud in turn; platforms come one after another, each in
-supply for some years; half of the workloads are services and half training runs; ten tranches of money wait for ten
+supply for some years; ten tranches of money wait for ten
 equal steps of power. Money is short at first, so that the milestones decide the pace. Nothing here is a forecast.
 """
 
@@ -39,13 +39,14 @@ SERVING_MFU_FRACTION = 0.04
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How large a programme is: half of the workloads are services, half training runs."""
+    """How large a programme is."""
 
     site_count: int
     platform_count: int
     month_count: int = 120
     monthly: bool = False
-    workload_count: int = 4
+    service_count: int = 2
+    run_count: int = 2
     unlock_count: int = 10
 
 
@@ -98,7 +99,8 @@ def _scenario(size: Size, rng: np.random.Generator) -> str:
         '[[party]]\nid = "nvidia"\nname = "NVIDIA"\nroles = ["investor", "vendor"]',
         *(_site(index, mw, months, rng) for index, mw in enumerate(sizes)),
         *(_platform(index, name, len(names), float(sizes.sum()), months) for index, name in enumerate(names)),
-        *(_workload(index, float(sizes.sum()), months) for index in range(size.workload_count)),
+        *(_service(index, float(sizes.sum())) for index in range(size.service_count)),
+        *(_run(index, float(sizes.sum()), months) for index in range(size.run_count)),
         f"""[[contract]]
 kind = "milestone-tranches"
 id = "tranches"
@@ -154,18 +156,20 @@ block = "8 rack"
 supply = [{{ from = "{_month(first)}", rate = "{racks:.0f} rack/month" }}{end}]"""
 
 
-def _workload(index: int, size_mw: float, month_count: int) -> str:
-    if index % 2:
-        first = 12 + (index // 2) * month_count // 4
-        return f"""[[training]]
+def _run(index: int, size_mw: float, month_count: int) -> str:
+    first = 12 + index * month_count // 4
+    return f"""[[training]]
 id = "run-{index}"
 model = "kimi-k2"
-compute = "{size_mw * 1e23 * (1 + index):.3e} FLOP"
+compute = "{size_mw * 2e23 * (1 + index):.3e} FLOP"
 earliest = "{_month(first)}"
 deadline = "{_month(first + 11)}"
 precision = "fp8"
 accelerators = "9216 GPU" """
-    model = ("kimi-k2", "gpt-oss-120b")[(index // 2) % 2]
+
+
+def _service(index: int, size_mw: float) -> str:
+    model = ("kimi-k2", "gpt-oss-120b")[index % 2]
     demand = size_mw * (4e12 if model == "kimi-k2" else 2e13)
     price = 0.8 if model == "kimi-k2" else 0.1
     return f"""[[service]]

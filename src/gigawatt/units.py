@@ -79,6 +79,8 @@ event = [event]
 tranche = [tranche]
 share = [share]
 liter = [volume] = L
+gram = [mass] = g
+tonne = 1e6 gram = t
 meter = [length] = m
 degC = [temperature_celsius]
 percent = 0.01
@@ -110,6 +112,13 @@ class Dimension:
 FACILITY_POWER = Dimension(name="facility power", canonical="MW_facility", example='"1.2 GW facility"')
 IT_POWER = Dimension(name="IT power", canonical="MW_IT", example='"824 MW IT"')
 GRID_POWER = Dimension(name="grid power", canonical="MW_grid", example='"660 MW grid"')
+BUILDING_RATE = Dimension(
+    name="rate of building", canonical="MW_facility/month", example='"50 MW facility/month"', exclusive=True
+)
+EMISSIONS_PER_YEAR = Dimension(name="yearly emissions", canonical="t/year", example='"250000 t/year"')
+CARBON_INTENSITY = Dimension(name="carbon intensity", canonical="t/MWh", example='"367 kg/MWh"')
+WATER_PER_YEAR = Dimension(name="yearly water", canonical="kL/year", example='"900 ML/year"')
+WATER_USE = Dimension(name="water per energy", canonical="kL/MWh", example='"1.8 L/kWh"')
 YEARLY_SHARE = Dimension(name="yearly share", canonical="1/year", example='"3 percent/year"', maximum=1.0)
 DEVICE_POWER = Dimension(name="device power", canonical="W", example='"1200 W"', exclusive=True)
 ENERGY_PRICE = Dimension(name="energy price", canonical="USD/MWh", example='"52 USD/MWh"')

@@ -1,6 +1,7 @@
 """What catalogue figures measure, beyond the quantities that a scenario states."""
 
 from gigawatt.units import (
+    CARBON_INTENSITY,
     ACCELERATOR_COUNT,
     DEVICE_POWER,
     DURATION_MONTHS,
@@ -95,6 +96,7 @@ DIMENSIONS = (
     MONEY_PER_SHARE,
     CAPACITY_PRICE,
     WATER_INTENSITY,
+    CARBON_INTENSITY,
     TEMPERATURE,
     RACK_COUNT,
     RENT_PER_IT_MW,

@@ -49,7 +49,10 @@ class Site:
 
     `peak_pue` converts capacity (facility over IT at peak), `annual_pue` converts energy. `platforms` are the
     ids that the site can cool and contract for. `latitude` and `longitude` are degrees. Energy is bought from the
-    party `utility`.
+    party `utility`. `construction_mw_per_month` is the most that its builders finish in a month, None where nothing
+    limits them; `one_vendor` says that racks of one vendor only may come in; `same_place_as` names the site whose
+    power this one shares, being another way to use the same place. What a MWh at the meter takes of carbon and water
+    is known where a cap needs it.
     """
 
     id: str
@@ -66,3 +69,9 @@ class Site:
     latitude: float
     longitude: float
     slip_median_months: float
+    construction_mw_per_month: float | None = None
+    one_vendor: bool = False
+    same_place_as: str | None = None
+    grid_carbon_t_per_mwh: float | None = None
+    water_kl_per_mwh: float | None = None
+    water_cap_kl_per_year: float | None = None

@@ -74,6 +74,7 @@ class Inputs:
     operation: OperationAssumptions
     solver: SolverSettings
     ledger: Ledger
+    carbon_cap_t_per_year: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

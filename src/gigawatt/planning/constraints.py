@@ -11,6 +11,7 @@ from gigawatt.entities.stages import Inputs
 from gigawatt.planning.agreements import Agreed
 from gigawatt.planning.fleet import in_period, most_blocks, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
+from gigawatt.planning.site_limits import usable_mw
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, reachable_mw
 
@@ -33,7 +34,7 @@ def power(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
     before = (1.0 * choose.built.shift(period=1)).fillna(0.0)
     model.add_constraints(drawn - choose.built <= 0.0, name="built")
     model.add_constraints(choose.built - before - choose.expansion == 0.0, name="expansion")
-    model.add_constraints(1.0 * choose.built <= terms.fleet.energized_facility_mw, name="energized")
+    model.add_constraints(usable_mw(terms=terms, choose=choose) <= terms.fleet.energized_facility_mw, name="energized")
 
 
 def supply(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:

@@ -10,6 +10,7 @@ from gigawatt.planning.agreements import settle_agreements
 from gigawatt.planning.fleet import ROUNDING, in_period, month_axis, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.formulation import Formulation, earned_count, milestones_count
+from gigawatt.planning.places import latest_building_mw
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 
 
@@ -32,7 +33,7 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     arrivals = choose.arrivals.solution.round()
     in_service = (arrivals * limits.alive).sum("period").rename(later="period")
     drawn = (limits.rack_facility_mw * limits.block_racks * in_service).sum("platform").transpose("site", "period")
-    facility = drawn.copy(data=np.maximum.accumulate(drawn.values, axis=1))
+    facility = latest_building_mw(drawn, terms.places)
     choose.arrivals.solution = arrivals
     choose.in_service.solution = in_service.transpose(*choose.in_service.dims)
     choose.delivered.solution = arrivals.sum("site")

@@ -72,6 +72,22 @@ LIMITS: Mapping[str, Family] = {
     "demand": Family(
         scarcity=Scarcity.DEMAND, words="demand for a service", unit="Mtoken", key="service.demand", scale=_mtokens
     ),
+    "shared_power": Family(
+        scarcity=Scarcity.POWER, words="power of a place used in several ways", unit="MW", key="site.power", scale=_one
+    ),
+    "construction": Family(
+        scarcity=Scarcity.CONSTRUCTION,
+        words="halls built at a site",
+        unit="MW",
+        key="site.construction_rate",
+        scale=_one,
+    ),
+    "carbon": Family(
+        scarcity=Scarcity.POWER, words="emissions allowed in a year", unit="t", key="programme.carbon_cap", scale=_one
+    ),
+    "water": Family(
+        scarcity=Scarcity.POWER, words="water allowed at a site in a year", unit="kL", key="site.water_cap", scale=_one
+    ),
     "minimum_cash": Family(
         scarcity=Scarcity.MONEY, words="cash lent for a period", unit="USD", key="programme.minimum_cash", scale=_usd
     ),
@@ -124,6 +140,8 @@ BOOKKEEPING: frozenset[str] = frozenset(
         "known_cash",
         "moved_more",
         "moved_less",
+        "one_vendor",
+        "vendor_power",
     }
 )
 """Families that say how decisions hang together, or keep an earlier goal; nobody can have one unit more of them."""

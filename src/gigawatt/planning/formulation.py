@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
-from gigawatt.planning import constraints
+from gigawatt.planning import constraints, site_limits
 from gigawatt.planning.agreements import Agreed, agreements
 from gigawatt.planning.flows import net_present_value
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
@@ -52,6 +52,10 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
     constraints.rack_balance(model, terms=terms, choose=choose)
     constraints.power(model, terms=terms, choose=choose)
     constraints.supply(model, terms=terms, choose=choose)
+    site_limits.construction(model, terms=terms, choose=choose)
+    site_limits.one_vendor(model, terms=terms, choose=choose)
+    site_limits.shared_power(model, terms=terms, choose=choose)
+    site_limits.caps(model, inputs, terms=terms, choose=choose)
     constraints.allocation(model, inputs, terms=terms, choose=choose)
     constraints.tokens(model, terms=terms, choose=choose)
     constraints.milestones(model, terms=terms, choose=choose)

@@ -10,6 +10,7 @@ from gigawatt.entities.stages import Inputs, Performance
 from gigawatt.planning.financing import Financing, financing
 from gigawatt.planning.fleet import Fleet, fleet
 from gigawatt.planning.money import Money, money
+from gigawatt.planning.places import Places, places
 from gigawatt.planning.work import Work, work
 from gigawatt.units import TOKENS_PER_MILLION, USD_PER_MILLION
 
@@ -25,6 +26,7 @@ class Terms:
     money: Money
     work: Work
     financing: Financing
+    places: Places
 
 
 def terms(inputs: Inputs, performance: Performance) -> Terms:
@@ -35,4 +37,5 @@ def terms(inputs: Inputs, performance: Performance) -> Terms:
         money=money(inputs, fleet=limits),
         work=work(inputs, performance),
         financing=financing(inputs, fleet=limits),
+        places=places(inputs),
     )

@@ -7,6 +7,7 @@ from gigawatt.facility.electrical import facility_power_mw
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.checks import known_id, rising_dates, rising_power, unique_ids
 from gigawatt.scenario.desk import Desk
+from gigawatt.scenario.grounds import site_rules
 from gigawatt.scenario.schema import CloudTable, Cooling, LeasedTable, OwnedTable, PowerStepTable, SiteTable
 from gigawatt.units import (
     DURATION_MONTHS,
@@ -91,6 +92,7 @@ def _site(desk: Desk, table: SiteTable, index: int, *, platforms: tuple[str, ...
             default="assumptions/operation/slip-median",
             dimension=DURATION_MONTHS,
         ),
+        **site_rules(desk, table, index),
     )
 
 

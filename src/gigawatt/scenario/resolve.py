@@ -70,6 +70,9 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
         engine=assumed_engine(desk),
         operation=_operation(desk),
         solver=_solver(desk),
+        carbon_cap_t_per_year=None
+        if programme.carbon_cap is None
+        else desk.number(programme.carbon_cap, "programme", "carbon_cap"),
         ledger=Ledger().merged(*desk.entries, *law_evidence(desk, offered, law=law)),
     )
 

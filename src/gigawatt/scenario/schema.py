@@ -45,6 +45,7 @@ class ProgrammeTable(Table):
     discount_rate: q.FractionText | None = None
     opening_cash: q.Money
     minimum_cash: q.Money | None = None
+    carbon_cap: q.YearlyEmissions | None = None
     party: q.Identifier | None = None
     customers: q.Identifier | None = None
 
@@ -105,6 +106,12 @@ class SiteTable(Table):
         Shown('[{ from = "2027-07", facility = "100 MW facility" }]'),
     ]
     construction: q.Months | None = None
+    construction_rate: q.BuildingRate | None = None
+    one_vendor: q.Flag | None = None
+    same_place_as: q.Identifier | None = None
+    grid_carbon: q.CarbonIntensity | None = None
+    water_use: q.WaterUse | None = None
+    water_cap: q.YearlyWater | None = None
     cooling: Annotated[Cooling, choice(Cooling)] | None = None
     peak_pue: q.PueText | None = None
     annual_pue: q.PueText | None = None

@@ -1,0 +1,80 @@
+"""Rules of sites as a scenario states them."""
+
+from pathlib import Path
+
+import pytest
+
+from gigawatt.catalog import load
+from gigawatt.errors import QuantityError, ScenarioError
+from gigawatt.scenario.loading import read
+from gigawatt.scenario.resolve import resolve
+from tests.scenario.malformed import SOUND
+
+CATALOG = load()
+TWIN = """
+[[site]]
+id = "alpha-leased"
+same_place_as = "alpha"
+latitude = "32.5 degree"
+longitude = "-99.8 degree"
+ownership = { kind = "leased", lessor = "landlord", rent = "130 kUSD/MW IT/month" }
+"""
+POWER = """power = [
+    { from = "2027-07", facility = "100 MW facility" },
+    { from = "2028-07", it = "200 MW IT" },
+]
+"""
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    path = tmp_path / "sound.toml"
+    path.write_text(SOUND)
+    return path
+
+
+def test_rules_are_read_in_canonical_units(sound: Path) -> None:
+    stated = [
+        "site.alpha.construction_rate=50 MW facility/month",
+        "site.alpha.one_vendor=true",
+        "site.alpha.water_cap=90 ML/year",
+        "programme.carbon_cap=0.25 Mt/year",
+    ]
+    inputs = resolve(read(sound, stated), CATALOG)
+    alpha, other = inputs.sites
+    assert (alpha.construction_mw_per_month, alpha.one_vendor, alpha.water_cap_kl_per_year) == (50.0, True, 90_000.0)
+    assert inputs.carbon_cap_t_per_year == 250_000.0
+    assert (other.construction_mw_per_month, other.one_vendor, other.water_kl_per_mwh) == (None, False, None)
+
+
+def test_carbon_and_water_come_from_the_catalogue_only_where_a_cap_needs_them(sound: Path) -> None:
+    silent = resolve(read(sound), CATALOG)
+    assert not {"assumptions/site/grid-carbon", "assumptions/site/water-use"} & {e.key for e in silent.ledger.entries}
+    capped = resolve(read(sound, ["programme.carbon_cap=1 Mt/year", "site.alpha.water_cap=1 GL/year"]), CATALOG)
+    assert capped.sites[0].grid_carbon_t_per_mwh == 0.37
+    assert capped.sites[0].water_kl_per_mwh == pytest.approx(0.36)
+    assert {"assumptions/site/grid-carbon", "assumptions/site/water-use"} <= {e.key for e in capped.ledger.entries}
+
+
+def test_a_place_is_shared_by_its_id(tmp_path: Path) -> None:
+    path = tmp_path / "twin.toml"
+    path.write_text(SOUND + TWIN + POWER)
+    assert resolve(read(path), CATALOG).sites[-1].same_place_as == "alpha"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (TWIN.replace('"alpha"\nlat', '"beta"\nlat') + POWER, "same_place_as"),
+        (TWIN.replace('"alpha"\nlat', '"alpha-leased"\nlat') + POWER, "same_place_as"),
+        (TWIN + POWER.replace("100 MW", "120 MW"), "power"),
+        (TWIN + POWER + 'construction_rate = "0 MW facility/month"\n', "construction_rate"),
+        (TWIN + POWER + 'water_cap = "1 t/year"\n', "water_cap"),
+        (TWIN + POWER + 'one_vendor = "nvidia"\n', "one_vendor"),
+    ],
+)
+def test_a_rule_that_cannot_hold_is_refused_by_its_key(tmp_path: Path, text: str, key: str) -> None:
+    path = tmp_path / "twin.toml"
+    path.write_text(SOUND + text)
+    with pytest.raises((QuantityError, ScenarioError), match=rf"alpha-leased.*\.{key}"):
+        resolve(read(path), CATALOG)
