@@ -1,8 +1,8 @@
 """What catalogue figures measure, beyond the quantities that a scenario states."""
 
 from gigawatt.units import (
-    CARBON_INTENSITY,
     ACCELERATOR_COUNT,
+    CARBON_INTENSITY,
     DEVICE_POWER,
     DURATION_MONTHS,
     DURATION_SECONDS,
