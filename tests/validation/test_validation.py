@@ -80,6 +80,15 @@ def test_memory_becomes_bytes(tmp_path, catalog):
     assert found == MemoryBytes(value=2.0 * 2**30, part="activations")
 
 
+def test_a_release_says_what_its_recipe_computes_anew(tmp_path, catalog):
+    source = "https://github.com/NVIDIA-NeMo/Megatron-Bridge/blob/main/docs/performance-summary-archive.md"
+    stated = {"source_url": source, "model": "nemotron3-super-120b-a12b", "precision": "MXFP8"}
+    on_b200 = expressed(tmp_path, catalog, platform="B200 HGX8", **stated).task.practice
+    assert on_b200.recomputed_modules == {Module.ACTIVATION, Module.NORM}
+    assert not on_b200.graphed_attention
+    assert expressed(tmp_path, catalog, platform="GB200 NVL72", **stated).task.practice.graphed_attention
+
+
 def test_a_hybrid_comes_from_the_catalogue_with_its_shared_predictions(tmp_path, catalog):
     sizes = {"layers": "", "hidden": "", "heads": "", "ffn": "", "vocab": ""}
     found = expressed(tmp_path, catalog, model="nemotron3-super-120b-a12b", **sizes).task

@@ -139,10 +139,14 @@ def _as_released(row: TruthRow, source: str, practice: Practice) -> Practice:
         wanted["precision"] = row.precision
         if all(re.search(str(recipe.get(name, "")), text) for name, text in wanted.items()):
             overlap, graphed = bool(recipe["expert-overlap"]), bool(recipe["graphed"])
+            modules = recipe.get("recomputed", [])
+            named = frozenset(_MODULES[str(name)] for name in modules) if isinstance(modules, list) else frozenset()
             return replace(
                 practice,
                 expert_overlap=practice.expert_overlap or overlap,
                 graphed=practice.graphed or graphed,
+                graphed_attention=practice.graphed_attention or bool(recipe.get("graphed-attention", False)),
+                recomputed_modules=named or practice.recomputed_modules,
                 grouped_products=practice.grouped_products or graphed,
             )
     return practice
