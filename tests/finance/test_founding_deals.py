@@ -202,6 +202,11 @@ def test_every_deal_of_the_catalogue_is_a_contract_and_runs(scenarios):
     assert flows.filter(pl.col("payee") == "broadcom").is_empty()
 
 
+def test_an_exclusive_vendor_is_the_only_one_at_every_site():
+    inputs = resolve(read("deals-2026", ["contract.openai-amd-supply.exclusive=true"]), CATALOG)
+    assert {platform for site in inputs.sites for platform in site.platforms} == {"helios-mi455x"}
+
+
 def test_every_kind_of_contract_survives_the_store(scenarios):
     inputs = scenarios["deals-2026"]
     assert decode(Inputs, json.loads(json.dumps(encode(inputs)))) == inputs

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from gigawatt import store
 from gigawatt.cli.console import out, print_json
-from gigawatt.cli.contract_accounts import shares_command, stress_command
+from gigawatt.cli.shares import shares_command
 from gigawatt.cli.study import study_place, write_page
 from gigawatt.cli.tables import terminal_table
 from gigawatt.entities.capital import Party
@@ -111,7 +111,6 @@ def circle_command(
     out.print(f"Page: {written}", soft_wrap=True, highlight=False)
 
 
-finance_app.command("stress")(stress_command)
 finance_app.command("shares")(shares_command)
 
 

@@ -13,7 +13,7 @@ from gigawatt.report.compare import compare, comparison_json
 from gigawatt.report.comparison_page import comparison_html
 from gigawatt.report.documents import PAGE, documents
 from gigawatt.report.explanation import explanation_schema
-from gigawatt.report.finance_schema import circle_schema, finance_schema
+from gigawatt.report.finance_schema import circle_schema, finance_schema, shares_schema
 from gigawatt.report.replan import replan_schema
 from gigawatt.report.schema import study_schema
 from gigawatt.report.summary import summary
@@ -91,6 +91,12 @@ def schema_finance() -> None:
 def schema_circle() -> None:
     """The schema of the object that `gigawatt finance circle --json` prints."""
     print_json(circle_schema())
+
+
+@schema_app.command("shares")
+def schema_shares() -> None:
+    """The schema of the object that `gigawatt finance shares --json` prints."""
+    print_json(shares_schema())
 
 
 @schema_app.command("replan")

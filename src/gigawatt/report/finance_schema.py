@@ -59,6 +59,45 @@ def finance_schema() -> Schema:
     }
 
 
+def shares_schema() -> Schema:
+    """Schema of the object that `gigawatt finance shares STUDY --json` prints."""
+    stake = {
+        "contract": _text("The contract's id."),
+        "month": {"type": "string", "format": "date"},
+        "issuer": _text("Id of whose shares they are."),
+        "holder": _text("Id of who gets them."),
+        "paid_usd": _USD,
+        "pre_money_usd": _maybe("The issuer's value before the payment, nominal USD; null for warrants."),
+        "stake_fraction": _maybe("Part of all shares there are after the payment; null for warrants."),
+        "shares_count": _maybe("Shares of a warrant; null for payments at a valuation."),
+        "value_usd": _USD,
+    }
+    event = {
+        "contract": _text("The contract's id."),
+        "month": {"type": "string", "format": "date"},
+        "party": _text("Id of whom it concerns."),
+        "event": _text("What happened: a covenant broken, a default, a warrant vested."),
+        "amount_usd": _USD,
+    }
+    held = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0.0, "maximum": 1.0}}
+    return {
+        "$schema": _DRAFT,
+        "title": "Shares and stakes in a gigawatt study",
+        **_closed(
+            {
+                "scenario": _text("The scenario's name."),
+                "stakes": _list("Payments for shares in order of months.", _closed(stake)),
+                "holdings": {
+                    "type": "object",
+                    "description": "By issuer: what part each holder has in the end.",
+                    "additionalProperties": held,
+                },
+                "events": _list("What became of warrants, covenants and loans.", _closed(event)),
+            }
+        ),
+    }
+
+
 def circle_schema() -> Schema:
     """Schema of the object that `gigawatt finance circle STUDY --json` prints."""
     payment = {

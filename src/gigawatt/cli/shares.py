@@ -1,4 +1,4 @@
-"""What contracts mean for each party: what it stands to lose, and who owns how much of whom."""
+"""Who owns how much of whom: what payments bought, who holds what in the end, what became of warrants and loans."""
 
 from typing import Annotated
 
@@ -13,21 +13,9 @@ from gigawatt.entities.stages import Study
 from gigawatt.finance.dilution import holdings
 from gigawatt.report import measures
 from gigawatt.report.wording import money, percent, short_month
-from gigawatt.risk.stress import cases, exposures
 
 StudyFolder = Annotated[str, typer.Argument(metavar="STUDY", help="Folder of a study, or its name under ./studies.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
-
-
-def stress_command(folder: StudyFolder, as_json: AsJson = False) -> None:
-    """Show what each party loses if the programme stops, a tranche is withheld, demand is half or a lessee defaults."""
-    study = store.read(study_place(folder))
-    chosen = cases(study)
-    found = exposures(study, chosen=chosen)
-    if as_json:
-        print_json({"study": study.inputs.name, "cases": found.rows(named=True)})
-        return
-    out.print(_losses_table(study, found))
 
 
 def shares_command(folder: StudyFolder, as_json: AsJson = False) -> None:
@@ -40,7 +28,7 @@ def shares_command(folder: StudyFolder, as_json: AsJson = False) -> None:
         final = {issuer: _last(table) for issuer, table in held.items()}
         print_json(
             {
-                "study": study.inputs.name,
+                "scenario": study.inputs.name,
                 "stakes": [_plain(row) for row in bought.rows(named=True)],
                 "holdings": final,
                 "events": [_plain(row) for row in events.rows(named=True)],
@@ -77,21 +65,6 @@ def _last(table: pl.DataFrame) -> dict[str, float]:
 
 def _plain(row: dict[str, object]) -> dict[str, object]:
     return {name: str(value) if name == "month" else value for name, value in row.items()}
-
-
-def _losses_table(study: Study, found: pl.DataFrame) -> Table:
-    """Cases down, parties across: what each loses (negative: gains) against the study's own accounts."""
-    names = measures.party_names(study)
-    touched = found.filter(pl.col("loss_usd").abs() >= 0.5)
-    parties = [party.id for party in study.inputs.parties if party.id in set(touched["party"])]
-    shown = Table(title="What each party loses against the study's accounts", title_justify="left")
-    shown.add_column("case")
-    for party in parties:
-        shown.add_column(names[party], justify="right")
-    for case in found["case"].unique(maintain_order=True):
-        lost = dict(found.filter(pl.col("case") == case).select("party", "loss_usd").iter_rows())
-        shown.add_row(case, *(money(lost[party]) if abs(lost[party]) >= 0.5 else "–" for party in parties))
-    return shown
 
 
 def _stakes_table(study: Study, bought: pl.DataFrame) -> Table:
