@@ -4,7 +4,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gigawatt.entities.stages import Study
-from gigawatt.report import blocks, words
+from gigawatt.report import blocks, cells, words
 from gigawatt.report.compare import Comparison, side_by_side
 
 
@@ -23,7 +23,7 @@ def comparison_table(comparison: Comparison) -> Table:
     return terminal_table("", side_by_side(comparison))
 
 
-def terminal_table(title: str, shown: blocks.Table) -> Table:
+def terminal_table(title: str, shown: cells.Table) -> Table:
     """A table of the report for the terminal."""
     table = Table(title=escape(title), title_justify="left") if title else Table()
     for head in shown.heads:

@@ -9,19 +9,18 @@ import polars as pl
 
 from gigawatt.entities.site import Cloud, Leased, Site
 from gigawatt.entities.stages import Study
-from gigawatt.facility.electrical import rack_it_power_mw
 from gigawatt.finance.circle import investor_circles
 from gigawatt.finance.compute_costs import WATERFALL_SCHEMA, compute_costs, waterfall
 from gigawatt.finance.party_returns import loan_coverages, party_returns
 from gigawatt.report import measures
-from gigawatt.report.palette import party_colours, platform_colours, site_colours
+from gigawatt.report.cells import Cell, Row, Table, heads_of, row_of
+from gigawatt.report.palette import party_colours, site_colours
 from gigawatt.report.wording import (
     NEVER,
     after,
     gigawatts,
     money,
     percent,
-    rate,
     short_month,
     span,
     tokens,
@@ -40,51 +39,6 @@ class Tile:
     value: str
     band: str
     basis: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """What stands in a table's cell, what it sorts by, and a colour dot before it (none when empty)."""
-
-    text: str
-    sort: float | None = None
-    colour: str = ""
-    sub: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """A column's title; numeric columns are set to the right."""
-
-    text: str
-    numeric: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A table's row; a total is set apart."""
-
-    cells: tuple[Cell, ...]
-    total: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """A table with its columns and rows."""
-
-    heads: tuple[Head, ...]
-    rows: tuple[Row, ...]
-    css: str = ""
-    id: str = ""
-
-
-def _heads(*titles: str) -> tuple[Head, ...]:
-    """Columns; a title that begins with `#` is numeric."""
-    return tuple(Head(text=title.lstrip("#"), numeric=title.startswith("#")) for title in titles)
-
-
-def _row(*cells: Cell | str, total: bool = False) -> Row:
-    return Row(cells=tuple(Cell(text=cell) if isinstance(cell, str) else cell for cell in cells), total=total)
 
 
 def _usd(amount: float) -> Cell:
@@ -176,7 +130,7 @@ def _last_milestone_words(study: Study) -> str:
 def milestones_table(study: Study) -> Table:
     """Each tranche with its dates."""
     rows = tuple(
-        _row(
+        row_of(
             Cell(text=str(milestone.gigawatt), sort=milestone.gigawatt),
             short_month(milestone.reached),
             short_month(milestone.paid),
@@ -185,7 +139,7 @@ def milestones_table(study: Study) -> Table:
         )
         for milestone in study.appraisal.milestones
     )
-    return Table(heads=_heads("#Unit", "Reached", "Paid", "#Amount", "Contract"), rows=rows)
+    return Table(heads=heads_of("#Unit", "Reached", "Paid", "#Amount", "Contract"), rows=rows)
 
 
 def parties_table(study: Study) -> Table:
@@ -193,7 +147,7 @@ def parties_table(study: Study) -> Table:
     colours, names = party_colours(study), measures.party_names(study)
     cash = measures.cash_by_party(study)
     rows = tuple(
-        _row(
+        row_of(
             Cell(text=names[party], colour=colours[party]),
             _usd(flows.received_total_usd),
             _usd(flows.paid_total_usd),
@@ -202,17 +156,17 @@ def parties_table(study: Study) -> Table:
         for party, flows in sorted(cash.items(), key=lambda item: -item[1].net_usd)
         if flows.received_total_usd or flows.paid_total_usd
     )
-    return Table(heads=_heads("Party", "#Received", "#Paid", "#Net"), rows=rows)
+    return Table(heads=heads_of("Party", "#Received", "#Paid", "#Net"), rows=rows)
 
 
 def exposures_table(study: Study) -> Table:
     """Contingent claims at their greatest."""
     names = measures.party_names(study)
     rows = tuple(
-        _row(contract, names.get(party, party), _usd(amount), short_month(month))
+        row_of(contract, names.get(party, party), _usd(amount), short_month(month))
         for contract, (party, amount, month) in measures.exposures_by_contract(study).items()
     )
-    return Table(heads=_heads("Contract", "Who would pay", "#Greatest claim", "When"), rows=rows)
+    return Table(heads=heads_of("Contract", "Who would pay", "#Greatest claim", "When"), rows=rows)
 
 
 def matrix_table(study: Study) -> Table:
@@ -223,7 +177,7 @@ def matrix_table(study: Study) -> Table:
     down = [party for party in names if party in payers]
     across = [party for party in names if party in payees]
     rows = [
-        _row(
+        row_of(
             Cell(text=names[payer], colour=colours[payer]),
             *(_usd(payments[payer, payee]) if (payer, payee) in payments else "" for payee in across),
             _usd(sum(usd for pair, usd in payments.items() if pair[0] == payer)),
@@ -231,8 +185,8 @@ def matrix_table(study: Study) -> Table:
         for payer in down
     ]
     sums = (_usd(sum(usd for pair, usd in payments.items() if pair[1] == payee)) for payee in across)
-    rows.append(_row("All", *sums, _usd(sum(payments.values())), total=True))
-    heads = _heads("Payer", *(f"#{names[payee]}" for payee in across), "#All")
+    rows.append(row_of("All", *sums, _usd(sum(payments.values())), total=True))
+    heads = heads_of("Payer", *(f"#{names[payee]}" for payee in across), "#All")
     return Table(heads=heads, rows=tuple(rows) if payments else ())
 
 
@@ -240,7 +194,7 @@ def investors_table(study: Study) -> Table:
     """What each investor puts in and what comes back with purchases of it."""
     colours, names = party_colours(study), measures.party_names(study)
     rows = tuple(
-        _row(
+        row_of(
             Cell(text=names[each.investor], colour=colours[each.investor]),
             _usd(float(each.invested_usd.sum())),
             _usd(float(each.of_everybody.bought_usd.sum())),
@@ -252,7 +206,7 @@ def investors_table(study: Study) -> Table:
         for each in investor_circles(study.inputs, appraisal=study.appraisal)
     )
     titles = ("#Puts in", "#Sells", "#Back, of those it paid", "#Back, of everybody", "#After", "Half back by")
-    return Table(heads=_heads("Investor", *titles), rows=rows)
+    return Table(heads=heads_of("Investor", *titles), rows=rows)
 
 
 def losses_table(study: Study, losses: pl.DataFrame) -> Table:
@@ -264,19 +218,19 @@ def losses_table(study: Study, losses: pl.DataFrame) -> Table:
     for case, party, loss_usd in losses.select("case", "party", "loss_usd").iter_rows():
         by_case.setdefault(case, {})[party] = loss_usd
     rows = tuple(
-        _row(
+        row_of(
             case,
             *(_usd(lost[party]) if abs(lost.get(party, 0.0)) >= _LEAST_LOSS_USD else "" for party in across),
         )
         for case, lost in by_case.items()
     )
-    return Table(heads=_heads("Case", *(f"#{names[party]}" for party in across)), rows=rows if across else ())
+    return Table(heads=heads_of("Case", *(f"#{names[party]}" for party in across)), rows=rows if across else ())
 
 
 def training_table(study: Study) -> Table:
     """Each run with its dates and what is done."""
     rows = tuple(
-        _row(
+        row_of(
             progress.run.id,
             Cell(text=percent(float(progress.done_fraction[-1])), sort=float(progress.done_fraction[-1])),
             short_month(progress.finished) if progress.finished else NEVER,
@@ -284,7 +238,7 @@ def training_table(study: Study) -> Table:
         )
         for progress in measures.training_progress(study)
     )
-    return Table(heads=_heads("Run", "#Done", "Finished", "Deadline"), rows=rows)
+    return Table(heads=heads_of("Run", "#Done", "Finished", "Deadline"), rows=rows)
 
 
 def returns_table(study: Study) -> Table:
@@ -293,7 +247,7 @@ def returns_table(study: Study) -> Table:
     circles = investor_circles(study.inputs, appraisal=study.appraisal)
     parties = dict.fromkeys((study.inputs.programme, *(each.investor for each in circles)))
     rows = tuple(
-        _row(
+        row_of(
             Cell(text=names[party], colour=colours[party]),
             each.view.value,
             _usd(each.paid_usd),
@@ -307,13 +261,13 @@ def returns_table(study: Study) -> Table:
         for each in party_returns(study.inputs, appraisal=study.appraisal, party=party)
     )
     titles = ("View", "#Paid", "#Received", "#Shares held", "#XIRR", "#MOIC", "Payback")
-    return Table(heads=_heads("Party", *titles), rows=rows)
+    return Table(heads=heads_of("Party", *titles), rows=rows)
 
 
 def loans_table(study: Study) -> Table:
     """Each loan at its weakest."""
     rows = tuple(
-        _row(
+        row_of(
             each.contract,
             _usd(each.drawn_usd),
             _ratio(each.least_dscr_ratio),
@@ -324,7 +278,7 @@ def loans_table(study: Study) -> Table:
         for each in loan_coverages(study.inputs, appraisal=study.appraisal)
     )
     titles = ("#Drawn", "#Least DSCR", "In", "#Least LLCR", "#Greatest LTV")
-    return Table(heads=_heads("Loan", *titles), rows=rows)
+    return Table(heads=heads_of("Loan", *titles), rows=rows)
 
 
 def levelized_table(study: Study) -> Table:
@@ -332,7 +286,7 @@ def levelized_table(study: Study) -> Table:
     table = waterfall(compute_costs(study.inputs, study.history, flows=study.appraisal.flows))
     units = tuple(WATERFALL_SCHEMA)[2:]
     rows = tuple(
-        _row(
+        row_of(
             str(row["layer"]).capitalize(),
             *(_unit_price(row[unit]) for unit in units[:2]),
             *(_usd(math.nan if row[unit] is None else row[unit]) for unit in units[2:]),
@@ -343,7 +297,7 @@ def levelized_table(study: Study) -> Table:
     )
     titles = ("#per accelerator-hour", "#per million tokens", "#per dense FP8 PFLOP-year", "#per MW-year IT",
               "#per MW-year facility")  # fmt: skip
-    return Table(heads=_heads("Layer", *titles), rows=rows)
+    return Table(heads=heads_of("Layer", *titles), rows=rows)
 
 
 def _unit_price(usd: float | None) -> Cell:
@@ -358,63 +312,12 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def unit_costs_table(study: Study) -> Table:
-    """Cost of a million tokens and of an accelerator's hour."""
-    colours, names = platform_colours(study), measures.platform_names(study)
-    rows = tuple(
-        _row(
-            Cell(text=names.get(platform, platform), colour=colours.get(platform, "")),
-            unit_price(mtoken_usd if mtoken_usd is not None else float("nan")),
-            unit_price(hour_usd if hour_usd is not None else float("nan")),
-        )
-        for platform, mtoken_usd, hour_usd in study.appraisal.unit_costs.select(
-            "platform", "usd_per_mtoken", "usd_per_accelerator_hour"
-        ).iter_rows()
-    )
-    return Table(heads=_heads("Platform", "#per million tokens", "#per accelerator-hour"), rows=rows)
-
-
-def rates_table(study: Study) -> Table:
-    """What a rack of each platform serves of each service, with its range and its layout."""
-    serving = study.performance.serving
-    colours, fabric = platform_colours(study), study.inputs.operation.fabric_power.best
-    rows: list[Row] = []
-    for offer in study.inputs.offers:
-        platform = offer.platform
-        power_mw = rack_it_power_mw(platform, fabric_power_fraction=fabric)
-        for service in study.inputs.services:
-            here = serving.sel(platform=platform.id, service=service.id).sortby("quantile")
-            low, middle, high = (float(value) for value in here["tokens_per_s_per_rack"].values)
-            name = Cell(text=platform.name, colour=colours[platform.id])
-            known = "measured" if platform.measured else "projected"
-            if not np.isfinite(middle):
-                reason = study.performance.refusals.get(f"{platform.id}/{service.id}", "cannot run")
-                rows.append(_row(name, Cell(text=service.id, sub=reason), "–", "–", "–", "–", "–", known))
-                continue
-            rows.append(
-                _row(
-                    name,
-                    service.id,
-                    Cell(text=rate(middle), sort=middle),
-                    f"{rate(low)} to {rate(high)}",
-                    Cell(text=rate(middle / power_mw), sort=middle / power_mw),
-                    f"{float(here['ttft_s'].sel(quantile=0.5, method='nearest')):.2f} s",
-                    f"{float(here['tpot_s'].sel(quantile=0.5, method='nearest')) * 1e3:.1f} ms",
-                    known,
-                )
-            )
-    heads = _heads(
-        "Platform", "Service", "#Tokens/s per rack", "#P10 to P90", "#Tokens/s per MW IT", "#TTFT", "#TPOT", "Known as"
-    )
-    return Table(heads=heads, rows=tuple(rows))
-
-
 def capex_table(study: Study) -> Table:
     """Capital by layer, in all and per gigawatt on both bases."""
     total = measures.capex_total_usd(study)
 
     def row(name: str, amount: float, *, is_total: bool = False) -> Row:
-        return _row(
+        return row_of(
             name,
             _usd(amount),
             percent(amount / total) if total else "–",
@@ -425,7 +328,7 @@ def capex_table(study: Study) -> Table:
 
     layers = sorted(study.appraisal.capex_usd.items(), key=lambda item: -item[1])
     rows = (*(row(name.replace("_", " "), amount) for name, amount in layers), row("all layers", total, is_total=True))
-    return Table(heads=_heads("Layer", "#USD", "#Share", "#per GW facility", "#per GW IT"), rows=rows)
+    return Table(heads=heads_of("Layer", "#USD", "#Share", "#per GW facility", "#per GW IT"), rows=rows)
 
 
 def sites_table(study: Study) -> Table:
@@ -440,7 +343,7 @@ def sites_table(study: Study) -> Table:
         first = np.flatnonzero(power > 0)
         planned = max((step.facility_mw for step in site.power_steps), default=0.0)
         rows.append(
-            _row(
+            row_of(
                 Cell(text=site.name, colour=colours.get(site.id, "#c9ced4")),
                 names.get(measures.partner(site), measures.partner(site)),
                 _ownership_words(site),
@@ -452,7 +355,7 @@ def sites_table(study: Study) -> Table:
                 f"${site.energy_price_usd_per_mwh:.0f}",
             )
         )
-    heads = _heads(
+    heads = heads_of(
         "Site", "Partner", "Terms", "#Facility", "#IT", "#Power offered", "First racks", "#Peak PUE", "#USD/MWh"
     )
     return Table(heads=heads, rows=tuple(rows), css="sortable")

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from gigawatt.entities.stages import Study
 from gigawatt.finance.circle import InvestorCircle, investor_circles, payment_matrix
 from gigawatt.report import blocks, figures, measures, words
-from gigawatt.report.blocks import Table
+from gigawatt.report.cells import Table
 from gigawatt.report.html import figure_json, render_page
 from gigawatt.report.wording import month_name
 

@@ -11,7 +11,7 @@ import numpy as np
 from gigawatt.entities.contracts import EquityRound, MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.stages import Study
 from gigawatt.report import measures
-from gigawatt.report.blocks import Cell, Head, Row, Table
+from gigawatt.report.cells import Cell, Head, Row, Table
 from gigawatt.report.wording import (
     NEVER,
     counted,

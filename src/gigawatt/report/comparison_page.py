@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from gigawatt.entities.stages import Study
 from gigawatt.report import measures
-from gigawatt.report.blocks import Table
+from gigawatt.report.cells import Table
 from gigawatt.report.compare import Comparison, compare, side_by_side
 from gigawatt.report.figures.canvas import month_axis, rounded, sheet
 from gigawatt.report.html import figure_json, render_page

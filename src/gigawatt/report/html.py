@@ -13,8 +13,9 @@ from plotly.offline import get_plotlyjs
 
 from gigawatt.entities.stages import Manifest, Study
 from gigawatt.provenance import Evidence, Grade
-from gigawatt.report import blocks, figures, measures, words
-from gigawatt.report.blocks import Table, Tile
+from gigawatt.report import blocks, figures, measures, rates, words
+from gigawatt.report.blocks import Tile
+from gigawatt.report.cells import Table
 from gigawatt.report.figures.binding import heat_words
 from gigawatt.report.figures.power import milestone_basis
 from gigawatt.report.palette import DARK_COUNTERPARTS
@@ -32,7 +33,9 @@ FIGURES: dict[str, Callable[[Study], go.Figure | None]] = {
     "world_map": figures.world_map,
     "demand_and_service": figures.demand_and_service,
     "training_runs": figures.training_runs,
+    "serving_fronts": figures.serving_fronts,
     "rack_rates": figures.rack_rates,
+    "training_mfu": figures.training_mfu,
     "mtoken_cost": figures.mtoken_cost,
     "levelized_layers": figures.levelized_layers,
     "capex_waterfall": figures.capex_waterfall,
@@ -52,6 +55,7 @@ WORDS: dict[str, Callable[[Study], str]] = {
     "training": words.training,
     "unit_costs": words.unit_costs,
     "performance": words.performance,
+    "fronts": words.fronts,
     "capital": words.capital,
     "evidence": words.evidence,
     "binding_heat": heat_words,
@@ -66,8 +70,9 @@ TABLES: dict[str, Callable[[Study], Table]] = {
     "returns": blocks.returns_table,
     "loans": blocks.loans_table,
     "levelized": blocks.levelized_table,
-    "unit_costs": blocks.unit_costs_table,
-    "rates": blocks.rates_table,
+    "unit_costs": rates.unit_costs_table,
+    "rates": rates.rates_table,
+    "training_rates": rates.training_rates_table,
     "capex": blocks.capex_table,
     "sites": blocks.sites_table,
 }

@@ -1,8 +1,8 @@
 """The report as Markdown: the same sentences and tables, to paste into a memo or a review."""
 
 from gigawatt.entities.stages import Study
-from gigawatt.report import blocks, words
-from gigawatt.report.blocks import Cell, Table
+from gigawatt.report import blocks, rates, words
+from gigawatt.report.cells import Cell, Table
 
 
 def report_markdown(study: Study) -> str:
@@ -31,8 +31,9 @@ def report_markdown(study: Study) -> str:
         "## Performance and cost",
         words.unit_costs(study),
         words.performance(study),
-        _table(blocks.rates_table(study)),
-        _table(blocks.unit_costs_table(study)),
+        _table(rates.rates_table(study)),
+        _table(rates.training_rates_table(study)),
+        _table(rates.unit_costs_table(study)),
         _table(blocks.levelized_table(study)),
         "## Capital",
         words.capital(study),

@@ -228,3 +228,28 @@ def exposures_by_contract(study: Study) -> dict[str, tuple[str, float, date]]:
 def by_month(study: Study, values: FloatArray) -> Mapping[date, float]:
     """A monthly series with its months."""
     return dict(zip(study.inputs.calendar.months, values.tolist(), strict=True))
+
+
+def mtoken_cost_bands_usd(study: Study) -> dict[str, tuple[float, float, float]]:
+    """Cost of a million tokens on each platform with performance at P90, P50 and P10; NaN where it serves nothing.
+
+    The same racks at the same cost serve more or fewer tokens: each service's served tokens move with its own rate.
+    """
+    served = study.history.state["served_tokens"].sum("month")
+    rates = study.performance.serving["tokens_per_s_per_rack"]
+    costs = study.appraisal.unit_costs.select("platform", "usd_per_mtoken").iter_rows()
+    return {platform: _cost_band(served, rates, platform, cost) for platform, cost in costs}
+
+
+def _cost_band(
+    served: xr.DataArray, rates: xr.DataArray, platform: str, cost_usd: float | None
+) -> tuple[float, float, float]:
+    if cost_usd is None or platform not in served["platform"].values:
+        return (float("nan"),) * 3
+    tokens = served.sel(platform=platform).values
+    here = rates.sel(platform=platform, service=served["service"].values).transpose("quantile", "service")
+    by_quantile = here.sortby("quantile").values
+    middle = by_quantile[len(by_quantile) // 2]
+    moved = np.where(tokens > 0.0, by_quantile / middle * tokens, 0.0).sum(axis=1)
+    quick, usual, slow = (float(cost_usd * tokens.sum() / amount) for amount in moved[::-1])
+    return (quick, usual, slow)

@@ -13,7 +13,15 @@ _MONTH_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
 
 def study_schema() -> Schema:
     """Schema of the object that `gigawatt plan --json` prints."""
-    properties = {**_about(), **_solution(), **_power(), **_money(), **_output(), **_risk_and_origin()}
+    properties = {
+        **_about(),
+        **_solution(),
+        **_power(),
+        **_money(),
+        **_output(),
+        **_performance(),
+        **_risk_and_origin(),
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Summary of a gigawatt study",
@@ -123,6 +131,7 @@ def _money() -> Schema:
     }
     unit_cost = {
         "platform": _text("The platform's id."),
+        "usd_per_mtoken_band": _by_quantile("The same, USD"),
         "usd_per_mtoken": _number("Levelized cost of a million tokens served, USD."),
         "usd_per_accelerator_hour": _number("Levelized cost of an accelerator in service for an hour, USD."),
     }
@@ -172,6 +181,36 @@ def _output() -> Schema:
         "demand_tokens": _series("Tokens wanted."),
         "training": _list("Training runs.", _closed("One run.", run)),
     }
+
+
+def _performance() -> Schema:
+    about = {
+        "platform": _text("The platform's id."),
+        "measured": {"type": "boolean", "description": "Whether its kernels are measured; projected otherwise."},
+        "refusal": {"type": ["string", "null"], "description": "Why it cannot run; null when it can."},
+    }
+    serving = {
+        **about,
+        "service": _text("The service's id."),
+        "tokens_per_s_per_rack": _by_quantile("Input plus output tokens/s of a rack, mature software"),
+        "ttft_s": _by_quantile("Time to first token, s"),
+        "tpot_s": _by_quantile("Time per output token, s"),
+    }
+    training = {
+        **about,
+        "run": _text("The run's id."),
+        "mfu_fraction": _by_quantile("Model FLOP utilization (ratio)"),
+        "flop_per_s_per_rack": _by_quantile("Model FLOP/s of a rack"),
+    }
+    return {
+        "serving_rates": _list("What racks serve.", _closed("One platform and service.", serving)),
+        "training_rates": _list("What racks train.", _closed("One platform and run.", training)),
+    }
+
+
+def _by_quantile(what: str) -> Schema:
+    band = {name: _number(f"{name.upper()} of performance.") for name in ("p10", "p50", "p90")}
+    return _closed(f"{what}, by quantile of performance.", band)
 
 
 def _risk_and_origin() -> Schema:

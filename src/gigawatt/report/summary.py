@@ -27,6 +27,7 @@ def summary(study: Study, *, report: str | None = None) -> Summary:
         **_power(study),
         **_money(study),
         **_output(study),
+        **_performance(study),
         "parties": _parties(study),
         "exposures": _exposures(study),
         "bands": _bands(study),
@@ -70,6 +71,7 @@ def _money(study: Study) -> Summary:
     appraisal = study.appraisal
     capex_usd = measures.capex_total_usd(study)
     transfers = measures.transfers_usd(study)
+    bands = measures.mtoken_cost_bands_usd(study)
     return {
         "milestones": [
             {
@@ -102,6 +104,7 @@ def _money(study: Study) -> Summary:
             {
                 "platform": platform,
                 "usd_per_mtoken": _number(mtoken_usd),
+                "usd_per_mtoken_band": _cost_band(bands[platform]),
                 "usd_per_accelerator_hour": _number(hour_usd),
             }
             for platform, mtoken_usd, hour_usd in appraisal.unit_costs.select(
@@ -109,6 +112,11 @@ def _money(study: Study) -> Summary:
             ).iter_rows()
         ],
     }
+
+
+def _cost_band(costs_usd: tuple[float, float, float]) -> Summary:
+    """Costs by quantile of performance: few tokens cost most."""
+    return {key: _number(usd) for key, usd in zip(("p90", "p50", "p10"), costs_usd, strict=True)}
 
 
 def _output(study: Study) -> Summary:
@@ -131,6 +139,43 @@ def _output(study: Study) -> Summary:
             for progress in measures.training_progress(study)
         ],
     }
+
+
+def _performance(study: Study) -> Summary:
+    serving, training = study.performance.serving, study.performance.training
+    platforms = [offer.platform for offer in study.inputs.offers]
+    return {
+        "serving_rates": [
+            {
+                "platform": platform.id,
+                "service": service.id,
+                "measured": platform.measured,
+                "tokens_per_s_per_rack": _band(serving, "tokens_per_s_per_rack", platform.id, service=service.id),
+                "ttft_s": _band(serving, "ttft_s", platform.id, service=service.id),
+                "tpot_s": _band(serving, "tpot_s", platform.id, service=service.id),
+                "refusal": study.performance.refusals.get(f"{platform.id}/{service.id}"),
+            }
+            for platform in platforms
+            for service in study.inputs.services
+        ],
+        "training_rates": [
+            {
+                "platform": platform.id,
+                "run": run.id,
+                "measured": platform.measured,
+                "mfu_fraction": _band(training, "mfu_fraction", platform.id, run=run.id),
+                "flop_per_s_per_rack": _band(training, "flop_per_s_per_rack", platform.id, run=run.id),
+                "refusal": study.performance.refusals.get(f"{platform.id}/{run.id}"),
+            }
+            for platform in platforms
+            for run in study.inputs.runs
+        ],
+    }
+
+
+def _band(rates: Any, name: str, platform: str, **workload: str) -> Summary:  # noqa: ANN401  # a labelled data set
+    values = rates[name].sel({"platform": platform, **workload}).sortby("quantile").values
+    return {key: _number(float(value)) for key, value in zip(("p10", "p50", "p90"), values, strict=True)}
 
 
 def _parties(study: Study) -> Summary:

@@ -241,6 +241,25 @@ def performance(study: Study) -> str:
     return _upper("; ".join(parts)) + ". " + " ".join(refused)
 
 
+def fronts(study: Study) -> str:
+    """How to read the fronts, and how far the platforms are apart at the service levels."""
+    names = measures.platform_names(study)
+    says = "Each line is the most output tokens at a speed within the time to first token, shaded from P10 to P90; the "
+    says += "dot is the deployment that the service level chooses. Rates are those of mature software."
+    if len(study.inputs.offers) < 2:
+        return says
+    per_rack = study.performance.serving["output_tokens_per_s_per_rack"].sel(quantile=0.5, method="nearest")
+    for service in study.inputs.services:
+        rates = per_rack.sel(service=service.id).dropna("platform")
+        if rates.size > 1:
+            best, least = rates.idxmax("platform").item(), rates.idxmin("platform").item()
+            ratio = float(rates.max() / rates.min())
+            says += (
+                f" At the level of {service.id} a rack of {names[best]} serves {ratio:.1f} times one of {names[least]}."
+            )
+    return says
+
+
 def unit_costs(study: Study) -> str:
     """The spread of cost per million tokens between platforms."""
     names = measures.platform_names(study)

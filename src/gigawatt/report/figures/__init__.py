@@ -13,6 +13,7 @@ from gigawatt.report.figures.money import (
 from gigawatt.report.figures.output import demand_and_service, mtoken_cost, rack_rates, training_runs
 from gigawatt.report.figures.places import us_map, world_map
 from gigawatt.report.figures.power import energized_by_platform, energized_by_site
+from gigawatt.report.figures.rates import serving_fronts, training_mfu
 
 __all__ = [
     "binding_heat",
@@ -26,6 +27,8 @@ __all__ = [
     "payment_circle",
     "programme_cash",
     "rack_rates",
+    "serving_fronts",
+    "training_mfu",
     "training_runs",
     "tranches",
     "us_map",

@@ -124,26 +124,29 @@ def _pair_count(study: Study) -> int:
 
 
 def mtoken_cost(study: Study) -> go.Figure:
-    """Levelized cost of a million tokens on each platform."""
+    """Levelized cost of a million tokens on each platform, with the range that performance gives it."""
     names, colours = measures.platform_names(study), platform_colours(study)
-    rows = [
-        (platform, cost)
-        for platform, cost in study.appraisal.unit_costs.select("platform", "usd_per_mtoken").iter_rows()
-        if cost is not None and np.isfinite(cost)
-    ]
+    bands = measures.mtoken_cost_bands_usd(study)
+    rows = [(platform, band[1]) for platform, band in bands.items() if np.isfinite(band[1])]
     figure = sheet(height=100 + 46 * max(len(rows), 1), x_title="USD per million tokens, levelized, all parties' cost")
     figure.add_bar(
         y=[names.get(platform, platform) for platform, _ in rows],
         x=[cost for _, cost in rows],
+        error_x={
+            "array": [bands[platform][2] - cost for platform, cost in rows],
+            "arrayminus": [cost - bands[platform][0] for platform, cost in rows],
+            "color": INK,
+            "thickness": 1.2,
+        },
         orientation="h",
         marker={"color": [colours.get(platform, MUTED) for platform, _ in rows]},
         text=[unit_price(cost) for _, cost in rows],
-        textposition="outside",
+        textposition="inside",
         cliponaxis=False,
         showlegend=False,
         hovertemplate="%{y}: %{text} per million tokens<extra></extra>",
     )
-    widest = max((cost for _, cost in rows), default=1.0)
+    widest = max((bands[platform][2] for platform, _ in rows), default=1.0)
     figure.update_layout(bargap=0.45, margin={"l": 8, "r": 8, "t": 8, "b": 8})
     figure.update_xaxes(range=[0, 1.18 * widest], tickprefix="$", showgrid=True)
     figure.update_yaxes(autorange="reversed")
