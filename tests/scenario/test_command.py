@@ -19,11 +19,11 @@ def answer(*words: str) -> str:
 
 def test_list_names_the_bundled_scenarios():
     named = json.loads(answer("list", "--json"))["scenarios"]
-    assert [scenario["name"] for scenario in named] == ["loi-2025", "minimal", "restructured-2026"]
+    assert [scenario["name"] for scenario in named] == ["deals-2026", "loi-2025", "minimal", "restructured-2026"]
     assert "loi-2025" in answer("list")
 
 
-@pytest.mark.parametrize("name", ["loi-2025", "minimal", "restructured-2026"])
+@pytest.mark.parametrize("name", ["deals-2026", "loi-2025", "minimal", "restructured-2026"])
 def test_show_and_check_accept_every_bundled_scenario(name):
     shown = json.loads(answer("show", name, "--json"))
     assert shown["digest"] == digest(read(name))

@@ -59,7 +59,7 @@ def _equity(contract: MilestoneTranches | EquityRound | VestingWarrant) -> str:
             total_usd = sum(instalment.amount_usd for instalment in contract.instalments)
             return (
                 f"{contract.investor} pays {contract.recipient} {_bn(total_usd)} in "
-                f"{len(contract.instalments)} instalments"
+                f"{len(contract.instalments)} instalment{'s' * (len(contract.instalments) > 1)}"
             )
         case VestingWarrant():
             shares = sum(step.shares_count for step in contract.steps)
@@ -84,7 +84,7 @@ def _capacity(contract: CapacityLease | ResidualGuarantee | TakeOrPay | PowerPur
         case TakeOrPay():
             return (
                 f"{contract.customer} pays {contract.provider} for {contract.capacity_mw:,.0f} MW facility over "
-                f"{contract.term_months} months, used or not, at {contract.price_usd_per_mw_month:,.0f} USD a month"
+                f"{contract.term_months} months, used or not, at {contract.price_usd_per_mw_month:,.0f} USD/MW/month"
             )
         case PowerPurchase():
             return (
@@ -98,7 +98,7 @@ def _commerce(contract: SpendCommitment | Prepayment | Deposit | SupplyAgreement
         case SpendCommitment():
             return (
                 f"{contract.buyer} spends {_bn(contract.amount_usd)} with {contract.seller} over "
-                f"{contract.term_months} months, or pays for the shortfall"
+                f"{contract.term_months} months, or pays {contract.shortfall_fraction:.3g} of what is missing"
             )
         case Prepayment():
             return f"{contract.payer} advances {contract.payee} {_bn(contract.amount_usd)}"
