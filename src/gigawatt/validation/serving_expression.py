@@ -127,6 +127,7 @@ def serve_task(expressed: ServingExpression, figures: EngineFigures, *, quantile
         mixed=bool(facts["mixed"]),
         reserved=bool(facts["reserved"]),
         chunk_tokens_count=_chunk_tokens(expressed),
+        fused_norms=bool(facts["fused-norms"]),
         gather_steps_count=_gather_steps(expressed),
         gather_tokens_count=float(str(facts["gather-share"])) * _chunk_tokens(expressed),
         admission_steps_count=float(str(facts["admission-busy"] if busy else facts["admission"])),

@@ -53,6 +53,22 @@ def test_kernels_between_products():
     assert device_s(task(), workers(tp=1), decode_batch(4 * ONE, 10.0), Counting(memory=1.0)) == 8.0
 
 
+def test_sums_do_the_norms_behind_them():
+    fused = task(engine=replace(ENGINE, fused_norms=True))
+    # Of two layers with 2 x 3 + 2 kernels four are norms, all behind sums where ranks sum.
+    assert device_s(fused, workers(tp=1), decode_batch(4 * ONE, 10.0), Counting(memory=1.0)) == 8.0
+    assert device_s(fused, workers(tp=2), decode_batch(4 * ONE, 10.0), Counting(memory=1.0)) == 4.0
+    # Not behind the journey of tokens to spread experts, and not in a large pass.
+    spread = task(EXPERTS, engine=replace(ENGINE, fused_norms=True))
+    plain = task(EXPERTS)
+    small = decode_batch(4 * ONE, 10.0)
+    wide = {"tp": 2, "copies": 2, "ep": 4}
+    apart = device_s(plain, workers(**wide), small, Counting(memory=1.0))
+    assert apart - device_s(spread, workers(**wide), small, Counting(memory=1.0)) == 3.0
+    large = decode_batch(4000 * ONE, 10.0)
+    assert device_s(fused, workers(tp=2), large, Counting(memory=1.0)) == 8.0
+
+
 def test_windows_sparse_and_linear_layers():
     seen = []
 

@@ -21,5 +21,6 @@ def standard_engine(figures: EngineFigures, *, quantile: float, speculation: Spe
         token_s=at_quantile(figures.token_s, slow),
         expert_skew_fraction=at_quantile(figures.expert_skew, slow),
         time_factor=at_quantile(figures.engine_kernels, slow),
+        fused_norms=True,
         speculation=speculation,
     )

@@ -35,6 +35,8 @@ from gigawatt.timeline import FloatArray
 _BF16 = Precision.BF16.value_bytes
 # Tokens of a chunk in open kernels for gated delta rules: Yang et al. (2024), section 3.3.
 _CHUNK_TOKENS = 64.0
+# Most tokens of a pass whose sums do the norm behind them: the limit of an open engine (SGLang, 2025, communicator).
+FUSED_NORM_TOKENS = 2048.0
 # Kernels that the host issues for a layer where no graph replays them: counted in open engines' layers, casts of
 # narrow inputs and exchanges included.
 ATTENTION_ISSUES, LATENT_ISSUES, DENSE_ISSUES, EXPERT_ISSUES, LINEAR_ISSUES = 12.0, 22.0, 6.0, 18.0, 10.0
@@ -305,7 +307,8 @@ def _elementwise_s(task: ServeTask, layouts: WorkerLayouts, tokens: FloatArray, 
     norm = operators.memory_s(4.0 * hidden * tokens * _BF16)
     width = _feed_forward_width(task)
     active = operators.memory_s(3.0 * width * tokens * _BF16 / tensor)
-    time = task.model.layers_count * (2.0 * norm + operators.memory_s(2.0 * hidden * tokens * _BF16 / tensor))
+    norms = 2.0 - _norms_in_sums_count(task, layouts, tokens)
+    time = task.model.layers_count * (norms * norm + operators.memory_s(2.0 * hidden * tokens * _BF16 / tensor))
     time = time + task.dense_layers_count * active
     if task.expert_layers_count:
         time = time + task.expert_layers_count * 2.0 * operators.memory_s(hidden * tokens * _BF16)
@@ -314,6 +317,14 @@ def _elementwise_s(task: ServeTask, layouts: WorkerLayouts, tokens: FloatArray, 
             2.0 * hidden * tokens * _BF16 / tensor
         )
     return time
+
+
+def _norms_in_sums_count(task: ServeTask, layouts: WorkerLayouts, tokens: FloatArray) -> FloatArray:
+    """Norms of a layer that the kernel of the sum before them does: after attention, and after unspread blocks."""
+    if not task.engine.fused_norms:
+        return np.zeros_like(tokens)
+    sums = np.where(layouts.copies_count > 1.0, 1.0, 2.0)
+    return np.where((layouts.tp_count > 1.0) & (tokens <= FUSED_NORM_TOKENS), sums, 0.0)
 
 
 def _feed_forward_width(task: ServeTask) -> float:

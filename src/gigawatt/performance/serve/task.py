@@ -56,7 +56,8 @@ class Engine:
     decode steps for others to share its pass with: until there are `gather_tokens_count` tokens or one prompt for each
     copy of attention. Host times add to what the device does: `step_host_s` per decode step, `issue_s` per kernel of a
     pass that is not replayed from a graph, `request_s` and `token_s` before a request and per token of its prompt.
-    `time_factor` is the software's maturity: time over that of calibrated kernels.
+    `time_factor` is the software's maturity: time over that of calibrated kernels. With `fused_norms` sums over
+    tensor-parallel ranks of small passes do the norm behind them in the same kernel.
     """
 
     mixed: bool
@@ -69,6 +70,7 @@ class Engine:
     token_s: float
     expert_skew_fraction: float
     time_factor: float
+    fused_norms: bool = False
     gather_steps_count: float = 0.0
     gather_tokens_count: float = math.inf
     speculation: Speculation = NO_SPECULATION
