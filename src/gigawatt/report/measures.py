@@ -244,9 +244,9 @@ def mtoken_cost_bands_usd(study: Study) -> dict[str, tuple[float, float, float]]
 def _cost_band(
     served: xr.DataArray, rates: xr.DataArray, platform: str, cost_usd: float | None
 ) -> tuple[float, float, float]:
-    if cost_usd is None or platform not in served["platform"].values:
-        return (float("nan"),) * 3
     tokens = served.sel(platform=platform).values
+    if cost_usd is None or not tokens.any():
+        return (float("nan"),) * 3
     here = rates.sel(platform=platform, service=served["service"].values).transpose("quantile", "service")
     by_quantile = here.sortby("quantile").values
     middle = by_quantile[len(by_quantile) // 2]

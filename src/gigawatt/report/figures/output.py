@@ -142,6 +142,7 @@ def mtoken_cost(study: Study) -> go.Figure:
         marker={"color": [colours.get(platform, MUTED) for platform, _ in rows]},
         text=[unit_price(cost) for _, cost in rows],
         textposition="inside",
+        insidetextanchor="start",
         cliponaxis=False,
         showlegend=False,
         hovertemplate="%{y}: %{text} per million tokens<extra></extra>",
