@@ -37,6 +37,8 @@ def test_the_contracts_without_mistakes_are_sound_together(tmp_path):
     inputs = resolve(read(path), load())
     assert [contract.id for contract in inputs.contracts[3:]] == list(SOUND_CONTRACTS)
     assert next(offer for offer in inputs.offers).price_usd_per_rack == 4e6
+    loan = next(contract for contract in inputs.contracts if contract.id == "loan")
+    assert (loan.terms.collateral_life_months, loan.terms.tenor_months, loan.borrower) == (60, 60, "openai")
 
 
 def test_another_currency_is_refused_with_its_cure(tmp_path):

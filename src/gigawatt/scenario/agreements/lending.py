@@ -202,6 +202,8 @@ def _loan_terms(desk: Desk, table: LoanTable, *at: Step, setting: Setting) -> Lo
             expected="a covenant that the first draw does not break",
             fix="Raise most_ltv, or lower the advance.",
         )
+    facility = isinstance(table, ProjectDebtTable)
+    collateral_life = "assumptions/books/facility-life" if facility else f"{TERMS}/collateral-life"
     target, least = _dscr(desk, table, repayment, *at)
     grace_months = desk.months_or(table.grace, *at, "grace", default=f"{TERMS}/loan-grace", dimension=DURATION_MONTHS)
     tenor_months = desk.months_or(table.tenor, *at, "tenor", default=f"{TERMS}/loan-tenor", dimension=LIFE)
@@ -222,7 +224,7 @@ def _loan_terms(desk: Desk, table: LoanTable, *at: Step, setting: Setting) -> Lo
         sweep_fraction=_none(desk, table.sweep, *at, key="sweep"),
         reserve_months=months_or_none(desk, table.reserve, *at, "reserve", note="no reserve is kept"),
         collateral_life_months=desk.months_or(
-            table.collateral_life, *at, "collateral_life", default=f"{TERMS}/collateral-life", dimension=LIFE
+            table.collateral_life, *at, "collateral_life", default=collateral_life, dimension=LIFE
         ),
     )
 
