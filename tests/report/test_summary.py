@@ -33,6 +33,18 @@ def test_the_schema_is_closed_at_every_level(study: Study, path: tuple[str | int
         jsonschema.validate(written, study_schema())
 
 
+def test_what_money_is_worth(study: Study) -> None:
+    written = summary(study)
+    (whole,) = study.appraisal.unit_costs.filter(pl.col("usd_per_mtoken").is_not_null()).select(pl.len()).row(0)
+    assert whole  # some platform serves
+    assert {row["view"] for row in written["returns"]} >= {"project", "everything"}
+    # the investor's 100 bn come back with racks and rent of 278 bn
+    nvidia = next(row for row in written["investors"] if row["party"] == "nvidia")
+    assert (nvidia["invested_usd"], nvidia["returned_fraction"]) == (pytest.approx(100e9), pytest.approx(1.0))
+    costs = written["levelized_cost"]
+    assert costs["usd_per_it_mw_year"] > costs["usd_per_facility_mw_year"] > 0.0
+
+
 def _described(schema: dict[str, object]) -> bool:
     return bool(schema.get("description"))
 

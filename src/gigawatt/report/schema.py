@@ -4,6 +4,8 @@ from typing import Any
 
 from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.stages import Objective, SolveStatus
+from gigawatt.finance.compute_costs import WATERFALL_SCHEMA
+from gigawatt.finance.party_returns import View
 from gigawatt.report.summary import FORMAT
 
 Schema = dict[str, Any]
@@ -18,6 +20,7 @@ def study_schema() -> Schema:
         **_solution(),
         **_power(),
         **_money(),
+        **_worth(),
         **_output(),
         **_performance(),
         **_risk_and_origin(),
@@ -156,6 +159,30 @@ def _money() -> Schema:
         ),
         "programme_cash_usd": _series("The programme's balance at the end of the month, USD."),
         "unit_costs": _list("What computing costs on each platform.", _closed("One platform.", unit_cost)),
+    }
+
+
+def _worth() -> Schema:
+    view = {
+        "view": _choice("Which payments count.", [view.value for view in View]),
+        "npv_usd": _number("Net present value at the programme's start and rate, USD."),
+        "rate_fraction": _number("XIRR, a year (ratio)."),
+        "multiple_ratio": _number("MOIC: cash back over cash put in (ratio)."),
+        "payback": _month_or_null("From when cumulative cash is never negative again."),
+    }
+    investor = {
+        "party": _text("The investor's id."),
+        "invested_usd": _number("What it puts in, for shares and as loans, USD."),
+        "returned_fraction": _number("Share of it that comes back with later purchases from it (ratio)."),
+        "returned_of_recipients_fraction": _number("The same with purchases by those it paid alone (ratio)."),
+        "mean_months": _number("Months until a dollar came back, on average."),
+    }
+    units = [name for name in WATERFALL_SCHEMA if name.startswith("usd_per_")]
+    costs = {name: _number("Present value of all parties' cost over that of the units, USD.") for name in units}
+    return {
+        "levelized_cost": _closed("What a unit of compute costs; PFLOP are peak dense FP8.", costs),
+        "returns": _list("What the programme's payments return, by view.", _closed("One view.", view)),
+        "investors": _list("Who puts money in, largest first.", _closed("One investor.", investor)),
     }
 
 

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from gigawatt.entities.stages import Bands, Study
+from gigawatt.finance.circle import investor_circles
+from gigawatt.finance.compute_costs import WATERFALL_SCHEMA, compute_costs, waterfall
+from gigawatt.finance.party_returns import party_returns
 from gigawatt.report import measures
 from gigawatt.report.wording import month_key
 from gigawatt.timeline import FloatArray
@@ -28,6 +31,9 @@ def summary(study: Study, *, report: str | None = None) -> Summary:
         **_money(study),
         **_output(study),
         **_performance(study),
+        "levelized_cost": _levelized_cost(study),
+        "returns": _returns(study),
+        "investors": _investors(study),
         "parties": _parties(study),
         "exposures": _exposures(study),
         "bands": _bands(study),
@@ -176,6 +182,42 @@ def _performance(study: Study) -> Summary:
 def _band(rates: Any, name: str, platform: str, **workload: str) -> Summary:  # noqa: ANN401  # a labelled data set
     values = rates[name].sel({"platform": platform, **workload}).sortby("quantile").values
     return {key: _number(float(value)) for key, value in zip(("p10", "p50", "p90"), values, strict=True)}
+
+
+def _levelized_cost(study: Study) -> Summary:
+    """What a unit of compute costs in all, by unit."""
+    costs = compute_costs(study.inputs, study.history, flows=study.appraisal.flows)
+    whole = waterfall(costs).row(-1, named=True)
+    return {name: _number(whole[name]) for name in WATERFALL_SCHEMA if name.startswith("usd_per_")}
+
+
+def _returns(study: Study) -> list[Summary]:
+    """What the programme's payments return, by view."""
+    found = party_returns(study.inputs, appraisal=study.appraisal, party=study.inputs.programme)
+    return [
+        {
+            "view": each.view.value,
+            "npv_usd": _number(each.npv_usd),
+            "rate_fraction": _number(each.rate_fraction),
+            "multiple_ratio": _number(each.multiple_ratio),
+            "payback": _month_or_null(each.payback),
+        }
+        for each in found
+    ]
+
+
+def _investors(study: Study) -> list[Summary]:
+    """What each investor puts in, and what comes back with purchases of it."""
+    return [
+        {
+            "party": each.investor,
+            "invested_usd": _number(float(each.invested_usd.sum())),
+            "returned_fraction": _number(each.of_everybody.share_fraction),
+            "returned_of_recipients_fraction": _number(each.of_recipients.share_fraction),
+            "mean_months": _number(each.of_everybody.mean_months),
+        }
+        for each in investor_circles(study.inputs, appraisal=study.appraisal)
+    ]
 
 
 def _parties(study: Study) -> Summary:
