@@ -24,7 +24,7 @@ def test_the_json_fits_its_schema(minimal_study: tuple[Path, dict[str, Any]]) ->
     printed = json.loads(answer.stdout)
     jsonschema.validate(printed, explanation_schema())
     assert printed["sentences"] == planned["binding"]
-    assert {item["scarcity"] for item in printed["binding"]} >= {"money", "chips"}
+    assert "chips" in {item["scarcity"] for item in printed["binding"]}
     assert printed["sites"]["stargate-milam"]["usd_per_mw"] >= 0.0
     assert printed["counterfactuals"] == []
 
