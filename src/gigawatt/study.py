@@ -46,7 +46,7 @@ class Progress(Protocol):
         """`fraction` runs from 0 to 1."""
 
 
-def _evaluated(inputs: Inputs) -> Performance:
+def performance_of(inputs: Inputs) -> Performance:
     """The performance stage under the operator law that the inputs name."""
     if inputs.operator_law is OperatorLaw.ROOFLINE:
         return evaluate(inputs)
@@ -57,7 +57,7 @@ def _evaluated(inputs: Inputs) -> Performance:
 class Stages:
     """The functions that a study is composed of; tests put their own in."""
 
-    evaluate: Callable[[Inputs], Performance] = _evaluated
+    evaluate: Callable[[Inputs], Performance] = performance_of
     plan: Callable[..., BuildPlan] = plan
     simulate: Callable[..., History] = simulate
     appraise: Callable[..., Appraisal] = appraise

@@ -10,6 +10,7 @@ import typer
 
 from gigawatt import catalog, store
 from gigawatt.cli.console import INTERRUPTED, err, out, print_json
+from gigawatt.cli.pareto import objectives_of, show_front
 from gigawatt.cli.progress import StageProgress
 from gigawatt.cli.signals import signals_ask
 from gigawatt.cli.tables import headline_table
@@ -40,6 +41,10 @@ def plan(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled histories.")] = 1,
     draws: Annotated[int, typer.Option(min=0, max=100_000, help="Histories to sample for P10 to P90.")] = 64,
     objective: Annotated[Objective | None, typer.Option(help="What the plan maximizes.")] = None,
+    pareto: Annotated[
+        str, typer.Option(help="The front of two objectives, A,B, instead of one plan.", metavar="A,B")
+    ] = "",
+    points: Annotated[int, typer.Option(min=2, max=100, help="Points of the front.")] = 7,
     time_limit: Annotated[float | None, typer.Option(min=0.1, help="Most seconds for the solver.", metavar="S")] = None,
     gap: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Stop within this share of the best plan.", metavar="F")
@@ -58,6 +63,9 @@ def plan(
     leaves nothing. An existing study in the folder is replaced only when the new one is complete.
     """
     settings = (*(overrides or ()), *_settings(objective, time_limit, gap))
+    if pareto:
+        _show_front(source, folder, settings, objectives=objectives_of(pareto), points=points, as_json=as_json)
+        return
     stop = Stop()
     try:
         with signals_ask(stop):
@@ -108,6 +116,25 @@ def _planned(
         progress("writing", 0.0)
         store.write(study, place, documents=files)
     return place, study
+
+
+def _show_front(
+    source: str,
+    folder: Path | None,
+    settings: tuple[str, ...],
+    *,
+    objectives: tuple[Objective, Objective],
+    points: int,
+    as_json: bool,
+) -> None:
+    """The front of two objectives of a scenario, in its own folder."""
+    written = loading.read(source, settings)
+    place = folder if folder is not None else STUDIES / f"{written.name}-pareto"
+    inputs = resolve(written, catalog.load())
+    try:
+        show_front(inputs, objectives=objectives, points_count=points, place=place, as_json=as_json)
+    except KeyboardInterrupt:
+        _leave_interrupted()
 
 
 def _leave_interrupted() -> NoReturn:

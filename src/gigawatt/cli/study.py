@@ -14,6 +14,7 @@ from gigawatt.report.comparison_page import comparison_html
 from gigawatt.report.documents import PAGE, documents
 from gigawatt.report.explanation import explanation_schema
 from gigawatt.report.finance_schema import circle_schema, finance_schema, shares_schema
+from gigawatt.report.pareto_page import pareto_schema
 from gigawatt.report.replan import replan_schema
 from gigawatt.report.schema import study_schema
 from gigawatt.report.summary import summary
@@ -97,6 +98,12 @@ def schema_circle() -> None:
 def schema_shares() -> None:
     """The schema of the object that `gigawatt finance shares --json` prints."""
     print_json(shares_schema())
+
+
+@schema_app.command("pareto")
+def schema_pareto() -> None:
+    """The schema of the object that `gigawatt plan --pareto --json` prints."""
+    print_json(pareto_schema())
 
 
 @schema_app.command("replan")

@@ -34,6 +34,8 @@ class Objective(StrEnum):
     NPV = "npv"
     SERVED_TOKENS = "served-tokens"
     EARLIEST_TARGET = "earliest-target"
+    TRAINING_COMPUTE = "training-compute"
+    COST_OF_TARGET = "cost-of-target"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

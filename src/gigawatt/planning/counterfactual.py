@@ -14,6 +14,8 @@ from gigawatt.planning.plan import plan as best_plan
 from gigawatt.planning.repeat import REPLANNED
 from gigawatt.planning.search import Report, silent
 
+_LESS_IS_BETTER = frozenset({Objective.EARLIEST_TARGET, Objective.COST_OF_TARGET})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -27,7 +29,7 @@ class Choice:
 class Counterfactual:
     """The best plan found without a choice, in the objective's unit; NaN figures and a `reason` where there is none.
 
-    The choice is worth `least_worth` to `most_worth`. Where periods are counted, less is better and so is worth.
+    The choice is worth `least_worth` to `most_worth`. Where periods or costs are counted, less is better.
     """
 
     choice: Choice
@@ -53,7 +55,7 @@ def choices(inputs: Inputs, plan: BuildPlan) -> tuple[Choice, ...]:
     }
     sites = used["site"] if len(inputs.sites) > 1 else []
     platforms = used["platform"] if len(inputs.offers) > 1 else []
-    optional = inputs.objective is not Objective.EARLIEST_TARGET
+    optional = inputs.objective not in _LESS_IS_BETTER
     return (
         *(Choice(kind="site", label=site) for site in sites),
         *(Choice(kind="platform", label=platform) for platform in platforms),
@@ -91,7 +93,7 @@ def counterfactual(
         return _none(choice, reason=f"no plan is feasible without it: {'; '.join(error.conflicts)}")
     except GigawattError as error:
         return _none(choice, reason=str(error))
-    sign = -1.0 if inputs.objective is Objective.EARLIEST_TARGET else 1.0
+    sign = -1.0 if inputs.objective in _LESS_IS_BETTER else 1.0
     return Counterfactual(
         choice=choice,
         objective_value=other.objective_value,

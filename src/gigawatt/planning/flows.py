@@ -20,12 +20,19 @@ def net_present_value(inputs: Inputs, *, terms: Terms, choose: Variables) -> lin
     weight = month_axis(inputs.calendar).copy(data=factors)
     by_period = in_period(inputs.calendar) * weight
     block, money = terms.fleet.block_racks, terms.money
-    earned = (money.price_usd_per_token * weight * (TOKEN_UNIT / MONEY_UNIT_USD) * choose.served).sum()
+    earned = present_revenue(inputs, terms=terms, choose=choose)
     arrival = ((money.arrival_usd_per_rack @ weight) * block / MONEY_UNIT_USD * choose.arrivals).sum()
     service = ((money.service_usd_per_rack @ by_period) * block / MONEY_UNIT_USD * choose.in_service).sum()
     expansion = ((money.expansion_usd_per_mw @ weight) / MONEY_UNIT_USD * choose.expansion).sum()
     standing = ((money.standing_usd_per_mw @ by_period) / MONEY_UNIT_USD * choose.built).sum()
     return earned - arrival - service - expansion - standing
+
+
+def present_revenue(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
+    """Discounted revenue of the programme from tokens."""
+    factors = discount_factors(inputs.calendar, annual_rate_fraction=inputs.discount_rate_fraction)
+    weight = month_axis(inputs.calendar).copy(data=factors)
+    return (terms.money.price_usd_per_token * weight * (TOKEN_UNIT / MONEY_UNIT_USD) * choose.served).sum()
 
 
 def operating_and_investment_flow(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:

@@ -1,7 +1,8 @@
 """What is maximized: one goal after the other, each kept while the next is pursued.
 
-Present value is a goal by itself. Served tokens, or the earliest period of a target, come first where they are the
-objective; among the plans that reach them the most valuable one is taken, so that nothing useless is built.
+Present value is a goal by itself. Served tokens, training, the least cost, or the earliest period of a target come
+first where they are the objective; among the plans that reach them the most valuable one is taken, so that nothing
+useless is built.
 """
 
 from dataclasses import dataclass, replace
@@ -10,23 +11,25 @@ import linopy
 
 from gigawatt.entities.stages import Inputs, Objective
 from gigawatt.errors import ScenarioError
+from gigawatt.planning.aims import aim, hold_aim
 from gigawatt.planning.constraints import counted_mw
 from gigawatt.planning.fleet import period_axis
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.search import Report, search, silent
 from gigawatt.planning.solve import maximized
-from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT
+from gigawatt.planning.terms import MONEY_UNIT_USD
 from gigawatt.timeline import FloatArray
 
 _FIRST_GOAL_TIME_SHARE = 0.5
 _GOAL_KEPT_FRACTION = 1.0 - 1e-7
 """A goal may give way by the solver's own accuracy, no more."""
 _EARLIEST = "earliest_target"
+_KEPT = "goal_kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounded:
-    """A plan's values, and the best bound on the objective in its own unit: USD, tokens or periods."""
+    """A plan's values, and the best bound on the objective in its own unit: USD, tokens, FLOP or periods."""
 
     values: FloatArray
     bound: float
@@ -34,24 +37,25 @@ class Bounded:
 
 def pursue(inputs: Inputs, *, built: Formulation, report: Report, start: FloatArray | None = None) -> Bounded | None:
     """The best plan and its bound; None where no plan is feasible. `start` is a plan known to be feasible."""
-    if inputs.objective is Objective.SERVED_TOKENS:
-        return _most_tokens(inputs, built=built, report=report)
     if inputs.objective is Objective.EARLIEST_TARGET:
         return _earliest_target(inputs, built=built, report=report)
+    if inputs.objective is not Objective.NPV:
+        return _first_goal_then_value(inputs, built=built, report=report)
     best = maximized(built, built.npv, settings=inputs.solver, report=report, start=start)
     return None if best is None else Bounded(values=best.values, bound=best.bound * MONEY_UNIT_USD)
 
 
-def _most_tokens(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
+def _first_goal_then_value(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
     half = replace(inputs.solver, time_limit_s=inputs.solver.time_limit_s * _FIRST_GOAL_TIME_SHARE)
-    report("the most tokens that can be served")
-    first = maximized(built, built.tokens, settings=half, report=report)
+    goal = aim(inputs, inputs.objective, built=built)
+    report(f"the best {goal.words}")
+    first = maximized(built, goal.expression, settings=half, report=report)
     if first is None:
         return None
-    report("the most valuable plan that serves them")
-    built.model.add_constraints(built.tokens >= first.objective * _GOAL_KEPT_FRACTION, name="tokens_kept")
+    report(f"the most valuable plan with the best {goal.words}")
+    hold_aim(built, goal, reached=first.objective, name=_KEPT)
     second = maximized(built, built.npv, settings=half, report=report, start=first.values)
-    return Bounded(values=(second or first).values, bound=first.bound * TOKEN_UNIT)
+    return Bounded(values=(second or first).values, bound=first.bound * goal.unit)
 
 
 def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
@@ -108,11 +112,11 @@ def _counted_mw(inputs: Inputs, *, built: Formulation) -> linopy.LinearExpressio
 
 def keep(inputs: Inputs, *, built: Formulation, value: float) -> None:
     """Holds a plan's model to a first goal that was reached: tokens, or the period of the earliest target."""
-    if inputs.objective is Objective.SERVED_TOKENS:
-        reached = value / TOKEN_UNIT * _GOAL_KEPT_FRACTION
-        built.model.add_constraints(built.tokens >= reached, name="tokens_kept")
     if inputs.objective is Objective.EARLIEST_TARGET:
         _insist_on_target(inputs, built=built, period=round(value))
+    elif inputs.objective is not Objective.NPV:
+        goal = aim(inputs, inputs.objective, built=built)
+        hold_aim(built, goal, reached=value / goal.unit, name=_KEPT)
 
 
 def largest_target_mw(inputs: Inputs) -> float:
@@ -128,11 +132,9 @@ def largest_target_mw(inputs: Inputs) -> float:
 
 
 def achieved(inputs: Inputs, *, built: Formulation) -> float:
-    """Value of the plan that stands on the model, in the objective's own unit (USD, tokens or periods)."""
-    if inputs.objective is Objective.SERVED_TOKENS:
-        return float(built.choose.served.solution.sum()) * TOKEN_UNIT
+    """Value of the plan that stands on the model, in the objective's own unit (USD, tokens, FLOP or periods)."""
     if inputs.objective is Objective.EARLIEST_TARGET:
         goal_mw = largest_target_mw(inputs)
         short = _counted_mw(inputs, built=built).solution < goal_mw * _GOAL_KEPT_FRACTION
         return float(short.values.nonzero()[0].max(initial=-1) + 1)
-    return float(built.npv.solution) * MONEY_UNIT_USD
+    return aim(inputs, inputs.objective, built=built).value()

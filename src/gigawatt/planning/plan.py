@@ -52,7 +52,7 @@ def finished(
     adopt(built.model, proved.values)
     settle(inputs, terms=known, built=built)
     value = achieved(inputs, built=built)
-    least = inputs.objective is Objective.EARLIEST_TARGET
+    least = inputs.objective in {Objective.EARLIEST_TARGET, Objective.COST_OF_TARGET}
     bound = min(proved.bound, value) if least else max(proved.bound, value)
     gap = gap_fraction(value, bound)
     chosen = decisions(inputs, terms=known, built=built)

@@ -13,6 +13,7 @@ import xarray as xr
 from gigawatt.entities.actuals import Actuals
 from gigawatt.entities.stages import BuildPlan, Inputs, Objective, Performance
 from gigawatt.errors import InfeasibleError, ScenarioError
+from gigawatt.planning.aims import aim
 from gigawatt.planning.commitments import Commitments, commitments, restated
 from gigawatt.planning.decisions import settle
 from gigawatt.planning.fleet import Fleet, fleet, in_period
@@ -255,8 +256,8 @@ def _continued(built: Formulation, stand: Commitments, inputs: Inputs) -> Search
         return None
     limits = arrivals.lower.copy(), arrivals.upper.copy()
     arrivals.update(lower=stand.planned, upper=stand.planned)
-    aim = built.tokens if inputs.objective is Objective.SERVED_TOKENS else built.npv
-    built.model.add_objective(1.0 * aim, sense="max", overwrite=True)
+    wanted = Objective.NPV if inputs.objective is Objective.EARLIEST_TARGET else inputs.objective
+    built.model.add_objective(aim(inputs, wanted, built=built).expression, sense="max", overwrite=True)
     found = search(built.model, settings=inputs.solver, report=silent)
     arrivals.update(lower=limits[0], upper=limits[1])
     return found if found.found else None

@@ -1,7 +1,6 @@
 """What holds a plan and what its choices are worth, as JSON, as sentences and as tables for the terminal."""
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +10,7 @@ from gigawatt.planning.counterfactual import Counterfactual
 from gigawatt.planning.explain import Bound, statement
 from gigawatt.planning.explanation import Explanation
 from gigawatt.planning.families import Scarcity
-from gigawatt.report.wording import money, month_key, percent, short_month, tokens
+from gigawatt.report.wording import OBJECTIVE_WORDS, money, month_key, percent, short_month
 
 FORMAT = "gigawatt-explanation/1"
 _NUMBER_OR_NULL = {"type": ["number", "null"]}
@@ -170,13 +169,10 @@ def worth_words(study: Study, item: Counterfactual) -> str:
     """What one choice is worth, in the objective's unit."""
     if item.reason:
         return item.reason
-    say = _WORDS.get(study.plan.objective, "{:g}".format)
+    say = OBJECTIVE_WORDS[study.plan.objective]
     gap = percent(item.gap_fraction, decimals=2)
     if item.most_worth < 0.0:
         return f"gains {say(-item.most_worth)} to {say(-item.least_worth)} (gap {gap})"
     if item.least_worth < 0.0:
         return f"changes by less than the gaps: from {say(item.least_worth)} to {say(item.most_worth)} (gap {gap})"
     return f"loses {say(item.least_worth)} to {say(item.most_worth)} (gap {gap})"
-
-
-_WORDS: Mapping[Objective, Callable[[float], str]] = {Objective.NPV: money, Objective.SERVED_TOKENS: tokens}

@@ -11,7 +11,7 @@ import numpy as np
 from gigawatt.entities.actuals import Actuals
 from gigawatt.entities.stages import Objective, Study
 from gigawatt.planning.replan import Replanned
-from gigawatt.report.wording import counted, money, month_key, percent, short_month, tokens
+from gigawatt.report.wording import OBJECTIVE_WORDS, counted, money, month_key, percent, short_month
 
 FORMAT = "gigawatt-replan/1"
 
@@ -79,7 +79,7 @@ def _reason(actuals: Actuals, site: str, platform: str) -> str:
 def sentences(revision: Revision) -> Iterator[str]:
     """What a planner reads first, then a line for each site and platform that changes."""
     anew, as_of = revision.anew, short_month(revision.actuals.as_of)
-    say = _words(revision.now.plan.objective)
+    say = OBJECTIVE_WORDS[revision.now.plan.objective]
     if anew.is_unchanged:
         yield (
             f"As of {as_of} the plan goes on unchanged: {say(anew.earlier_value)}, within "
@@ -100,10 +100,6 @@ def sentences(revision: Revision) -> Iterator[str]:
     for (site, platform, reason), own in grouped.items():
         moves = ", ".join(f"{item.now_racks - item.before_racks:+,.0f} in {short_month(item.period)}" for item in own)
         yield f"{site}, racks of {platform}: {moves} ({reason})."
-
-
-def _words(objective: Objective) -> Any:  # noqa: ANN401  # one of the wording functions
-    return {Objective.NPV: money, Objective.SERVED_TOKENS: tokens}.get(objective, "period {:g}".format)
 
 
 def changes_markdown(revision: Revision) -> str:

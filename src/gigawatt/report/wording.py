@@ -1,9 +1,10 @@
 """How figures read: money, power, tokens, months and shares as a person would say them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 
+from gigawatt.entities.stages import Objective
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, MONTHS_PER_YEAR, TOKENS_PER_MILLION, USD_PER_BILLION
 
 MILLION = TOKENS_PER_MILLION
@@ -130,3 +131,23 @@ def listing(items: list[str]) -> str:
 def counted(count: int, noun: str) -> str:
     """`1 site`, `10 sites`, `no sites`."""
     return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+
+
+def floating_operations(count: float) -> str:
+    """Model FLOP: `5.5 × 10²⁷ FLOP`."""
+    return f"{scientific(count)} FLOP" if math.isfinite(count) else "–"
+
+
+def period_number(count: float) -> str:
+    """Periods before a date: `period 7`, the first being 0."""
+    return f"period {count:g}"
+
+
+OBJECTIVE_WORDS: Mapping[Objective, Callable[[float], str]] = {
+    Objective.NPV: money,
+    Objective.SERVED_TOKENS: tokens,
+    Objective.EARLIEST_TARGET: period_number,
+    Objective.TRAINING_COMPUTE: floating_operations,
+    Objective.COST_OF_TARGET: money,
+}
+"""How a value of each objective reads."""

@@ -27,6 +27,8 @@ _OBJECTIVES = {
     Objective.NPV: "net present value",
     Objective.SERVED_TOKENS: "tokens served",
     Objective.EARLIEST_TARGET: "date for its target",
+    Objective.TRAINING_COMPUTE: "training compute",
+    Objective.COST_OF_TARGET: "cost of its targets",
 }
 _FULL = 0.995
 SMALLEST_SHARE = 0.005

@@ -121,13 +121,22 @@ def _objective(desk: Desk, programme: ProgrammeTable) -> Objective:
     objective = Objective(
         desk.choose(programme.objective, "programme", "objective", default=Objective.NPV, note="plans maximize NPV")
     )
-    if objective is Objective.EARLIEST_TARGET and not desk.scenario.document.targets:
+    aimed = {Objective.EARLIEST_TARGET, Objective.COST_OF_TARGET}
+    if objective in aimed and not desk.scenario.document.targets:
         raise desk.refuse(
             "programme",
             "objective",
             found=f'"{objective}" without a target',
             expected="a target to reach",
             fix='Add [[target]] with facility = "10 GW facility" and by = "2031-12".',
+        )
+    if objective is Objective.TRAINING_COMPUTE and not desk.scenario.document.runs:
+        raise desk.refuse(
+            "programme",
+            "objective",
+            found=f'"{objective}" without a training run',
+            expected="a run whose window the computation falls in",
+            fix="Add [[training]] with model, compute, earliest and deadline.",
         )
     return objective
 
