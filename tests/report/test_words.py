@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import polars as pl
+import xarray as xr
 
 from gigawatt.entities.stages import Study
 from gigawatt.report import blocks, words
@@ -39,3 +40,19 @@ def test_an_overdraft_within_a_period_is_told(study: Study) -> None:
 
     assert "below the minimum of $1.00 tn" in words.cash(with_minimum(1e12))
     assert "below the minimum" not in words.cash(with_minimum(-1e15))
+
+
+def test_costs_of_platforms_that_serve_unlike_services_carry_a_warning(study: Study) -> None:
+    served = study.history.state["served_tokens"]
+    alike = xr.ones_like(served)
+    apart = alike.where(
+        (served["platform"] == served["platform"][0]) == (served["service"] == served["service"][0]), 0.0
+    )
+    says = [
+        words.unit_costs(
+            replace(study, history=replace(study.history, state=study.history.state.assign(served_tokens=t)))
+        )
+        for t in (alike, apart)
+    ]
+    assert "different shares" not in says[0]
+    assert "different shares" in says[1]

@@ -262,6 +262,9 @@ def fronts(study: Study) -> str:
     return says
 
 
+_ALIKE_FRACTION = 0.1
+
+
 def unit_costs(study: Study) -> str:
     """The spread of cost per million tokens between platforms."""
     names = measures.platform_names(study)
@@ -277,8 +280,17 @@ def unit_costs(study: Study) -> str:
         return f"A million tokens cost {unit_price(low[0])} on {low[1]}."
     return (
         f"A million tokens cost {unit_price(low[0])} on {low[1]} and {unit_price(high[0])} on {high[1]}, "
-        f"{high[0] / low[0]:.1f} times as much."
+        f"{high[0] / low[0]:.1f} times as much.{_mixed_services(study)}"
     )
+
+
+def _mixed_services(study: Study) -> str:
+    """A warning where platforms serve services in unlike shares: then the costs compare services, not hardware."""
+    served = study.history.state["served_tokens"].sum("month").transpose("platform", "service").values
+    shares = served[served.sum(axis=1) > 0.0]
+    if shares.shape[1] < 2 or np.ptp(shares / shares.sum(axis=1, keepdims=True), axis=0).max() < _ALIKE_FRACTION:
+        return ""
+    return " The platforms serve the services in different shares; the fronts compare them service by service."
 
 
 def capital(study: Study) -> str:
