@@ -92,6 +92,7 @@ def _variant(row: TruthRow, family: Mapping[str, object], layers: int) -> Varian
         shared_prediction=bool(family.get("shared-prediction", False)),
         adapter_rank=_ADAPTER_RANK if "(LoRA)" in row.model else 0,
         rotary=bool(family.get("rotary", True)),
+        head_norm=bool(family.get("head-norm", False)),
         tied_head=bool(family.get("tied", False)),
     )
 

@@ -19,7 +19,7 @@ from gigawatt.performance.step.task import Recompute, Schedule, StepAssumptions,
 from gigawatt.units import RATIO
 from gigawatt.validation.architectures import architecture
 from gigawatt.validation.metrics import Measured, measured
-from gigawatt.validation.practices import SourcePractice, number_format, source_practice
+from gigawatt.validation.practices import SourcePractice, number_format, released, source_practice
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 from gigawatt.validation.systems import system
@@ -56,6 +56,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
     """The configuration of a row; raises `Inexpressible` with the reason when there is none."""
     if row.fault:
         raise Inexpressible(row.fault)
+    row = released(row)
     platform = system(row, catalog)
     built = architecture(row, catalog)
     found = measured(row, built.model, platform)

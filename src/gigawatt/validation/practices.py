@@ -66,14 +66,30 @@ def _recipes() -> tuple[Mapping[str, object], ...]:
     return tuple(tomllib.loads(text)["recipe"])
 
 
+def released(row: TruthRow) -> TruthRow:
+    """The row with the recomputation that its release's recipe states, where its table is silent."""
+    stated = None if row.recompute else _fact(row, "recompute")
+    return row if stated is None else replace(row, recompute=str(stated))
+
+
+def _record(row: TruthRow) -> Mapping[str, object]:
+    return next(record for record in _records()[1] if re.search(str(record["match"]), row.source_url))
+
+
+def _fact(row: TruthRow, key: str) -> object:
+    """What the first recipe that matches a row and says something of it says, `None` if none does."""
+    texts = {"source": str(_record(row)["id"]), "model": row.model, "platform": row.platform}
+    texts |= {"notes": row.notes, "precision": row.precision}
+    matching = (r for r in _recipes() if all(re.search(str(r.get(name, "")), text) for name, text in texts.items()))
+    return next((recipe[key] for recipe in matching if key in recipe), None)
+
+
 def source_practice(row: TruthRow) -> SourcePractice:
     """The practice of the source that a row comes from."""
-    defaults, records = _records()
-    record = next(r for r in records if re.search(str(r["match"]), row.source_url))
-    facts = {**defaults, **record}
+    facts = {**_records()[0], **_record(row)}
     return SourcePractice(
         id=str(facts["id"]),
-        practice=_as_released(row, str(facts["id"]), _as_noted(row, _practice(facts))),
+        practice=_as_released(row, _as_noted(row, _practice(facts))),
         sequence_parallel=bool(facts["sequence-parallel"]),
         expert_tp_follows=facts["expert-tp"] == "tensor",
         attention=str(facts["attention"]),
@@ -132,24 +148,18 @@ def _as_noted(row: TruthRow, practice: Practice) -> Practice:
     )
 
 
-def _as_released(row: TruthRow, source: str, practice: Practice) -> Practice:
+def _as_released(row: TruthRow, practice: Practice) -> Practice:
     """What the recipe of a release does that neither its table nor its notes say."""
-    for recipe in _recipes():
-        wanted = {"source": source, "model": row.model, "platform": row.platform, "notes": row.notes}
-        wanted["precision"] = row.precision
-        if all(re.search(str(recipe.get(name, "")), text) for name, text in wanted.items()):
-            overlap, graphed = bool(recipe["expert-overlap"]), bool(recipe["graphed"])
-            modules = recipe.get("recomputed", [])
-            named = frozenset(_MODULES[str(name)] for name in modules) if isinstance(modules, list) else frozenset()
-            return replace(
-                practice,
-                expert_overlap=practice.expert_overlap or overlap,
-                graphed=practice.graphed or graphed,
-                graphed_attention=practice.graphed_attention or bool(recipe.get("graphed-attention", False)),
-                recomputed_modules=named or practice.recomputed_modules,
-                grouped_products=practice.grouped_products or graphed,
-            )
-    return practice
+    graphed, modules = bool(_fact(row, "graphed")), _fact(row, "recomputed")
+    named = frozenset(_MODULES[str(name)] for name in modules) if isinstance(modules, list) else frozenset()
+    return replace(
+        practice,
+        expert_overlap=practice.expert_overlap or bool(_fact(row, "expert-overlap")),
+        graphed=practice.graphed or graphed,
+        graphed_attention=practice.graphed_attention or bool(_fact(row, "graphed-attention")),
+        recomputed_modules=named or practice.recomputed_modules,
+        grouped_products=practice.grouped_products or graphed,
+    )
 
 
 def number_format(row: TruthRow, source: SourcePractice) -> NumberFormat:

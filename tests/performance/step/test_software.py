@@ -49,6 +49,23 @@ def test_experts_are_issued_one_by_one_unless_they_are_grouped() -> None:
     assert counts[2] - counts[0] == pytest.approx(4 * 8.0 - 2.0 + casts)
 
 
+def test_the_device_waits_for_experts_that_the_host_cannot_issue_ahead() -> None:
+    # 8 products and one activation at 1 ms each take the host 9 ms, the ideal device far less; behind another
+    # micro-batch, or grouped, nothing waits.
+    layout = one_layout(dp_count=4.0, ep_count=4.0)
+    slow = replace(ASSUMPTIONS, host_issue_s=1e-3)
+    waits = []
+    for practice in (
+        replace(PLAIN, grouped_products=False, graphed=False),
+        replace(PLAIN, grouped_products=False, graphed=False, expert_overlap=True),
+        replace(PLAIN, grouped_products=True, graphed=False),
+    ):
+        one = task(expert_model(), practice=practice, assumptions=slow)
+        waits.append(float(np.ravel(feedforward.expert_forward(one, layout, operators()).waiting_s)[0]))
+    assert 8.9e-3 < waits[0] < 9e-3
+    assert waits[1:] == [0.0, 0.0]
+
+
 def test_a_ring_merges_its_parts() -> None:
     # 1024 tokens over 2 ranks: 512 x 1024 values of 2 B are 1 MiB per pass; 3 passes, 2 hops, three quarters of them.
     layout = one_layout(cp_count=2.0)

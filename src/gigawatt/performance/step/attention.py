@@ -93,6 +93,8 @@ def _volumes_bytes(task: StepTask, layouts: StepLayouts, *, backward: bool) -> t
     volumes = [norm] if backward and not task.practice.dropout else [norm, residual]
     if not task.practice.fused_elementwise:
         volumes += [2.0 * hidden]
+    if task.variant.head_norm:
+        volumes += [(4.0 if backward else 2.0) * tokens * _rotated_values(task, layouts) * _VALUE_BYTES]
     if task.variant.rotary:
         volumes += [2.0 * tokens * _rotated_values(task, layouts) * _VALUE_BYTES]
     return tuple(np.asarray(volume, dtype=np.float64) for volume in volumes)

@@ -217,15 +217,30 @@ def _expert_pass(
     width = routed.copies_count * _shared_width(experts.projections, gated=gated) / layouts.expert_tp_count
     plain = _plain_backward if backward else _plain_forward
     shared = _shared_projections(task)
+    products = total(
+        _grouped(task, layouts, operators, routed, backward=backward),
+        _activation(task, operators, values_count=width, gated=gated, backward=backward),
+    )
     computed = total(
         _router(task, operators, routed, backward=backward),
         _permutations(task, operators, routed),
-        _grouped(task, layouts, operators, routed, backward=backward),
-        _activation(task, operators, values_count=width, gated=gated, backward=backward),
+        products if backward else _after_counting(task, products),
         plain(task, layouts, operators, shared) if shared else PassTimes(),
     )
     both_ways = 2.0 * _dispatch_s(task, layouts, operators, routed)
     return computed.plus(PassTimes(expert_parallel_s=both_ways, kernels_count=2.0))
+
+
+def _after_counting(task: StepTask, products: PassTimes) -> PassTimes:
+    """The experts' products once the host knows how many rows each gets: it issues them while the device waits.
+
+    Software that groups the products or graphs the step has the counts on the device only; behind another micro-batch's
+    computation nothing waits.
+    """
+    if task.practice.grouped_products or task.practice.graphed or task.practice.expert_overlap:
+        return products
+    issued_s = task.assumptions.host_issue_s * np.asarray(products.kernels_count, dtype=np.float64)
+    return products.plus(PassTimes(waiting_s=np.maximum(issued_s - products.device_s, 0.0)))
 
 
 def expert_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:

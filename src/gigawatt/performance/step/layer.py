@@ -199,4 +199,5 @@ def _module(task: StepTask, layouts: StepLayouts, operators: OperatorModel, modu
 def issued_s(task: StepTask, times: PassTimes) -> FloatArray:
     """Time of a pass: the device's, or the host's where it cannot issue kernels as fast as they finish."""
     host = 0.0 if task.practice.graphed else task.assumptions.host_issue_s
-    return np.maximum(times.device_s, host * np.asarray(times.kernels_count, dtype=np.float64))
+    device_s = times.device_s + np.asarray(times.waiting_s, dtype=np.float64)
+    return np.maximum(device_s, host * np.asarray(times.kernels_count, dtype=np.float64))

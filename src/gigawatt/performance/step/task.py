@@ -68,8 +68,8 @@ class Variant:
 
     `windowed_layers_count` layers see only the last `window_tokens_count` tokens. `predicted_tokens_count` extra tokens
     are predicted by one extra layer and head each (DeepSeek-V3, 2024, section 2.2), all by the same weights if
-    `shared_prediction`. `adapter_rank` above zero trains
-    low-rank adapters of the attention projections only (Hu et al., 2021, LoRA). `causal` models attend to the past.
+    `shared_prediction`. `adapter_rank` above zero trains low-rank adapters of the attention projections only (Hu et
+    al., 2021, LoRA). With `head_norm` queries and keys are normalized head by head (Yang et al., 2025, Qwen3).
     """
 
     windowed_layers_count: int = 0
@@ -78,6 +78,7 @@ class Variant:
     shared_prediction: bool = False
     adapter_rank: int = 0
     rotary: bool = True
+    head_norm: bool = False
     tied_head: bool = False
 
     @property

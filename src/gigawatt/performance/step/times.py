@@ -12,7 +12,8 @@ from gigawatt.timeline import FloatArray
 class PassTimes:
     """One pass of one micro-batch through a piece of the model, `(candidate,)`; communication is what is exposed.
 
-    `kernels_count` is what the host has to issue for it. Of products and element-wise kernels `weights_s` are for
+    `kernels_count` is what the host has to issue for it; for `waiting_s` the device stands still meanwhile, where the
+    host cannot issue ahead. Of products and element-wise kernels `weights_s` are for
     gradients of weights, which nothing in the pass waits for.
     """
 
@@ -23,6 +24,7 @@ class PassTimes:
     context_parallel_s: Reals = 0.0
     expert_parallel_s: Reals = 0.0
     kernels_count: Reals = 0.0
+    waiting_s: Reals = 0.0
     weights_s: Reals = 0.0
 
     @property
@@ -46,6 +48,7 @@ class PassTimes:
             context_parallel_s=self.context_parallel_s + other.context_parallel_s,
             expert_parallel_s=self.expert_parallel_s + other.expert_parallel_s,
             kernels_count=self.kernels_count + other.kernels_count,
+            waiting_s=self.waiting_s + other.waiting_s,
             weights_s=self.weights_s + other.weights_s,
         )
 
@@ -59,6 +62,7 @@ class PassTimes:
             context_parallel_s=self.context_parallel_s * factor,
             expert_parallel_s=self.expert_parallel_s * factor,
             kernels_count=self.kernels_count * factor,
+            waiting_s=self.waiting_s * factor,
             weights_s=self.weights_s * factor,
         )
 
