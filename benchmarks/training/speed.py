@@ -72,6 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calculon", help="a checkout of Calculon")
     parser.add_argument("--calculon-python", default=sys.executable, help="an interpreter with Calculon's needs")
+    parser.add_argument("--seconds", default="60", help="processor time that Calculon gets")
     parser.add_argument("--llm-analysis", help="an interpreter that imports llm_analysis")
     given = parser.parse_args()
     results: dict[str, dict[str, float] | str] = {
@@ -80,7 +81,9 @@ def main() -> None:
         "ours, nothing pruned": ours(breadth=Breadth.USUAL, prune=False),
     }
     calculon, analysis = "unavailable: no checkout given", "unavailable: no interpreter given"
-    results["calculon"] = peer("calculon_run.py", given.calculon_python, given.calculon) if given.calculon else calculon
+    results["calculon"] = (
+        peer("calculon_run.py", given.calculon_python, given.calculon, given.seconds) if given.calculon else calculon
+    )
     results["llm-analysis"] = peer("llm_analysis_run.py", given.llm_analysis) if given.llm_analysis else analysis
     report(results)
 

@@ -234,12 +234,11 @@ def _parts_s(answer: Answer) -> dict[str, float]:
 
 
 def _picture(of: Asked, answer: Answer) -> StepPicture:
-    said = _json(of, answer)
     times = {PARTS[name]: value for name, value in _parts_s(answer).items()}
     memory = {USES[name]: float(getattr(answer.memory, name)[0]) / _BYTES_PER_GB for name in USES}
     return StepPicture(
         title=f"{of.task.model.id} on {of.gpus:,} x {of.where.name}",
-        sentence=f"{_headline(of, answer)} Layout: {said['layout_text']}.",
+        sentence=f"{_headline(of, answer)} Layout: {layout_words(layout_json(answer.layout, 0)).replace(',', ', ')}.",
         times_s=times,
         memory_gb=memory,
         usable_gb=of.where.accelerator.memory_bytes / _BYTES_PER_GB,

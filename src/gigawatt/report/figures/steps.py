@@ -10,7 +10,7 @@ from gigawatt.report.palette import INK, MUTED
 
 _COLOURS = (
     *("#0072b2", "#56b4e9", "#009e73", "#e69f00", "#d55e00", "#cc79a7", "#8a7d00"),
-    *("#999999", "#bbbbbb", "#4d4d4d", "#7b61b0", "#b07b61", "#61b07b"),
+    *("#999999", "#bbbbbb", "#4d4d4d", "#7b61b0", "#b07b61", "#61b07b", "#2f4b7c"),
 )
 _LEAST_SHARE = 1e-6
 
@@ -27,7 +27,7 @@ class FrontPoint:
 
 def stacked_bar(parts: Mapping[str, float], *, unit: str, limit: float | None = None) -> go.Figure:
     """One bar of parts, in their order; with a `limit` a line where it lies."""
-    figure = sheet(height=260, x_title=unit)
+    figure = sheet(height=340, x_title=unit)
     total = sum(parts.values())
     for index, (name, value) in enumerate(parts.items()):
         if value <= _LEAST_SHARE * total:
@@ -37,7 +37,7 @@ def stacked_bar(parts: Mapping[str, float], *, unit: str, limit: float | None = 
             marker={"color": _COLOURS[index % len(_COLOURS)]},
             hovertemplate=f"{name}: {value:.4g} {unit}, {value / total:.1%}<extra></extra>",
         )  # fmt: skip
-    figure.update_layout(barmode="stack", legend={"y": -0.45})
+    figure.update_layout(barmode="stack", legend={"y": -0.3})
     if limit is not None:
         figure.add_vline(x=limit, line={"color": INK, "width": 1, "dash": "dot"})
     return figure
@@ -55,4 +55,6 @@ def front_figure(points: Sequence[FrontPoint]) -> go.Figure:
         },
         hovertemplate="%{x:.4g} s, %{y:.1f} GB, %{customdata:,.0f} W<br>%{text}<extra></extra>",
     )  # fmt: skip
+    figure.update_xaxes(type="log", showgrid=True)
+    figure.update_yaxes(type="log")
     return figure
