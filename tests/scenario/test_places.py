@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.catalog import load
+from gigawatt.entities.site import Plant
 from gigawatt.errors import QuantityError, ScenarioError
 from gigawatt.scenario.loading import read
 from gigawatt.scenario.resolve import resolve
@@ -77,4 +78,38 @@ def test_a_rule_that_cannot_hold_is_refused_by_its_key(tmp_path: Path, text: str
     path = tmp_path / "twin.toml"
     path.write_text(SOUND + text)
     with pytest.raises((QuantityError, ScenarioError), match=rf"alpha-leased.*\.{key}"):
+        resolve(read(path), CATALOG)
+
+
+PLANT = """
+[[site.plant]]
+kind = "gas-engine"
+most = "200 MW facility"
+lead = "18 month"
+cost = "1.6 MUSD/MW facility"
+energy_cost = "45 USD/MWh"
+firm = "90 percent"
+energy = "95 percent"
+carbon = "450 kg/MWh"
+"""
+
+
+def test_a_plant_is_read_and_refused_where_energy_is_not_the_programmes(tmp_path: Path) -> None:
+    path = tmp_path / "plant.toml"
+    path.write_text(SOUND + TWIN + POWER + PLANT)
+    assert resolve(read(path), CATALOG).sites[-1].plants == (
+        Plant(
+            kind="gas-engine",
+            most_mw=200.0,
+            lead_months=18,
+            cost_usd_per_mw=1.6e6,
+            energy_usd_per_mwh=45.0,
+            firm_fraction=0.9,
+            energy_fraction=0.95,
+            carbon_t_per_mwh=0.45,
+        ),
+    )
+    cloud = TWIN[: TWIN.index("ownership")] + 'ownership = { kind = "cloud", price = "0.9 MUSD/MW facility/month" }\n'
+    path.write_text(SOUND + cloud + POWER + PLANT)
+    with pytest.raises(ScenarioError, match="power plants at a site of cloud capacity"):
         resolve(read(path), CATALOG)

@@ -13,6 +13,24 @@ class PowerStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """A power plant that the programme may build at a site, any size up to `most_mw` of facility power.
+
+    It runs `lead_months` after it is begun, its cost spread evenly over them. `firm_fraction` of it counts as power for
+    racks; it generates at most `energy_fraction` of its hours at full power, at `energy_usd_per_mwh` for fuel and care.
+    """
+
+    kind: str
+    most_mw: float
+    lead_months: int
+    cost_usd_per_mw: float
+    energy_usd_per_mwh: float
+    firm_fraction: float
+    energy_fraction: float
+    carbon_t_per_mwh: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Owned:
     """The programme builds and owns: it pays building, systems, energy and operation."""
 
@@ -75,3 +93,4 @@ class Site:
     grid_carbon_t_per_mwh: float | None = None
     water_kl_per_mwh: float | None = None
     water_cap_kl_per_year: float | None = None
+    plants: tuple[Plant, ...] = ()

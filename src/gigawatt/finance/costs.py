@@ -43,13 +43,22 @@ def quantities(inputs: Inputs, plan: BuildPlan, history: History) -> Quantities:
         ordered_racks=values(inputs, history.state["ordered_racks"], *by_rack),
         delivered_racks=_delivered_racks(inputs, plan),
         installed_racks=values(inputs, history.state["installed_racks"], *by_rack),
-        energy_mwh=_split(values(inputs, history.state["energy_mwh"], "site", "month"), by=it_mw),
+        energy_mwh=_split(_bought_energy_mwh(inputs, history), by=it_mw),
         rack_facility_mw=rack_facility_mw(inputs),
         energized_facility_mw=values(inputs, history.state["energized_facility_mw"], *by_rack).sum(axis=1),
         built_facility_mw=values(inputs, history.state["built_facility_mw"], "site", "month"),
         served_tokens=values(inputs, history.state["served_tokens"], "platform", "service", "month"),
         output_tokens=values(inputs, history.state["output_tokens"], "platform", "service", "month"),
     )
+
+
+def _bought_energy_mwh(inputs: Inputs, history: History) -> FloatArray:
+    """Energy at the meter less what the sites' own plants make, `(site, month)`."""
+    bought = values(inputs, history.state["energy_mwh"], "site", "month").copy()
+    for row, site in enumerate(inputs.sites):
+        for plant in site.plants:
+            bought[row] -= history.state["generated_mwh"].sel(plant=f"{site.id}/{plant.kind}").values
+    return np.asarray(bought.clip(0.0), dtype=np.float64)
 
 
 def values(inputs: Inputs, array: xr.DataArray, *dims: str) -> FloatArray:

@@ -25,8 +25,10 @@ class Purpose(StrEnum):
     BUILDING = "building"
     COOLING = "cooling"
     POWER = "power"
+    POWER_PLANT = "power plant"
     GRID = "grid"
     ENERGY = "energy"
+    GENERATION = "generation"
     FACILITY_OPERATION = "facility operation"
     SYSTEMS_OPERATION = "systems operation"
     RENT = "rent"
@@ -74,8 +76,10 @@ _KINDS = {
     Purpose.BUILDING: FlowKind.CAPEX,
     Purpose.COOLING: FlowKind.CAPEX,
     Purpose.POWER: FlowKind.CAPEX,
+    Purpose.POWER_PLANT: FlowKind.CAPEX,
     Purpose.GRID: FlowKind.CAPEX,
     Purpose.ENERGY: FlowKind.OPEX,
+    Purpose.GENERATION: FlowKind.OPEX,
     Purpose.FACILITY_OPERATION: FlowKind.OPEX,
     Purpose.SYSTEMS_OPERATION: FlowKind.OPEX,
     Purpose.RENT: FlowKind.OPEX,

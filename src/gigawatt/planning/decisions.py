@@ -10,7 +10,9 @@ from gigawatt.planning.agreements import settle_agreements
 from gigawatt.planning.fleet import ROUNDING, in_period, month_axis, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.formulation import Formulation, earned_count, milestones_count
+from gigawatt.planning.generation import settle_generation
 from gigawatt.planning.places import latest_building_mw
+from gigawatt.planning.plants import MWH_PER_UNIT
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 
 
@@ -40,6 +42,8 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     choose.pool.solution = in_service.sum("site").transpose(*choose.pool.dims)
     choose.built.solution = facility
     choose.expansion.solution = facility - facility.shift(period=1, fill_value=0.0)
+    if choose.plants is not None:
+        settle_generation(choose.plants)
     wanted = terms.work.demand_tokens / TOKEN_UNIT
     served = choose.served.solution.clip(0.0)
     choose.served.solution = served.where(served < wanted, wanted)
@@ -73,10 +77,16 @@ def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset
         "served_tokens": (tokens.transpose("service", "period"), "token"),
         "training_flop": (flop.transpose("run", "period"), "FLOP"),
         "milestones_count": (milestones_count(racks.installed, terms=terms), "1"),
+        **_plants(built),
         "cash_usd": (cash_usd(inputs, terms=terms, built=built), "USD"),
     }
-    plain = {name: array.drop_vars("period").assign_attrs(units=unit) for name, (array, unit) in values.items()}
+    plain = {
+        name: array.drop_vars(["period", "month"], errors="ignore").assign_attrs(units=unit)
+        for name, (array, unit) in values.items()
+    }
     dated = xr.Dataset(plain).assign_coords(period=np.array(inputs.calendar.periods, dtype="datetime64[ns]"))
+    if "month" in dated.dims:
+        dated = dated.assign_coords(month=np.array(inputs.calendar.months, dtype="datetime64[ns]"))
     return dated.assign(loan_taken=_loans_taken(built))
 
 
@@ -86,6 +96,17 @@ def _loans_taken(built: Formulation) -> xr.DataArray:
     values = np.array([float(variable.solution) for variable in taken.values()])
     names = np.array(list(taken), dtype=np.str_)
     return xr.DataArray(values, dims="loan", coords={"loan": names}, attrs={"units": "1"})
+
+
+def _plants(built: Formulation) -> dict[str, tuple[xr.DataArray, str]]:
+    """Power and energy of the sites' own plants, where they allow any."""
+    chosen = built.choose.plants
+    if chosen is None:
+        return {}
+    return {
+        "plant_mw": (chosen.standing.solution, "MW"),
+        "generated_mwh": (chosen.generated.solution * MWH_PER_UNIT, "MWh"),
+    }
 
 
 def planned_racks(*, terms: Terms, built: Formulation) -> Racks:

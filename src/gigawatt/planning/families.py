@@ -142,6 +142,10 @@ BOOKKEEPING: frozenset[str] = frozenset(
         "moved_more",
         "moved_less",
         "one_vendor",
+        "plant_growth",
+        "plant_energy",
+        "plant_use",
+        "plant_need",
         "vendor_power",
     }
 )

@@ -24,7 +24,8 @@ class Fleet:
     """What limits racks.
 
     `lead_periods`, `life_periods`, `block_racks`, `rack_it_mw` `(platform,)`; `rack_facility_mw` `(site, platform)` at
-    peak; `energized_facility_mw` `(site, period)` expected at the start of each period; `supply_blocks`
+    peak; `energized_facility_mw` `(site, period)` expected at the start of each period;
+    `plant_firm_mw` `(site, period)` the most that power plants of the site can add to it; `supply_blocks`
     `(platform, period)` whole blocks that can be delivered; `taken` `(site, platform)` whether the site takes the
     platform; `alive` `(platform, period, later)` 1 where a rack that arrived in `period` serves in `later`;
     `output_share` `(platform, period, month)` of its full output that it delivers in a month.
@@ -36,6 +37,7 @@ class Fleet:
     rack_it_mw: xr.DataArray
     rack_facility_mw: xr.DataArray
     energized_facility_mw: xr.DataArray
+    plant_firm_mw: xr.DataArray
     supply_blocks: xr.DataArray
     taken: xr.DataArray
     alive: xr.DataArray
@@ -66,6 +68,7 @@ def fleet(inputs: Inputs) -> Fleet:
         rack_it_mw=it_mw,
         rack_facility_mw=facility_mw,
         energized_facility_mw=energized_facility_mw(inputs),
+        plant_firm_mw=plant_firm_mw(inputs),
         supply_blocks=supply_blocks(inputs),
         taken=_taken(inputs),
         alive=alive,
@@ -102,6 +105,17 @@ def energized_facility_mw(inputs: Inputs) -> xr.DataArray:
         dims=("site", "period"),
         coords={"site": [site.id for site in inputs.sites], "period": np.arange(inputs.calendar.period_count)},
     )
+
+
+def plant_firm_mw(inputs: Inputs) -> xr.DataArray:
+    """The most firm power that a site's own plants can add, were they begun at the start, `(site, period)`."""
+    period = np.arange(inputs.calendar.period_count)
+    rows = np.zeros((len(inputs.sites), len(period)))
+    for row, site in zip(rows, inputs.sites, strict=True):
+        for plant in site.plants:
+            row[period >= periods_of(plant.lead_months, inputs.calendar)] += plant.most_mw * plant.firm_fraction
+    coords = {"site": [site.id for site in inputs.sites], "period": period}
+    return xr.DataArray(rows, dims=("site", "period"), coords=coords)
 
 
 def _energized(site: Site, calendar: Calendar) -> FloatArray:
@@ -148,7 +162,7 @@ def most_blocks(limits: Fleet) -> xr.DataArray:
     Dims `(site, platform, period)`.
     """
     block_mw = limits.rack_facility_mw * limits.block_racks
-    by_power = (limits.energized_facility_mw / block_mw + ROUNDING) // 1.0
+    by_power = ((limits.energized_facility_mw + limits.plant_firm_mw) / block_mw + ROUNDING) // 1.0
     blocks = by_power.where(by_power < limits.supply_blocks, limits.supply_blocks)
     return blocks.where(can_arrive(limits), 0.0).transpose("site", "platform", "period")
 

@@ -5,6 +5,7 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import in_period, month_axis
+from gigawatt.planning.generation import invested_usd, running_usd
 from gigawatt.planning.money import Money
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import Variables
@@ -25,7 +26,13 @@ def net_present_value(inputs: Inputs, *, terms: Terms, choose: Variables) -> lin
     service = ((money.service_usd_per_rack @ by_period) * block / MONEY_UNIT_USD * choose.in_service).sum()
     expansion = ((money.expansion_usd_per_mw @ weight) / MONEY_UNIT_USD * choose.expansion).sum()
     standing = ((money.standing_usd_per_mw @ by_period) / MONEY_UNIT_USD * choose.built).sum()
-    return earned - arrival - service - expansion - standing
+    value: linopy.LinearExpression = earned - arrival - service - expansion - standing
+    if terms.plants is None or choose.plants is None:
+        return value
+    weights = weight.expand_dims(step=[0]).transpose("month", "step")
+    running = running_usd(terms.plants, choose.plants, weights=weights).sum("step")
+    invested = invested_usd(terms.plants, choose.plants, weights=weights).sum("step")
+    return value - (running + invested) / MONEY_UNIT_USD
 
 
 def present_revenue(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
@@ -41,7 +48,10 @@ def operating_and_investment_flow(inputs: Inputs, *, terms: Terms, choose: Varia
     earned = operating_flow(inputs, weights=by_period.rename(period="step"), terms=terms, choose=choose)
     spent = _investment(terms.money, by_period, block=terms.fleet.block_racks, choose=choose)
     net: linopy.LinearExpression = earned.rename(step="period") - spent
-    return net
+    if terms.plants is None or choose.plants is None:
+        return net
+    invested = invested_usd(terms.plants, choose.plants, weights=by_period.rename(period="step"))
+    return net - invested.rename(step="period") / MONEY_UNIT_USD
 
 
 def operating_flow(
@@ -55,7 +65,9 @@ def operating_flow(
     standing = xr.dot(money.standing_usd_per_mw, weights, by_period, dim="month") / MONEY_UNIT_USD
     running = (service * choose.in_service).sum(["site", "platform", "period"])
     net: linopy.LinearExpression = earned - running - (standing * choose.built).sum(["site", "period"])
-    return net
+    if terms.plants is None or choose.plants is None:
+        return net
+    return net - running_usd(terms.plants, choose.plants, weights=weights) / MONEY_UNIT_USD
 
 
 def _investment(

@@ -55,6 +55,7 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
     site_limits.construction(model, terms=terms, choose=choose)
     site_limits.one_vendor(model, terms=terms, choose=choose)
     site_limits.shared_power(model, terms=terms, choose=choose)
+    site_limits.plants(model, inputs, terms=terms, choose=choose)
     site_limits.caps(model, inputs, terms=terms, choose=choose)
     constraints.allocation(model, inputs, terms=terms, choose=choose)
     constraints.tokens(model, terms=terms, choose=choose)

@@ -108,7 +108,7 @@ def _capacity_price(site: Site) -> float:
 def _expansion(inputs: Inputs) -> xr.DataArray:
     """Cost of a megawatt, spread over the construction before it; what precedes the start falls in its first month."""
     calendar = inputs.calendar
-    shares = np.stack([_construction_shares(site.construction_months, calendar) for site in inputs.sites])
+    shares = np.stack([construction_shares(site.construction_months, calendar) for site in inputs.sites])
     dims = ("site", "period", "month")
     spread = xr.DataArray(
         shares,
@@ -123,7 +123,7 @@ def _expansion(inputs: Inputs) -> xr.DataArray:
     return (cost * spread).transpose(*dims)
 
 
-def _construction_shares(
+def construction_shares(
     construction_months: int, calendar: Calendar
 ) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     """Share of an increment's cost that is paid in each month, `(period, month)`."""

@@ -9,6 +9,8 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import Fleet, in_period, month_axis
+from gigawatt.planning.generation import energy_balance, firm_mw
+from gigawatt.planning.plants import MWH_PER_UNIT
 from gigawatt.planning.terms import Terms
 from gigawatt.planning.variables import Variables
 from gigawatt.timeline import Calendar
@@ -16,13 +18,27 @@ from gigawatt.units import MONTHS_PER_YEAR
 
 
 def usable_mw(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:
-    """What needs energized power, `(site, period)`: halls, or racks alone where halls are built ahead of the power."""
+    """What needs the connection's power, `(site, period)`: halls, or racks alone where halls are built ahead of it.
+
+    What a site's own plants bring firmly comes off.
+    """
     limits, rules = terms.fleet, terms.places
     ahead = np.isfinite(rules.build_mw)
-    if not bool(ahead.any()):
-        return 1.0 * choose.built
-    drawn = ((limits.rack_facility_mw * limits.block_racks) * ahead * choose.in_service).sum("platform")
-    return (1.0 - ahead) * choose.built + drawn
+    used = 1.0 * choose.built
+    if bool(ahead.any()):
+        drawn = ((limits.rack_facility_mw * limits.block_racks) * ahead * choose.in_service).sum("platform")
+        used = (1.0 - ahead) * choose.built + drawn
+    if terms.plants is None or choose.plants is None:
+        return used
+    return used - firm_mw(terms.plants, choose.plants)
+
+
+def plants(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> None:
+    """The energy of a site's own plants against what its racks take and its connection brings."""
+    if terms.plants is not None and choose.plants is not None:
+        energy_balance(
+            model, inputs, plants=terms.plants, limits=terms.fleet, choose=choose.plants, in_service=choose.in_service
+        )
 
 
 def construction(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
@@ -45,7 +61,7 @@ def one_vendor(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
     model.add_constraints(hosts.sum("vendor") <= 1.0, name="one_vendor")
     block_mw = (limits.rack_facility_mw * limits.block_racks).sel(site=picky)
     drawn = (rules.vendor * block_mw * choose.in_service.sel(site=picky)).sum("platform")
-    energized = limits.energized_facility_mw.sel(site=picky)
+    energized = (limits.energized_facility_mw + limits.plant_firm_mw).sel(site=picky)
     model.add_constraints(drawn - energized * hosts <= 0.0, name="vendor_power")
 
 
@@ -84,6 +100,10 @@ def caps(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables
     if inputs.carbon_cap_t_per_year is not None:
         intensity = _by_site(inputs, [site.grid_carbon_t_per_mwh or 0.0 for site in inputs.sites])
         emitted = _by_year(inputs, energy * intensity, choose=choose).sum("site")
+        if terms.plants is not None and choose.plants is not None:
+            more = terms.plants.carbon_t_per_mwh - (terms.plants.at * intensity).sum("site")
+            years = year_of_month(inputs.calendar)
+            emitted = emitted + (more * MWH_PER_UNIT * years * choose.plants.generated).sum(["plant", "month"])
         most = inputs.carbon_cap_t_per_year * xr.ones_like(by_year.isel(period=0, drop=True))
         model.add_constraints(emitted <= most, name="carbon")
     allowed = {s.id: s.water_cap_kl_per_year for s in inputs.sites if s.water_cap_kl_per_year is not None}

@@ -11,6 +11,7 @@ from gigawatt.planning.financing import Financing, financing
 from gigawatt.planning.fleet import Fleet, fleet
 from gigawatt.planning.money import Money, money
 from gigawatt.planning.places import Places, places
+from gigawatt.planning.plants import Plants, plants
 from gigawatt.planning.work import Work, work
 from gigawatt.units import TOKENS_PER_MILLION, USD_PER_MILLION
 
@@ -27,6 +28,7 @@ class Terms:
     work: Work
     financing: Financing
     places: Places
+    plants: Plants | None
 
 
 def terms(inputs: Inputs, performance: Performance) -> Terms:
@@ -38,4 +40,5 @@ def terms(inputs: Inputs, performance: Performance) -> Terms:
         work=work(inputs, performance),
         financing=financing(inputs, fleet=limits),
         places=places(inputs),
+        plants=plants(inputs, fleet=limits),
     )

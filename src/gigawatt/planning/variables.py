@@ -9,6 +9,7 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import most_blocks, period_axis
+from gigawatt.planning.generation import Generation, generation
 from gigawatt.planning.terms import Terms
 
 
@@ -20,7 +21,8 @@ class Variables:
     MW `(site, period)`; `delivered` and `pool` blocks at all sites `(platform, period)`; `serving` racks
     `(platform, service, month)` and `training` racks `(platform, run, month)`, both at full output; `served`
     tokens `(service, month)`; `tranches` earned by milestones so far `(contract, period)`; `cash` at the end of
-    a period `(period,)`. Money, tokens and blocks are in the solver's units (see `terms`).
+    a period `(period,)`; `plants` of the sites' own,
+    if they allow any. Money, tokens and blocks are in the solver's units (see `terms`).
     """
 
     arrivals: linopy.Variable
@@ -34,6 +36,7 @@ class Variables:
     served: linopy.Variable
     tranches: linopy.Variable
     cash: linopy.Variable
+    plants: Generation | None
 
 
 def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables:
@@ -60,6 +63,7 @@ def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables
         served=amounts("served", services, months),
         tranches=model.add_variables(lower=0.0, upper=most_tranches(terms), integer=True, name="tranches"),
         cash=model.add_variables(coords=period, name="cash"),
+        plants=None if terms.plants is None else generation(model, inputs, plants=terms.plants),
     )
 
 
@@ -80,7 +84,7 @@ def reachable_mw(terms: Terms) -> xr.DataArray:
     """Highest counted power so far that power and supply alone would let each contract see, `(contract, period)`."""
     counted, limits = terms.financing.counted_mw, terms.fleet
     share = (counted / limits.rack_facility_mw).max("platform")
-    by_power = (share * limits.energized_facility_mw).sum("site")
+    by_power = (share * (limits.energized_facility_mw + limits.plant_firm_mw)).sum("site")
     racks = (limits.supply_blocks * limits.block_racks).cumsum("period")
     by_supply = (counted.max("site") * racks).sum("platform")
     reachable = by_power.where(by_power < by_supply, by_supply).transpose("contract", "period")

@@ -93,6 +93,19 @@ class PowerStepTable(Table):
     it: q.ItPower | None = None
 
 
+class PlantTable(Table):
+    """A power plant that the programme may build at the site, up to `most`; nothing about it has a default."""
+
+    kind: Annotated[q.Identifier, Shown('"gas-engine"')]
+    most: q.FacilityPower
+    lead: q.Months
+    cost: q.FacilityCost
+    energy_cost: q.EnergyPrice
+    firm: q.FractionText
+    energy: q.FractionText
+    carbon: q.CarbonIntensity
+
+
 class SiteTable(Table):
     """A place for racks; `catalog` takes name, location and developer from the catalogue."""
 
@@ -112,6 +125,7 @@ class SiteTable(Table):
     grid_carbon: q.CarbonIntensity | None = None
     water_use: q.WaterUse | None = None
     water_cap: q.YearlyWater | None = None
+    plants: Annotated[tuple[PlantTable, ...], Field(alias="plant")] = ()
     cooling: Annotated[Cooling, choice(Cooling)] | None = None
     peak_pue: q.PueText | None = None
     annual_pue: q.PueText | None = None

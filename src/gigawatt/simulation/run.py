@@ -16,6 +16,7 @@ from gigawatt.simulation.fleet import (
     rack_facility_mw,
     rack_it_mw,
 )
+from gigawatt.simulation.plants import firm_facility_mw, generated_mwh, plant_labels
 from gigawatt.simulation.power import available_facility_mw, slip_table
 from gigawatt.simulation.work import Assignment, Work, assignment, work_of_month
 from gigawatt.timeline import FloatArray, IntArray
@@ -31,7 +32,7 @@ class Month:
 
 def simulate(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck: Luck) -> History:
     """The plan as it plays out under `luck`, month by month."""
-    available = available_facility_mw(inputs, luck)
+    available = available_facility_mw(inputs, luck) + firm_facility_mw(inputs, plan)
     built = _built_facility_mw(inputs, plan)
     outside = logistics(inputs, plan, room_mw=np.minimum(available, built))
     given = assignment(inputs, performance, plan, luck=luck)
@@ -43,6 +44,9 @@ def simulate(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck:
         **_energy(inputs, months),
         **_work_state(inputs, months),
     }
+    if plant_labels(inputs):
+        own_mwh = generated_mwh(inputs, plan, energy_mwh=np.asarray(state["energy_mwh"][1], dtype=np.float64))
+        state["generated_mwh"] = (("plant", "month"), own_mwh, "MWh")
     return History(state=_dataset(inputs, state), slips=slip_table(inputs, luck))
 
 
@@ -123,5 +127,7 @@ def _dataset(inputs: Inputs, variables: _Variables) -> xr.Dataset:
         "run": [run.id for run in inputs.runs],
         "month": np.array(inputs.calendar.months, dtype="datetime64[ns]"),
     }
+    if plant_labels(inputs):
+        coordinates["plant"] = plant_labels(inputs)
     arrays = {name: (dims, values, {"units": unit}) for name, (dims, values, unit) in variables.items()}
     return xr.Dataset(arrays, coords=coordinates)

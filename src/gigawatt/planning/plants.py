@@ -1,0 +1,78 @@
+"""Power plants that the programme may build at its sites, as arrays: gas engines and turbines, solar, batteries.
+
+A plant adds its firm part to the power that racks may draw, and its energy stands in for energy that would be bought.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from gigawatt.entities.stages import Inputs
+from gigawatt.planning.fleet import Fleet, month_axis, period_axis, periods_of
+from gigawatt.planning.money import construction_shares
+
+MWH_PER_UNIT = 1e3
+"""The solver counts generated energy in thousands of MWh."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plants:
+    """Plants that may be built, labelled `site/kind`.
+
+    `at` `(plant, site)` 1 where a plant stands; `most_mw`, `firm_fraction`, `energy_fraction`, `energy_usd_per_mwh`,
+    `carbon_t_per_mwh` `(plant,)`; `possible` `(plant, period)` whether one begun at the start can run;
+    `added_usd_per_mw` `(plant, period, month)` what a megawatt that first runs in `period` costs, month by month;
+    `demand_mwh_per_rack` `(site, platform, month)` energy at the meter of a rack; `bought_usd_per_mwh` `(site,)`.
+    """
+
+    at: xr.DataArray
+    most_mw: xr.DataArray
+    firm_fraction: xr.DataArray
+    energy_fraction: xr.DataArray
+    energy_usd_per_mwh: xr.DataArray
+    carbon_t_per_mwh: xr.DataArray
+    possible: xr.DataArray
+    added_usd_per_mw: xr.DataArray
+    demand_mwh_per_rack: xr.DataArray
+    bought_usd_per_mwh: xr.DataArray
+
+
+def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
+    """The plants that the sites allow; None where they allow none."""
+    pairs = [(site, plant) for site in inputs.sites for plant in site.plants]
+    if not pairs:
+        return None
+    labels = {"plant": [f"{site.id}/{plant.kind}" for site, plant in pairs]}
+
+    def by_plant(values: list[float]) -> xr.DataArray:
+        return xr.DataArray(np.array(values, dtype=np.float64), dims="plant", coords=labels)
+
+    calendar = inputs.calendar
+    sites = {"site": [site.id for site in inputs.sites]}
+    lead = by_plant([periods_of(plant.lead_months, calendar) for _, plant in pairs])
+    spread = xr.DataArray(
+        np.stack([construction_shares(plant.lead_months, calendar) for _, plant in pairs]),
+        dims=("plant", "period", "month"),
+        coords={**labels, "period": np.arange(calendar.period_count), "month": np.arange(calendar.month_count)},
+    )
+    hours = month_axis(calendar).copy(data=calendar.month_hours)
+    pue = xr.DataArray([site.annual_pue for site in inputs.sites], dims="site", coords=sites)
+    return Plants(
+        at=xr.DataArray(
+            np.array([[float(site is other) for other in inputs.sites] for site, _ in pairs]),
+            dims=("plant", "site"),
+            coords={**labels, **sites},
+        ),
+        most_mw=by_plant([plant.most_mw for _, plant in pairs]),
+        firm_fraction=by_plant([plant.firm_fraction for _, plant in pairs]),
+        energy_fraction=by_plant([plant.energy_fraction for _, plant in pairs]),
+        energy_usd_per_mwh=by_plant([plant.energy_usd_per_mwh for _, plant in pairs]),
+        carbon_t_per_mwh=by_plant([plant.carbon_t_per_mwh for _, plant in pairs]),
+        possible=(period_axis(calendar) >= lead).transpose("plant", "period"),
+        added_usd_per_mw=by_plant([plant.cost_usd_per_mw for _, plant in pairs]) * spread,
+        demand_mwh_per_rack=fleet.rack_it_mw * inputs.operation.mean_power.best * pue * hours,
+        bought_usd_per_mwh=xr.DataArray(
+            [site.energy_price_usd_per_mwh for site in inputs.sites], dims="site", coords=sites
+        ),
+    )

@@ -1,0 +1,82 @@
+"""Power plants of a site, each best plan worked out by hand. Amounts in MUSD; the napkin's rack earns 8.76 a year."""
+
+from dataclasses import replace
+
+import pytest
+
+from gigawatt.entities.site import Plant
+from gigawatt.planning import plan
+from tests.finance.programmes import play
+from tests.planning.cases import napkin_inputs, napkin_site
+from tests.planning.test_optima import best, racks, value
+from tests.samples import site, small_inputs, small_performance
+
+ENGINE = Plant(
+    kind="gas-engine",
+    most_mw=4.0,
+    lead_months=2,
+    cost_usd_per_mw=2e6,
+    energy_usd_per_mwh=50.0,
+    firm_fraction=1.0,
+    energy_fraction=1.0,
+    carbon_t_per_mwh=0.45,
+)
+
+
+def test_engines_carry_racks_beyond_the_connection() -> None:
+    # 10 racks at the connection's free energy, 4 more on engines from March: 7344 h. Each earns 7.344, costs 1 for the
+    # rack, 2 for the engine and 7344 h x 50 USD = 0.3672 for fuel: 77.6 + 4 x 3.9768 = 93.5072
+    chosen = best(napkin_inputs(sites=(napkin_site(plants=(ENGINE,)),)))
+    assert value(chosen) == pytest.approx(93.5072)
+    assert racks(chosen)[:4] == [10.0, 10.0, 14.0, 14.0]
+    assert chosen.decisions["plant_mw"].values[0][:3].tolist() == pytest.approx([0.0, 0.0, 4.0])
+    assert float(chosen.decisions["generated_mwh"].sum()) == pytest.approx(4 * 7344)
+
+
+def test_engines_that_do_not_pay_are_not_built() -> None:
+    # At 6 per MW an engine and its rack cost 7.3672 and earn 7.344
+    dear = replace(ENGINE, cost_usd_per_mw=6e6)
+    chosen = best(napkin_inputs(sites=(napkin_site(plants=(dear,)),)))
+    assert value(chosen) == pytest.approx(77.6)
+    assert float(chosen.decisions["plant_mw"].sum()) == 0.0
+
+
+def test_sun_replaces_bought_energy_and_carries_no_rack() -> None:
+    # 40 MW of panels at once, a quarter of the hours: 8760 x 10 MWh, all that ten racks take. Bought at 100 USD/MWh it
+    # would cost 8.76; panels cost 0.1 per MW, 4: 77.6 - 4 = 73.6
+    sun = replace(
+        ENGINE, kind="solar", most_mw=80.0, lead_months=0, cost_usd_per_mw=0.1e6, energy_usd_per_mwh=0.0,
+        firm_fraction=0.0, energy_fraction=0.25, carbon_t_per_mwh=0.0,
+    )  # fmt: skip
+    chosen = best(napkin_inputs(sites=(napkin_site(energy_price_usd_per_mwh=100.0, plants=(sun,)),)))
+    assert value(chosen) == pytest.approx(73.6)
+    assert float(chosen.decisions["plant_mw"].values[0][-1]) == pytest.approx(40.0)
+
+
+def test_a_reserve_counts_as_far_as_it_is_firm() -> None:
+    # Half of 4 MW is firm: two more racks from March, for 4 MW of engines at 2: each rack brings 7.344 - 1 - 4 - 0.3672
+    half = replace(ENGINE, firm_fraction=0.5)
+    assert value(best(napkin_inputs(sites=(napkin_site(plants=(half,)),)))) == pytest.approx(77.6 + 2 * 1.9768)
+
+
+def test_carbon_of_engines_counts() -> None:
+    # The grid is clean; 0.45 t/MWh: 13,219.2 t for four racks from March. Half of that lets two run on engines
+    chosen = best(
+        napkin_inputs(
+            sites=(napkin_site(plants=(ENGINE,), grid_carbon_t_per_mwh=0.0),), carbon_cap_t_per_year=2 * 0.45 * 7344.0
+        )
+    )
+    assert value(chosen) == pytest.approx(77.6 + 2 * 3.9768)
+
+
+def test_the_accounts_are_the_plans() -> None:
+    engine = replace(ENGINE, most_mw=50.0, lead_months=9, cost_usd_per_mw=0.2e6, energy_usd_per_mwh=20.0)
+    base = small_inputs(sites=(site("alpha", plants=(engine,)),), contracts=(), targets=(), runs=())
+    inputs = replace(base, operation=replace(base.operation, ramp_months=0))
+    performance = small_performance()
+    performance = replace(performance, training=performance.training.isel(run=slice(0, 0)))
+    played = play(inputs, plan(inputs, performance))
+    assert float(played.plan.decisions["plant_mw"].max()) > 0.0
+    assert played.appraisal.npv_usd == pytest.approx(played.plan.objective_value, rel=1e-9)
+    own, all_of_it = played.history.state["generated_mwh"].sum("plant"), played.history.state["energy_mwh"].sum("site")
+    assert (own.values <= all_of_it.values * (1.0 + 1e-9)).all()
