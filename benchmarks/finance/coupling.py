@@ -87,7 +87,7 @@ def programmes(count: int) -> Iterator[Inputs]:
             targets=(),
             contracts=tuple(chosen),
         )
-        purse = replace(base.treasury, opening_cash_usd=luck.choice((150e6, 400e6, 3e9)))
+        purse = replace(base.treasury, opening_cash_usd=luck.choice((1e9, 2e9, 3e9)))
         yield replace(base, treasury=purse, operation=replace(base.operation, ramp_months=0))
 
 

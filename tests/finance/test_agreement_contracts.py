@@ -130,6 +130,15 @@ def test_a_loan_whose_covenant_cannot_be_kept_is_left():
     assert "loan" not in played.appraisal.flows["purpose"].to_list()
 
 
+def test_a_sculpted_loan_that_nothing_can_serve_is_left():
+    # $8 M a month for capacity that is never used: operation loses money for years, and a plan is possible without
+    # the loan.
+    losing = replace(TAKE, capacity_mw=10.0, price_usd_per_mw_month=5e6, take_fraction=1.0, term_months=33)
+    played = planned(None, (losing, replace(GPU_LOAN, terms=SCULPTED)))
+    assert played.plan.decisions["loan_taken"].values.tolist() == [0.0]
+    assert cash_of_periods(played) == pytest.approx(played.plan.decisions["cash_usd"].values, abs=10.0)
+
+
 def test_an_instalment_on_a_condition_is_counted_on_when_it_holds():
     # $50 M once 1 MW stands, not before October 2027 when the racks can come: with $16 M of its own the plan grows on
     # it.

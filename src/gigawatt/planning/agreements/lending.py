@@ -167,7 +167,7 @@ def _sculpted(drawn: Drawn, desk: Desk) -> tuple[Pay, Pay, Pay]:
     desk.model.add_constraints(repaid >= 0.0, name=f"{name} repaid")
     desk.model.add_constraints(owed + (cap * final) * drawn.taken <= cap, name=f"{name} matures")
     desk.model.add_constraints(carried - (most * (1.0 - final)) * drawn.taken >= -most, name=f"{name} covered")
-    desk.model.add_constraints(repaid - carried - most * final <= 0.0, name=f"{name} sculpted")
+    desk.model.add_constraints(repaid - carried + most * drawn.taken <= most * (1.0 + final), name=f"{name} sculpted")
     desk.model.add_constraints(owed + cap * clear <= cap, name=f"{name} cleared")
     desk.model.add_constraints(repaid - carried + most * clear >= 0.0, name=f"{name} as carried")
 
