@@ -1,6 +1,7 @@
 """Where text goes: results to standard output, everything else to standard error."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +17,18 @@ err = Console(stderr=True)
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
-    """Print one JSON object on standard output; NaN becomes null."""
-    typer.echo(json.dumps(answer, indent=2, allow_nan=False, ensure_ascii=False))
+    """Print one JSON object on standard output; NaN and infinity, which JSON has no words for, become null."""
+    typer.echo(json.dumps(_finite(answer), indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401 - whatever JSON may hold
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def report_error(error: GigawattError) -> None:

@@ -1,7 +1,8 @@
 """Costs from layers beside published ones: an hour of an accelerator, and the capital of known sites.
 
-Nothing is fitted: every figure is the catalogue's, and where one is assumed the assumption was made before the
-comparison. Prices are the newest that the catalogue has for the date of the published cost.
+Nothing is fitted: every figure is the catalogue's, and no assumed one was chosen by its effect on this comparison,
+though the published costs were known when the owners' assumptions were written. Prices are the newest that the
+catalogue has for the date of the published cost.
 """
 
 from collections.abc import Mapping
