@@ -1,12 +1,13 @@
 """Rules of sites as a scenario states them."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from gigawatt.catalog import load
 from gigawatt.entities.site import Plant
-from gigawatt.errors import QuantityError, ScenarioError
+from gigawatt.errors import CatalogError, QuantityError, ScenarioError
 from gigawatt.scenario.loading import read
 from gigawatt.scenario.resolve import resolve
 from tests.scenario.malformed import SOUND
@@ -113,3 +114,16 @@ def test_a_plant_is_read_and_refused_where_energy_is_not_the_programmes(tmp_path
     path.write_text(SOUND + cloud + POWER + PLANT)
     with pytest.raises(ScenarioError, match="power plants at a site of cloud capacity"):
         resolve(read(path), CATALOG)
+
+
+def test_a_power_step_waits_for_its_slowest_equipment(sound: Path) -> None:
+    # A substation transformer takes 160 weeks, 36.8 months: ordered in January 2027 it is there in February 2030;
+    # switchgear takes 44 weeks, 10.1 months: November 2027
+    key = "site.stargate-milam.power[0]"
+    late = resolve(read(sound, [f'{key}.equipment=["substation-transformer-2026", "switchgear"]']), CATALOG)
+    assert late.sites[1].power_steps[0].start == date(2030, 2, 1)
+    assert "economics/lead-time/substation-transformer-2026" in {entry.key for entry in late.ledger.entries}
+    soon = resolve(read(sound, [f'{key}.equipment=["switchgear"]', f"{key}.ordered=2026-01"]), CATALOG)
+    assert soon.sites[1].power_steps[0].start == date(2027, 7, 1)  # as announced: the equipment is there before
+    with pytest.raises(CatalogError, match="spoon"):
+        resolve(read(sound, [f'{key}.equipment=["spoon"]']), CATALOG)

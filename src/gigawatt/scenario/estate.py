@@ -7,7 +7,7 @@ from gigawatt.facility.electrical import facility_power_mw
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.checks import known_id, rising_dates, rising_power, unique_ids
 from gigawatt.scenario.desk import Desk
-from gigawatt.scenario.grounds import site_rules
+from gigawatt.scenario.grounds import site_rules, step_start
 from gigawatt.scenario.schema import CloudTable, Cooling, LeasedTable, OwnedTable, PowerStepTable, SiteTable
 from gigawatt.units import (
     DURATION_MONTHS,
@@ -146,7 +146,10 @@ def _power_steps(
     at = ("site", index, "power")
     rising_dates(desk.scenario, [table.start for table in tables], *at)
     steps = tuple(
-        PowerStep(start=table.start, facility_mw=_step_power_mw(desk, table, index, position, peak_pue=peak_pue))
+        PowerStep(
+            start=step_start(desk, table, index, position),
+            facility_mw=_step_power_mw(desk, table, index, position, peak_pue=peak_pue),
+        )
         for position, table in enumerate(tables)
     )
     rising_power(desk.scenario, [step.facility_mw for step in steps], *at)

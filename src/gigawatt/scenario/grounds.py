@@ -1,12 +1,15 @@
 """Rules of a site beyond its power: pace of building, one vendor, a shared place, carbon and water."""
 
+from datetime import date
+from math import ceil
 from typing import TypedDict
 
 from gigawatt.entities.site import Plant
 from gigawatt.scenario.checks import unique_ids
 from gigawatt.scenario.desk import Desk
-from gigawatt.scenario.schema import CloudTable, PlantTable, SiteTable
-from gigawatt.units import CARBON_INTENSITY, WATER_USE
+from gigawatt.scenario.schema import CloudTable, PlantTable, PowerStepTable, SiteTable
+from gigawatt.timeline import Calendar
+from gigawatt.units import CARBON_INTENSITY, DURATION_MONTHS, WATER_USE
 
 
 class SiteRules(TypedDict):
@@ -61,6 +64,21 @@ def _plant(desk: Desk, table: PlantTable, at: tuple[str | int, ...]) -> Plant:
         energy_fraction=desk.number(table.energy, *at, "energy"),
         carbon_t_per_mwh=desk.number(table.carbon, *at, "carbon"),
     )
+
+
+def step_start(desk: Desk, table: PowerStepTable, index: int, position: int) -> date:
+    """The month of a power step: as announced, or when the slowest of its equipment can have arrived, if that is later.
+
+    Lead times are the catalogue's, from the month in which the equipment is ordered (the programme's start if silent).
+    """
+    at = ("site", index, "power", position, "equipment")
+    ordered = table.ordered or desk.scenario.document.programme.start
+    leads = (
+        desk.number_or(None, *at, place, default=f"economics/lead-time/{name}", dimension=DURATION_MONTHS)
+        for place, name in enumerate(table.equipment)
+    )
+    arrivals = (Calendar(start=ordered, month_count=ceil(lead) + 1, months_per_period=1).months[-1] for lead in leads)
+    return max((table.start, *arrivals))
 
 
 def _carbon(desk: Desk, table: SiteTable, index: int) -> float | None:

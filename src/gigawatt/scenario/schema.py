@@ -86,11 +86,16 @@ OwnershipTable = Annotated[OwnedTable | LeasedTable | CloudTable, Field(discrimi
 
 
 class PowerStepTable(Table):
-    """From a month on, the site has this much power in all; exactly one of the two bases is given."""
+    """From a month on, the site has this much power in all; exactly one of the two bases is given.
+
+    `equipment` names figures of `economics/lead-time` that the step waits for, counted from the month `ordered`.
+    """
 
     start: Annotated[q.Month, Field(alias="from"), Shown('"2027-07"')]
     facility: q.FacilityPower | None = None
     it: q.ItPower | None = None
+    equipment: tuple[q.Identifier, ...] = ()
+    ordered: q.Month | None = None
 
 
 class PlantTable(Table):
