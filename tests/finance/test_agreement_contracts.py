@@ -131,7 +131,7 @@ def test_a_loan_whose_covenant_cannot_be_kept_is_left():
 
 
 def test_a_sculpted_loan_that_nothing_can_serve_is_left():
-    # $8 M a month for capacity that is never used: operation loses money for years, and a plan is possible without
+    # $50 M a month for capacity that is never used: operation loses money for years, and a plan is possible without
     # the loan.
     losing = replace(TAKE, capacity_mw=10.0, price_usd_per_mw_month=5e6, take_fraction=1.0, term_months=33)
     played = planned(None, (losing, replace(GPU_LOAN, terms=SCULPTED)))
