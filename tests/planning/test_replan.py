@@ -103,6 +103,22 @@ def test_a_site_six_months_late_moves_only_what_can_still_move(base: tuple[Input
     assert anew.churn_usd == pytest.approx(0.1e6)
 
 
+def test_a_chain_of_replans_ends_where_foresight_begins(base: tuple[Inputs, BuildPlan]) -> None:
+    # May knows nothing new, June hears of three months' slip, August of nothing more. Nothing is discounted and racks
+    # that wait cost no more than racks that come later, so late knowledge loses nothing here.
+    inputs, chosen = base
+    late = SiteNews(site="beta", energized=None, slip_months=3)
+    for as_of, sites in ((month(4), ()), (month(5), (late,)), (month(7), ())):
+        anew = again(inputs, chosen, seen(as_of, sites=sites))
+        assert anew.is_unchanged == (not sites)
+        inputs, chosen = anew.inputs, anew.plan
+    beta = napkin_site("beta", power_steps=(PowerStep(start=month(9), facility_mw=10.0),))
+    foresight = late_beta(sites=(napkin_site(), beta))
+    known = plan(foresight, napkin_performance(foresight))
+    assert chosen.objective_value == pytest.approx(known.objective_value)
+    assert arrivals(chosen, "beta") == arrivals(known, "beta") == at(m9=10.0)
+
+
 def test_what_is_not_ordered_yet_is_not_ordered_for_a_late_site() -> None:
     # In February nothing is ordered for beta yet; with a slip beyond what pays (the last months earn 8.0 of 9 MUSD) the
     # racks are never bought
