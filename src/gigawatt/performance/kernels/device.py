@@ -64,8 +64,8 @@ def throttled_s(busy_s: Reals, *, throttle_fraction: Reals, onset_s: Reals) -> F
 
     Half of it has come at `onset_s`; shorter kernels run at full clock.
     """
-    reached = busy_s / np.maximum(np.asarray(busy_s + onset_s), np.finfo(np.float64).tiny)
-    return np.asarray(busy_s * (1.0 + throttle_fraction * reached), dtype=np.float64)
+    whole = np.maximum(np.asarray(busy_s + onset_s), np.finfo(np.float64).tiny)
+    return np.asarray(busy_s * (1.0 + throttle_fraction * busy_s / whole), dtype=np.float64)
 
 
 # Products in FP32 accumulate in pairs: one multiplication and one addition.
