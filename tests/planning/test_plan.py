@@ -2,6 +2,7 @@
 
 import math
 import signal
+import threading
 import time
 from dataclasses import replace
 
@@ -164,6 +165,7 @@ def test_an_interrupt_stops_the_search() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
     assert time.monotonic() - began < 55.0
+    assert not [thread for thread in threading.enumerate() if thread.name == "solver"]
     assert plan(napkin_inputs(), napkin_performance(napkin_inputs())).objective_value == pytest.approx(77.6e6)
 
 

@@ -132,15 +132,18 @@ def run(engine: highspy.Highs, *, report: Report) -> None:
 
     A wish to stop (`stopping`) ends the solver too, but is no exception: what was found so far is the answer.
     """
-    stop, news = Event(), SimpleQueue[str]()
+    stop, done, news = Event(), Event(), SimpleQueue[str]()
 
     def may_stop(event: highspy.HighsCallbackEvent) -> None:
         if stop.is_set():
             event.interrupt()
 
     def solve() -> None:
-        if not stop.is_set():
-            engine.run()
+        try:
+            if not stop.is_set():
+                engine.run()
+        finally:
+            done.set()
 
     engine.cbMipInterrupt.subscribe(may_stop)
     engine.cbSimplexInterrupt.subscribe(may_stop)
@@ -149,19 +152,21 @@ def run(engine: highspy.Highs, *, report: Report) -> None:
     try:
         if not stopped():
             worker.start()
-            _attend(worker, stop=stop, news=news, report=report)
+            _attend(done, stop=stop, news=news, report=report)
     finally:
         stop.set()
         if worker.ident is not None:
+            done.wait()  # an interrupted `join` takes a thread that still runs for ended (Python before 3.13)
             worker.join()
         for event in (engine.cbMipInterrupt, engine.cbSimplexInterrupt, engine.cbMipImprovingSolution):
             event.clear()  # type: ignore[no-untyped-call]  # the solver's own signature has no types
 
 
-def _attend(worker: Thread, *, stop: Event, news: SimpleQueue[str], report: Report) -> None:
+def _attend(done: Event, *, stop: Event, news: SimpleQueue[str], report: Report) -> None:
     """Tells the news until the solver is done, and passes on the wish to stop."""
-    while worker.is_alive():
-        worker.join(_POLL_S)
+    at_work = True
+    while at_work:
+        at_work = not done.wait(_POLL_S)
         if stopped():
             stop.set()
         while not news.empty():
