@@ -24,6 +24,7 @@ DAYS_PER_YEAR = 365.25
 HOURS_PER_YEAR = HOURS_PER_DAY * DAYS_PER_YEAR
 MONTHS_PER_YEAR = 12
 DAYS_PER_XIRR_YEAR = 365.0
+MMBTU_PER_MWH = 3.412142
 WATTS_PER_MEGAWATT = 1e6
 MEGAWATTS_PER_GIGAWATT = 1e3
 TOKENS_PER_MILLION = 1e6
@@ -57,6 +58,8 @@ watt_it = [it_power] = W_IT
 watt_facility = [facility_power] = W_facility
 watt_grid = [grid_power] = W_grid
 watthour = watt * hour = Wh
+btu = [heat] = Btu
+MMBtu = 1e6 Btu
 USD = [money] = USD
 cent = USD / 100
 thousand = 1e3
@@ -117,6 +120,9 @@ BUILDING_RATE = Dimension(
 )
 EMISSIONS_PER_YEAR = Dimension(name="yearly emissions", canonical="t/year", example='"250000 t/year"')
 CARBON_INTENSITY = Dimension(name="carbon intensity", canonical="t/MWh", example='"367 kg/MWh"')
+HEAT_RATE = Dimension(name="heat rate", canonical="MMBtu/MWh", example='"8.5 MMBtu/MWh"', minimum=MMBTU_PER_MWH)
+FUEL_PRICE = Dimension(name="fuel price", canonical="USD/MMBtu", example='"4 USD/MMBtu"')
+FUEL_CARBON = Dimension(name="carbon of fuel", canonical="t/MMBtu", example='"53 kg/MMBtu"')
 WATER_PER_YEAR = Dimension(name="yearly water", canonical="kL/year", example='"900 ML/year"')
 WATER_USE = Dimension(name="water per energy", canonical="kL/MWh", example='"1.8 L/kWh"')
 YEARLY_SHARE = Dimension(name="yearly share", canonical="1/year", example='"3 percent/year"', maximum=1.0)

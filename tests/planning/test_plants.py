@@ -1,11 +1,16 @@
 """Power plants of a site, each best plan worked out by hand. Amounts in MUSD; the napkin's rack earns 8.76 a year."""
 
 from dataclasses import replace
+from datetime import date
 
+import numpy as np
 import pytest
 
-from gigawatt.entities.site import Plant
+from gigawatt.entities.site import Plant, PowerStep
+from gigawatt.finance.compute_costs import compute_costs, waterfall
+from gigawatt.finance.flows import monthly_usd
 from gigawatt.planning import plan
+from gigawatt.units import CENTS_PER_USD
 from tests.finance.programmes import play
 from tests.planning.cases import napkin_inputs, napkin_site
 from tests.planning.test_optima import best, racks, value
@@ -16,6 +21,7 @@ ENGINE = Plant(
     most_mw=4.0,
     lead_months=2,
     cost_usd_per_mw=2e6,
+    fixed_usd_per_mw_month=0.0,
     energy_usd_per_mwh=50.0,
     firm_fraction=1.0,
     energy_fraction=1.0,
@@ -31,6 +37,30 @@ def test_engines_carry_racks_beyond_the_connection() -> None:
     assert racks(chosen)[:4] == [10.0, 10.0, 14.0, 14.0]
     assert chosen.decisions["plant_mw"].values[0][:3].tolist() == pytest.approx([0.0, 0.0, 4.0])
     assert float(chosen.decisions["generated_mwh"].sum()) == pytest.approx(4 * 7344)
+
+
+def test_engines_are_built_where_the_connection_is_late_and_revenue_pays() -> None:
+    # The connection comes in July (4416 h of 8760), engines run from March (7344 h). Four racks run from March on
+    # engines until July, 2928 h x 50 USD, then on the free connection with six more, and four beyond it on engines,
+    # 4416 h x 50 USD. Engines at 2 per MW; 0.012 per MW and year for ten months 0.01; racks earn 0.001 per hour:
+    # 4 x (7.344 - 1 - 2 - 0.01 - 0.1464) + 6 x (4.416 - 1) + 4 x (4.416 - 1 - 0.2208) = 50.0272
+    late = napkin_site(
+        power_steps=(PowerStep(start=date(2026, 7, 1), facility_mw=10.0),),
+        plants=(replace(ENGINE, fixed_usd_per_mw_month=1000.0),),
+    )
+    chosen = best(napkin_inputs(sites=(late,)))
+    assert value(chosen) == pytest.approx(50.0272)
+    assert racks(chosen) == [0.0, 0.0, *[4.0] * 4, *[14.0] * 6]
+
+
+def test_fixed_operation_can_make_engines_too_dear() -> None:
+    # From March a rack on an engine brings 3.9768; ten months at 0.4 per MW cost more, at 0.39 less
+    def with_engine(usd_per_mw_month: float) -> float:
+        engine = replace(ENGINE, fixed_usd_per_mw_month=usd_per_mw_month)
+        return value(best(napkin_inputs(sites=(napkin_site(plants=(engine,)),))))
+
+    assert with_engine(0.40e6) == pytest.approx(77.6)
+    assert with_engine(0.39e6) == pytest.approx(77.6 + 4 * 0.0768)
 
 
 def test_engines_that_do_not_pay_are_not_built() -> None:
@@ -70,7 +100,14 @@ def test_carbon_of_engines_counts() -> None:
 
 
 def test_the_accounts_are_the_plans() -> None:
-    engine = replace(ENGINE, most_mw=50.0, lead_months=9, cost_usd_per_mw=0.2e6, energy_usd_per_mwh=20.0)
+    engine = replace(
+        ENGINE,
+        most_mw=50.0,
+        lead_months=9,
+        cost_usd_per_mw=0.2e6,
+        fixed_usd_per_mw_month=900.0,
+        energy_usd_per_mwh=20.0,
+    )
     base = small_inputs(sites=(site("alpha", plants=(engine,)),), contracts=(), targets=(), runs=())
     inputs = replace(base, operation=replace(base.operation, ramp_months=0))
     performance = small_performance()
@@ -80,3 +117,11 @@ def test_the_accounts_are_the_plans() -> None:
     assert played.appraisal.npv_usd == pytest.approx(played.plan.objective_value, rel=1e-9)
     own, all_of_it = played.history.state["generated_mwh"].sum("plant"), played.history.state["energy_mwh"].sum("site")
     assert (own.values <= all_of_it.values * (1.0 + 1e-9)).all()
+    spent = waterfall(compute_costs(inputs, played.history, flows=played.appraisal.flows))
+    cost_usd = dict(zip(spent["layer"], spent["cost_usd"], strict=True))
+    assert min(cost_usd[layer] for layer in ("power plant", "power plant operation", "generation")) > 0.0
+    net_usd = monthly_usd(played.appraisal.flows, party=inputs.programme, calendar=inputs.calendar)
+    cash = inputs.treasury.opening_cash_usd + np.cumsum(net_usd)
+    slack = played.appraisal.flows.height / CENTS_PER_USD
+    step = inputs.calendar.months_per_period
+    assert cash[step - 1 :: step] == pytest.approx(played.plan.decisions["cash_usd"].values, abs=slack)

@@ -88,6 +88,7 @@ kind = "gas-engine"
 most = "200 MW facility"
 lead = "18 month"
 cost = "1.6 MUSD/MW facility"
+fixed_operation = "24 kUSD/MW facility/year"
 energy_cost = "45 USD/MWh"
 firm = "90 percent"
 energy = "95 percent"
@@ -104,6 +105,7 @@ def test_a_plant_is_read_and_refused_where_energy_is_not_the_programmes(tmp_path
             most_mw=200.0,
             lead_months=18,
             cost_usd_per_mw=1.6e6,
+            fixed_usd_per_mw_month=2000.0,
             energy_usd_per_mwh=45.0,
             firm_fraction=0.9,
             energy_fraction=0.95,
@@ -127,3 +129,39 @@ def test_a_power_step_waits_for_its_slowest_equipment(sound: Path) -> None:
     assert soon.sites[1].power_steps[0].start == date(2027, 7, 1)  # as announced: the equipment is there before
     with pytest.raises(CatalogError, match="spoon"):
         resolve(read(sound, [f'{key}.equipment=["spoon"]']), CATALOG)
+
+
+def test_gas_plants_take_the_rest_from_the_catalogue_and_leave_it_in_the_ledger(tmp_path: Path) -> None:
+    # 8.5 MMBtu/MWh x 5 USD/MMBtu + 7 USD/MWh = 49.5; 8.5 MMBtu/MWh x 53.06 kg/MMBtu = 0.45101 t/MWh
+    path = tmp_path / "plant.toml"
+    gas = '[[site.plant]]\nkind = "gas-engine"\nmost = "200 MW facility"\nfuel_price = "5 USD/MMBtu"\n'
+    path.write_text(SOUND + TWIN + POWER + gas)
+    inputs = resolve(read(path), CATALOG)
+    (engine,) = inputs.sites[-1].plants
+    assert (engine.lead_months, engine.firm_fraction) == (18, 0.9)
+    assert engine.fixed_usd_per_mw_month == pytest.approx(35_000.0 / 12)
+    assert engine.energy_usd_per_mwh == pytest.approx(49.5)
+    assert engine.carbon_t_per_mwh == pytest.approx(0.45101)
+    defaults = {entry.key for entry in inputs.ledger.entries if entry.key.startswith("assumptions/gas-engine/")}
+    silent = {"lead", "cost", "fixed-operation", "variable-operation", "heat-rate", "fuel-carbon", "firm", "energy"}
+    assert defaults == {f"assumptions/gas-engine/{name}" for name in silent}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('"45 USD/MWh"', '"45 USD/MWh"\nfuel_price = "4 USD/MMBtu"'), "energy_cost beside heat_rate"),
+        (('energy_cost = "45 USD/MWh"', 'heat_rate = "3 MMBtu/MWh"'), "heat rate of at least 3.41214"),
+        (('energy_cost = "45 USD/MWh"', 'fuel_price = "4 USD/MWh"'), "fuel price with its unit"),
+        (
+            ('"gas-engine"\nmost = "200 MW facility"\nlead = "18 month"', '"solar"\nmost = "9 MW facility"'),
+            "nothing, for",
+        ),
+    ],
+)
+def test_a_plant_without_sense_is_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
+    path = tmp_path / "plant.toml"
+    assert change[0] in PLANT
+    path.write_text(SOUND + TWIN + POWER + PLANT.replace(*change))
+    with pytest.raises((QuantityError, ScenarioError), match=words):
+        resolve(read(path), CATALOG)

@@ -16,14 +16,16 @@ class PowerStep:
 class Plant:
     """A power plant that the programme may build at a site, any size up to `most_mw` of facility power.
 
-    It runs `lead_months` after it is begun, its cost spread evenly over them. `firm_fraction` of it counts as power for
-    racks; it generates at most `energy_fraction` of its hours at full power, at `energy_usd_per_mwh` for fuel and care.
+    It runs `lead_months` after it is begun, its cost spread evenly over them; from then on it costs
+    `fixed_usd_per_mw_month`, used or not. `firm_fraction` of it counts as power for racks; it generates at most
+    `energy_fraction` of its hours at full power, at `energy_usd_per_mwh` for fuel and care.
     """
 
     kind: str
     most_mw: float
     lead_months: int
     cost_usd_per_mw: float
+    fixed_usd_per_mw_month: float
     energy_usd_per_mwh: float
     firm_fraction: float
     energy_fraction: float

@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     GRID = "grid"
     ENERGY = "energy"
     GENERATION = "generation"
+    PLANT_OPERATION = "power plant operation"
     FACILITY_OPERATION = "facility operation"
     SYSTEMS_OPERATION = "systems operation"
     RENT = "rent"
@@ -80,6 +81,7 @@ _KINDS = {
     Purpose.GRID: FlowKind.CAPEX,
     Purpose.ENERGY: FlowKind.OPEX,
     Purpose.GENERATION: FlowKind.OPEX,
+    Purpose.PLANT_OPERATION: FlowKind.OPEX,
     Purpose.FACILITY_OPERATION: FlowKind.OPEX,
     Purpose.SYSTEMS_OPERATION: FlowKind.OPEX,
     Purpose.RENT: FlowKind.OPEX,

@@ -70,8 +70,11 @@ def generation_cost_usd(plants: Plants) -> xr.DataArray:
 
 
 def running_usd(plants: Plants, choose: Generation, *, weights: xr.DataArray) -> linopy.LinearExpression:
-    """Cost of generation over that of bought energy, months added up by `weights` `(month, step)`, `(step,)`."""
-    return (generation_cost_usd(plants) * MWH_PER_UNIT * weights * choose.generated).sum(["plant", "month"])
+    """Cost of generation over that of bought energy, and of plants that stand; months by `weights` `(month, step)`."""
+    fuel = (generation_cost_usd(plants) * MWH_PER_UNIT * weights * choose.generated).sum(["plant", "month"])
+    standing = (xr.dot(plants.standing_usd_per_mw, weights, dim="month") * choose.standing).sum(["plant", "period"])
+    usd: linopy.LinearExpression = fuel + standing
+    return usd
 
 
 def invested_usd(plants: Plants, choose: Generation, *, weights: xr.DataArray) -> linopy.LinearExpression:

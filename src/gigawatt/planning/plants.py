@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
-from gigawatt.planning.fleet import Fleet, month_axis, period_axis, periods_of
+from gigawatt.planning.fleet import Fleet, in_period, month_axis, period_axis, periods_of
 from gigawatt.planning.money import construction_shares
 
 MWH_PER_UNIT = 1e3
@@ -23,6 +23,7 @@ class Plants:
     `at` `(plant, site)` 1 where a plant stands; `most_mw`, `firm_fraction`, `energy_fraction`, `energy_usd_per_mwh`,
     `carbon_t_per_mwh` `(plant,)`; `possible` `(plant, period)` whether one begun at the start can run;
     `added_usd_per_mw` `(plant, period, month)` what a megawatt that first runs in `period` costs, month by month;
+    `standing_usd_per_mw` `(plant, period, month)` what one that stands in `period` costs in its months, used or not;
     `demand_mwh_per_rack` `(site, platform, month)` energy at the meter of a rack; `bought_usd_per_mwh` `(site,)`.
     """
 
@@ -34,6 +35,7 @@ class Plants:
     carbon_t_per_mwh: xr.DataArray
     possible: xr.DataArray
     added_usd_per_mw: xr.DataArray
+    standing_usd_per_mw: xr.DataArray
     demand_mwh_per_rack: xr.DataArray
     bought_usd_per_mwh: xr.DataArray
 
@@ -71,6 +73,7 @@ def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
         carbon_t_per_mwh=by_plant([plant.carbon_t_per_mwh for _, plant in pairs]),
         possible=(period_axis(calendar) >= lead).transpose("plant", "period"),
         added_usd_per_mw=by_plant([plant.cost_usd_per_mw for _, plant in pairs]) * spread,
+        standing_usd_per_mw=by_plant([plant.fixed_usd_per_mw_month for _, plant in pairs]) * in_period(calendar),
         demand_mwh_per_rack=fleet.rack_it_mw * inputs.operation.mean_power.best * pue * hours,
         bought_usd_per_mwh=xr.DataArray(
             [site.energy_price_usd_per_mwh for site in inputs.sites], dims="site", coords=sites

@@ -5,9 +5,9 @@ from math import ceil
 from typing import TypedDict
 
 from gigawatt.entities.site import Plant
-from gigawatt.scenario.checks import unique_ids
 from gigawatt.scenario.desk import Desk
-from gigawatt.scenario.schema import CloudTable, PlantTable, PowerStepTable, SiteTable
+from gigawatt.scenario.plants import site_plants
+from gigawatt.scenario.schema import PowerStepTable, SiteTable
 from gigawatt.timeline import Calendar
 from gigawatt.units import CARBON_INTENSITY, DURATION_MONTHS, WATER_USE
 
@@ -35,34 +35,7 @@ def site_rules(desk: Desk, table: SiteTable, index: int) -> SiteRules:
         grid_carbon_t_per_mwh=_carbon(desk, table, index),
         water_kl_per_mwh=_water(desk, table, index),
         water_cap_kl_per_year=None if cap is None else desk.number(cap, *at, "water_cap"),
-        plants=_plants(desk, table, index),
-    )
-
-
-def _plants(desk: Desk, table: SiteTable, index: int) -> tuple[Plant, ...]:
-    if table.plants and isinstance(table.ownership, CloudTable):
-        raise desk.refuse(
-            "site",
-            index,
-            "plant",
-            found="power plants at a site of cloud capacity",
-            expected="plants only where the programme pays for energy",
-            fix="Leave them out, or own or lease the site.",
-        )
-    unique_ids(desk.scenario, [f"{index}/{plant.kind}" for plant in table.plants], key="site")
-    return tuple(_plant(desk, plant, ("site", index, "plant", place)) for place, plant in enumerate(table.plants))
-
-
-def _plant(desk: Desk, table: PlantTable, at: tuple[str | int, ...]) -> Plant:
-    return Plant(
-        kind=table.kind,
-        most_mw=desk.number(table.most, *at, "most"),
-        lead_months=desk.whole(desk.number(table.lead, *at, "lead"), table.lead, *at, "lead"),
-        cost_usd_per_mw=desk.number(table.cost, *at, "cost"),
-        energy_usd_per_mwh=desk.number(table.energy_cost, *at, "energy_cost"),
-        firm_fraction=desk.number(table.firm, *at, "firm"),
-        energy_fraction=desk.number(table.energy, *at, "energy"),
-        carbon_t_per_mwh=desk.number(table.carbon, *at, "carbon"),
+        plants=site_plants(desk, table, index),
     )
 
 

@@ -99,16 +99,24 @@ class PowerStepTable(Table):
 
 
 class PlantTable(Table):
-    """A power plant that the programme may build at the site, up to `most`; nothing about it has a default."""
+    """A power plant that the programme may build at the site, up to `most`.
+
+    `gas-engine` and `gas-turbine` take what is silent from the catalogue; of other kinds everything must be stated.
+    What a MWh costs is either `energy_cost` or `heat_rate` times `fuel_price` and `variable_operation`.
+    """
 
     kind: Annotated[q.Identifier, Shown('"gas-engine"')]
     most: q.FacilityPower
-    lead: q.Months
-    cost: q.FacilityCost
-    energy_cost: q.EnergyPrice
-    firm: q.FractionText
-    energy: q.FractionText
-    carbon: q.CarbonIntensity
+    lead: q.Months | None = None
+    cost: q.FacilityCost | None = None
+    fixed_operation: q.FacilityRent | None = None
+    energy_cost: q.EnergyPrice | None = None
+    heat_rate: q.HeatRate | None = None
+    fuel_price: q.FuelPrice | None = None
+    variable_operation: q.EnergyPrice | None = None
+    firm: q.FractionText | None = None
+    energy: q.FractionText | None = None
+    carbon: q.CarbonIntensity | None = None
 
 
 class SiteTable(Table):
