@@ -1,8 +1,8 @@
 """Costs from layers beside published ones: an hour of an accelerator, and the capital of known sites.
 
 Nothing is fitted: every figure is the catalogue's, and no assumed one was chosen by its effect on this comparison,
-though the published costs were known when the owners' assumptions were written. Prices are the newest that the
-catalogue has for the date of the published cost.
+though the published costs were known when the owners' assumptions were written. Prices are the newest of
+whole systems that are older than the published cost; where the catalogue has none, the first after it.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from gigawatt.catalog import Catalog, quantity
 from gigawatt.catalog.capacity import assumed_costs, hyperscaler, neocloud, unit
-from gigawatt.catalog.dimensions import MONEY_PER_ACCELERATOR, MONEY_PER_ACCELERATOR_HOUR, MONEY_PER_MW, POWER
+from gigawatt.catalog.dimensions import MONEY_PER_ACCELERATOR_HOUR, MONEY_PER_MW, POWER
 from gigawatt.catalog.records import Figure
 from gigawatt.entities.capital import CostBook
 from gigawatt.facility.electrical import facility_power_mw
@@ -30,7 +30,7 @@ _TCO = "economics/tco-per-gpu-hour-2026-04"
 _OWNERS = {"hyperscaler": hyperscaler, "neocloud": neocloud}
 _PRICES = {
     "h100": "platforms/dgx-h100/server-price-2025-08",
-    "h200": "platforms/hgx-h200/module-price-per-accelerator-2026-01",
+    "h200": "platforms/hgx-h200/server-price-2026-01",
     "b200": "platforms/dgx-b200/server-price-2025-05",
     "gb200": "platforms/gb200-nvl72/street-price",
     "gb300": "platforms/gb300-nvl72/street-price",
@@ -208,21 +208,16 @@ def _hour_row(catalog: Catalog, costs: CostBook, *, accelerator: str, owner: str
 
 def _unit(catalog: Catalog, accelerator: str) -> Unit:
     key = _PRICES[accelerator]
-    platform_id, name = key.split("/")[1:]
-    figure = catalog.figure(key)
-    if "per-accelerator" not in name:
-        return unit(catalog, platform_id, price_usd_per_rack=quantity(figure, MONEY_PER_RACK))
-    bare = unit(catalog, platform_id, price_usd_per_rack=0.0)
-    price_usd = quantity(figure, MONEY_PER_ACCELERATOR) * bare.platform.accelerators_per_rack_count
-    return unit(catalog, platform_id, price_usd_per_rack=price_usd)
+    platform_id = key.split("/")[1]
+    return unit(catalog, platform_id, price_usd_per_rack=quantity(catalog.figure(key), MONEY_PER_RACK))
 
 
 def _site_row(catalog: Catalog, costs: CostBook, case: SiteCase) -> SiteRow:
-    """The row of a case. A report below the cheapest published all-in cost of its power cannot hold systems."""
+    """The row of a case. A report below `assumptions/cost/least-all-in` is taken to hold no systems."""
     reported = catalog.figure(f"sites/{case.site}/{case.cost}")
     reported_usd = quantity(reported, MONEY)
     facility_mw = sum(_facility_mw(catalog, key) for key in case.power)
-    all_in_usd = quantity(catalog.figure("economics/cost-per-gw-all-in/bain"), MONEY_PER_FACILITY_MW) * facility_mw
+    all_in_usd = quantity(catalog.figure("assumptions/cost/least-all-in"), MONEY_PER_FACILITY_MW) * facility_mw
     with_systems = reported_usd >= all_in_usd
     computed_usd = costs.facility_usd_per_facility_mw * facility_mw
     if with_systems:
