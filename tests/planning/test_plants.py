@@ -6,13 +6,23 @@ from datetime import date
 import numpy as np
 import pytest
 
+from gigawatt.entities.actuals import Actuals, SiteNews
 from gigawatt.entities.site import Plant, PowerStep
+from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.finance.compute_costs import compute_costs, waterfall
 from gigawatt.finance.flows import monthly_usd
 from gigawatt.planning import plan
+from gigawatt.planning.replan import Replanned, replan
 from gigawatt.units import CENTS_PER_USD
 from tests.finance.programmes import play
-from tests.planning.cases import napkin_inputs, napkin_site
+from tests.planning.cases import (
+    napkin_calendar,
+    napkin_inputs,
+    napkin_offer,
+    napkin_performance,
+    napkin_service,
+    napkin_site,
+)
 from tests.planning.test_optima import best, racks, value
 from tests.samples import site, small_inputs, small_performance
 
@@ -125,3 +135,36 @@ def test_the_accounts_are_the_plans() -> None:
     slack = played.appraisal.flows.height / CENTS_PER_USD
     step = inputs.calendar.months_per_period
     assert cash[step - 1 :: step] == pytest.approx(played.plan.decisions["cash_usd"].values, abs=slack)
+
+
+def remade(inputs: Inputs, chosen: BuildPlan, day: date, *sites: SiteNews) -> Replanned:
+    actuals = Actuals(as_of=day, sites=sites, racks=(), orders=(), quotes=(), cash_usd=None)
+    return replan(inputs, napkin_performance(inputs), chosen, actuals=actuals, churn_fraction=0.01)
+
+
+@pytest.mark.parametrize("day", [date(2026, 2, 1), date(2026, 8, 1)])
+def test_a_plan_made_anew_keeps_engines_that_are_begun_or_stand(day: date) -> None:
+    # 14 racks come in April, four of them on engines of March: begun in February, standing in August
+    calendar = napkin_calendar(month_count=18)
+    services, offers = (napkin_service(calendar),), (napkin_offer(lead_months=3),)
+    inputs = napkin_inputs(calendar=calendar, services=services, offers=offers, sites=(napkin_site(plants=(ENGINE,)),))
+    chosen = best(inputs)
+    assert chosen.decisions["plant_mw"].values[0][3] == pytest.approx(4.0)
+    anew = remade(inputs, chosen, day)
+    assert anew.is_unchanged
+    assert value(anew.plan) == pytest.approx(value(chosen))
+    for name in ("plant_mw", "generated_mwh", "arrived_racks"):
+        assert anew.plan.decisions[name].values == pytest.approx(chosen.decisions[name].values)
+
+
+def test_engines_that_stand_stay_when_the_connection_no_longer_needs_them() -> None:
+    # Demand for 14 racks, four on engines from March. In June the connection has 20 MW: the engines stand, paid for,
+    # and stop. Fuel of March to May alone: 2208 h x 4 MW
+    calendar = napkin_calendar()
+    inputs = napkin_inputs(services=(napkin_service(calendar, racks=14.0),), sites=(napkin_site(plants=(ENGINE,)),))
+    came = (PowerStep(start=date(2026, 1, 1), facility_mw=10.0), PowerStep(start=date(2026, 6, 1), facility_mw=20.0))
+    more = SiteNews(site="alpha", slip_months=0, energized=came)
+    anew = remade(inputs, best(inputs), date(2026, 6, 1), more)
+    assert anew.plan.decisions["plant_mw"].values[0][-1] == pytest.approx(4.0)
+    made = anew.plan.decisions["generated_mwh"].values[0]
+    assert (made[:5].sum(), made[5:].sum()) == (pytest.approx(4 * 2208.0), pytest.approx(0.0))

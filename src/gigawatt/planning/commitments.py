@@ -17,6 +17,7 @@ from gigawatt.entities.site import PowerStep, Site
 from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.errors import ScenarioError
 from gigawatt.planning.fleet import ROUNDING, Fleet, fleet
+from gigawatt.planning.plants import planned_firm_mw
 from gigawatt.timeline import Calendar, FloatArray
 from gigawatt.units import MONTHS_PER_YEAR
 
@@ -28,7 +29,7 @@ class Commitments:
     `first` is the first period open to decisions. `planned` and `kept` `(site, platform, period)`: arrivals of the plan
     so far, with the past as it was, and those that cannot change (the past, and orders that find power). `waiting`
     `(platform, period)`: racks that arrive without power. `in_lead` `(platform, period)`: periods that no new order
-    reaches.
+    reaches. `firm_mw` `(site, period)`: power that the plan's own plants add to the connections.
     """
 
     first: int
@@ -36,6 +37,7 @@ class Commitments:
     kept: xr.DataArray
     waiting: xr.DataArray
     in_lead: xr.DataArray
+    firm_mw: xr.DataArray
 
 
 def restated(inputs: Inputs, actuals: Actuals) -> Inputs:
@@ -110,7 +112,11 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
     period = limits.supply_blocks.period
     on_order = (period >= first) & (period < first + before.lead_periods)
     stated = _with_orders(inputs, stated, actuals=actuals, limits=limits, on_order=on_order)
-    kept, waiting = _carried(stated.where((period < first) | on_order, 0.0), limits=limits, first=first)
+    firm_mw = planned_firm_mw(inputs, plan)
+    room_mw = limits.energized_facility_mw + firm_mw
+    kept, waiting = _carried(
+        stated.where((period < first) | on_order, 0.0), limits=limits, room_mw=room_mw, first=first
+    )
     late = (missing * (period == first)).transpose("platform", "period")
     in_lead = (period >= first) & (period < first + limits.lead_periods)
     return Commitments(
@@ -119,6 +125,7 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
         kept=kept,
         waiting=waiting + late,
         in_lead=in_lead.transpose("platform", "period"),
+        firm_mw=firm_mw,
     )
 
 
@@ -188,10 +195,12 @@ def _whole_blocks(racks_count: int, limits: Fleet, platform: int, *, where: str)
     return float(round(racks_count / block))
 
 
-def _carried(stated: xr.DataArray, *, limits: Fleet, first: int) -> tuple[xr.DataArray, xr.DataArray]:
+def _carried(
+    stated: xr.DataArray, *, limits: Fleet, room_mw: xr.DataArray, first: int
+) -> tuple[xr.DataArray, xr.DataArray]:
     """Arrivals that find power where they are due, and those that wait, `(platform, period)`; the past stays."""
     block_mw = (limits.rack_facility_mw * limits.block_racks).transpose("site", "platform").values
-    energized = limits.energized_facility_mw.transpose("site", "period").values
+    powered = room_mw.transpose("site", "period").values
     alive = limits.alive.transpose("platform", "period", "later").values
     kept = stated.values.copy()
     waiting = np.zeros(kept.shape[1:])
@@ -201,8 +210,8 @@ def _carried(stated: xr.DataArray, *, limits: Fleet, first: int) -> tuple[xr.Dat
         for p in range(kept.shape[1]):
             kept_before = kept[s].copy()
             kept_before[p:, t] = 0.0
-            room_mw = energized[s, t] - _drawn_mw(kept_before, alive, block_mw[s], period=t)
-            fits = min(kept[s, p, t], float(floor(max(0.0, room_mw) / block_mw[s, p] + ROUNDING)))
+            free_mw = powered[s, t] - _drawn_mw(kept_before, alive, block_mw[s], period=t)
+            fits = min(kept[s, p, t], float(floor(max(0.0, free_mw) / block_mw[s, p] + ROUNDING)))
             waiting[p, t] += kept[s, p, t] - fits
             kept[s, p, t] = fits
     dims = ("platform", "period")

@@ -53,10 +53,15 @@ def energy_balance(
     per_block = plants.demand_mwh_per_rack * limits.block_racks * in_period(inputs.calendar) / MWH_PER_UNIT
     demand = (per_block * in_service).sum(["platform", "period"])
     made = (plants.at * choose.generated).sum("plant")
-    hours = month_axis(inputs.calendar).copy(data=inputs.calendar.month_hours)
-    brought = (limits.energized_facility_mw * in_period(inputs.calendar)).sum("period") * hours / MWH_PER_UNIT
+    brought = brought_energy(inputs, limits.energized_facility_mw)
     model.add_constraints(made - demand <= 0.0, name="plant_use")
     model.add_constraints(made - demand >= -brought, name="plant_need")
+
+
+def brought_energy(inputs: Inputs, connection_mw: xr.DataArray) -> xr.DataArray:
+    """The most that connections of so much power `(site, period)` bring, in thousands of MWh, `(site, month)`."""
+    hours = month_axis(inputs.calendar).copy(data=inputs.calendar.month_hours)
+    return (connection_mw * in_period(inputs.calendar)).sum("period") * hours / MWH_PER_UNIT
 
 
 def firm_mw(plants: Plants, choose: Generation) -> linopy.LinearExpression:

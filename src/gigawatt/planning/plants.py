@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.stages import Inputs
+from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.planning.fleet import Fleet, in_period, month_axis, period_axis, periods_of
 from gigawatt.planning.money import construction_shares
 
@@ -21,7 +21,7 @@ class Plants:
     """Plants that may be built, labelled `site/kind`.
 
     `at` `(plant, site)` 1 where a plant stands; `most_mw`, `firm_fraction`, `energy_fraction`, `energy_usd_per_mwh`,
-    `carbon_t_per_mwh` `(plant,)`; `possible` `(plant, period)` whether one begun at the start can run;
+    `carbon_t_per_mwh`, `lead_periods` `(plant,)`; `possible` `(plant, period)` whether one begun at the start can run;
     `added_usd_per_mw` `(plant, period, month)` what a megawatt that first runs in `period` costs, month by month;
     `standing_usd_per_mw` `(plant, period, month)` what one that stands in `period` costs in its months, used or not;
     `demand_mwh_per_rack` `(site, platform, month)` energy at the meter of a rack; `bought_usd_per_mwh` `(site,)`.
@@ -33,6 +33,7 @@ class Plants:
     energy_fraction: xr.DataArray
     energy_usd_per_mwh: xr.DataArray
     carbon_t_per_mwh: xr.DataArray
+    lead_periods: xr.DataArray
     possible: xr.DataArray
     added_usd_per_mw: xr.DataArray
     standing_usd_per_mw: xr.DataArray
@@ -71,6 +72,7 @@ def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
         energy_fraction=by_plant([plant.energy_fraction for _, plant in pairs]),
         energy_usd_per_mwh=by_plant([plant.energy_usd_per_mwh for _, plant in pairs]),
         carbon_t_per_mwh=by_plant([plant.carbon_t_per_mwh for _, plant in pairs]),
+        lead_periods=lead,
         possible=(period_axis(calendar) >= lead).transpose("plant", "period"),
         added_usd_per_mw=by_plant([plant.cost_usd_per_mw for _, plant in pairs]) * spread,
         standing_usd_per_mw=by_plant([plant.fixed_usd_per_mw_month for _, plant in pairs]) * in_period(calendar),
@@ -79,3 +81,23 @@ def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
             [site.energy_price_usd_per_mwh for site in inputs.sites], dims="site", coords=sites
         ),
     )
+
+
+def planned_plant_mw(inputs: Inputs, plan: BuildPlan) -> xr.DataArray | None:
+    """What of each plant stands in the plan, `(plant, period)` by number of period; None where none may be built."""
+    if not any(site.plants for site in inputs.sites):
+        return None
+    standing = plan.decisions["plant_mw"].transpose("plant", "period")
+    return standing.assign_coords(period=np.arange(inputs.calendar.period_count))
+
+
+def planned_firm_mw(inputs: Inputs, plan: BuildPlan) -> xr.DataArray:
+    """Power that the plan's plants add to the sites' connections, `(site, period)`."""
+    standing = planned_plant_mw(inputs, plan)
+    ids, periods = [site.id for site in inputs.sites], np.arange(inputs.calendar.period_count)
+    firm = np.zeros((len(ids), len(periods)))
+    if standing is not None:
+        for row, site in enumerate(inputs.sites):
+            for plant in site.plants:
+                firm[row] += standing.sel(plant=f"{site.id}/{plant.kind}").values * plant.firm_fraction
+    return xr.DataArray(firm, dims=("site", "period"), coords={"site": ids, "period": periods})

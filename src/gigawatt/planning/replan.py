@@ -18,9 +18,11 @@ from gigawatt.planning.commitments import Commitments, commitments, restated
 from gigawatt.planning.decisions import settle
 from gigawatt.planning.fleet import Fleet, fleet, in_period
 from gigawatt.planning.formulation import Formulation, formulation, insist
+from gigawatt.planning.generation import brought_energy
 from gigawatt.planning.goals import Bounded, achieved, pursue
 from gigawatt.planning.orders import ordered_blocks
 from gigawatt.planning.plan import finished
+from gigawatt.planning.plants import planned_plant_mw
 from gigawatt.planning.repeat import REPLANNED
 from gigawatt.planning.search import Report, Search, adopt, gap_fraction, search, silent, values_of
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms, terms
@@ -155,7 +157,7 @@ def _check_power(known: Terms, stand: Commitments) -> None:
     past = stand.kept.where(stand.kept.period < stand.first, 0.0)
     serving = (past * limits.alive).sum("period").rename(later="period")
     drawn = (limits.rack_facility_mw * limits.block_racks * serving).sum("platform").isel(period=stand.first)
-    energized = limits.energized_facility_mw.isel(period=stand.first)
+    energized = (limits.energized_facility_mw + stand.firm_mw).isel(period=stand.first)
     for site in limits.rack_facility_mw.site.values:
         drawn_mw, energized_mw = float(drawn.sel(site=site)), float(energized.sel(site=site))
         if drawn_mw > energized_mw * _EVEN:
@@ -186,22 +188,39 @@ def hold(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitme
     total = (standing.where(~past, 0.0) + stand.waiting).sum("period")
     model.add_constraints((~past * built.choose.delivered).sum("period") >= total, name="ordered", mask=total > 0.0)
     _let_go(built, stand, past=past, delivered=standing + waiting.where(stand.in_lead, 0.0))
+    _hold_plants(inputs, plan, built=built, stand=stand)
     _hold_work(inputs, plan, built=built, past=past)
 
 
 def _let_go(built: Formulation, stand: Commitments, *, past: xr.DataArray, delivered: xr.DataArray) -> None:
     """Limits of the past and of deliveries on order give way to what was; targets, to what can still be met."""
-    rows, limits = built.model.constraints, built.terms.fleet
-    serving = (stand.kept * limits.alive).sum("period").rename(later="period")
-    block_mw = limits.rack_facility_mw * limits.block_racks
-    drawn = (block_mw * serving).sum("platform")
-    _raise(built, "energized", drawn.where(past, 0.0))
+    rows = built.model.constraints
+    _raise(built, "energized", _drawn_mw(built, stand).where(past, 0.0))
     _raise(built, "supply", delivered.where(past | stand.in_lead, 0.0))
     rows["minimum_cash"].update(rhs=rows["minimum_cash"].rhs.where(~past, _LONG_AGO))
     if "targets" in rows:
         closed = past | stand.in_lead.all("platform")
         asked = rows["targets"].rhs
         rows["targets"].update(rhs=asked.where(~closed, 0.0).transpose(*asked.dims))
+
+
+def _drawn_mw(built: Formulation, stand: Commitments) -> xr.DataArray:
+    """Power at peak of the racks that stand or are kept on order, `(site, period)`."""
+    limits = built.terms.fleet
+    serving = (stand.kept * limits.alive).sum("period").rename(later="period")
+    return (limits.rack_facility_mw * limits.block_racks * serving).sum("platform")
+
+
+def _hold_plants(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:
+    """Plants that stand or are begun come as planned; in the past, connections brought what racks drew beyond them."""
+    planned, chosen, known = planned_plant_mw(inputs, plan), built.choose.plants, built.terms.plants
+    if planned is None or chosen is None or known is None:
+        return
+    begun = (known.lead_periods > planned.period - stand.first).transpose("plant", "period")
+    chosen.standing.update(lower=planned.where(begun, 0.0), upper=planned.where(begun, chosen.standing.upper))
+    came_mw = (_drawn_mw(built, stand) - stand.firm_mw).clip(0.0).where(planned.period < stand.first, 0.0)
+    rows, came = built.model.constraints["plant_need"], brought_energy(inputs, came_mw)
+    rows.update(rhs=rows.rhs.where(rows.rhs <= -came, -came).transpose(*rows.rhs.dims))
 
 
 def _raise(built: Formulation, family: str, least: xr.DataArray) -> None:
