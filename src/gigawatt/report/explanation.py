@@ -10,6 +10,7 @@ from gigawatt.planning.counterfactual import Counterfactual
 from gigawatt.planning.explain import Bound, statement
 from gigawatt.planning.explanation import Explanation
 from gigawatt.planning.families import Scarcity
+from gigawatt.report.json_schema import closed
 from gigawatt.report.wording import OBJECTIVE_WORDS, money, month_key, percent, short_month
 
 FORMAT = "gigawatt-explanation/1"
@@ -121,7 +122,7 @@ def explanation_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Explanation of a gigawatt plan",
-        **_closed(
+        **closed(
             {
                 "format": {"const": FORMAT},
                 "scenario": _text("The scenario's name."),
@@ -129,20 +130,11 @@ def explanation_schema() -> dict[str, Any]:
                 "objective_value": {"type": "number", "description": "What the plan reaches."},
                 "bound": {"type": "number", "description": "What no plan can exceed."},
                 "sentences": {"type": "array", "items": {"type": "string"}},
-                "binding": {"type": "array", "items": _closed(bound)},
-                "sites": {"type": "object", "additionalProperties": _closed(site)},
-                "counterfactuals": {"type": "array", "items": _closed(other)},
+                "binding": {"type": "array", "items": closed(bound)},
+                "sites": {"type": "object", "additionalProperties": closed(site)},
+                "counterfactuals": {"type": "array", "items": closed(other)},
             }
         ),
-    }
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
     }
 
 

@@ -1,13 +1,10 @@
 """JSON Schemas (draft 2020-12) of what `gigawatt finance` and `gigawatt finance circle` print; closed, with units."""
 
-from typing import Any
-
 from gigawatt.finance.compute_costs import WATERFALL_SCHEMA
 from gigawatt.finance.flows import FlowKind, Purpose
 from gigawatt.finance.party_returns import View
 from gigawatt.finance.statements import EXPENSES, INCOME, OWED, OWNED
-
-Schema = dict[str, Any]
+from gigawatt.report.json_schema import Schema, closed
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _USD = {"type": "number", "description": "Nominal USD."}
@@ -38,7 +35,7 @@ def finance_schema() -> Schema:
         "balance_sheet": _list("At each calendar year's end.", _yearly(balance)),
         "returns": _list("What payments return, by view.", _returns()),
         "exposures": _list("Contingent claims on the party at their greatest.", _claim()),
-        "payments": _list("Payments by year, other party and purpose.", _closed(payment)),
+        "payments": _list("Payments by year, other party and purpose.", closed(payment)),
     }
     programme = {
         "loans": _list("Loans at their weakest.", _loan()),
@@ -49,11 +46,11 @@ def finance_schema() -> Schema:
         },
         "levelized_cost": _levelized(),
     }
-    closed = _closed({**whole, **programme})
+    answer = closed({**whole, **programme})
     return {
         "$schema": _DRAFT,
         "title": "Accounts of a party of a gigawatt study",
-        **closed,
+        **answer,
         "required": list(whole),
         "dependentRequired": {"loans": list(programme)},
     }
@@ -83,16 +80,16 @@ def shares_schema() -> Schema:
     return {
         "$schema": _DRAFT,
         "title": "Shares and stakes in a gigawatt study",
-        **_closed(
+        **closed(
             {
                 "scenario": _text("The scenario's name."),
-                "stakes": _list("Payments for shares in order of months.", _closed(stake)),
+                "stakes": _list("Payments for shares in order of months.", closed(stake)),
                 "holdings": {
                     "type": "object",
                     "description": "By issuer: what part each holder has in the end.",
                     "additionalProperties": held,
                 },
-                "events": _list("What became of warrants, covenants and loans.", _closed(event)),
+                "events": _list("What became of warrants, covenants and loans.", closed(event)),
             }
         ),
     }
@@ -106,7 +103,7 @@ def circle_schema() -> Schema:
         "kind": {"enum": [kind.value for kind in FlowKind]},
         "amount_usd": _USD,
     }
-    way = _closed(
+    way = closed(
         {
             "bought_usd": _series("Purchases from the investor by month."),
             "returned_usd": _series("Cash that came back with them by month, first in first out."),
@@ -132,15 +129,15 @@ def circle_schema() -> Schema:
     return {
         "$schema": _DRAFT,
         "title": "The circle of money of a gigawatt study",
-        **_closed(
+        **closed(
             {
                 "scenario": _text("The scenario's name."),
                 "parties": {"type": "object", "additionalProperties": {"type": "string"}},
                 "months": _list("First days of the calendar's months.", {"type": "string", "format": "date"}),
-                "matrix": _list("Payments over the horizon between two parties by kind.", _closed(payment)),
-                "investors": _list("Largest first.", _closed(investor)),
+                "matrix": _list("Payments over the horizon between two parties by kind.", closed(payment)),
+                "investors": _list("Largest first.", closed(investor)),
                 "exposures": _list("Contingent claims at their greatest.", _claim(party=True)),
-                "losses": _list("What each party loses when things go wrong, case by case.", _closed(loss)),
+                "losses": _list("What each party loses when things go wrong, case by case.", closed(loss)),
                 "page": _text("Where the page was written."),
             }
         ),
@@ -148,7 +145,7 @@ def circle_schema() -> Schema:
 
 
 def _returns() -> Schema:
-    return _closed(
+    return closed(
         {
             "view": {"enum": [view.value for view in View]},
             "paid_usd": _USD,
@@ -165,7 +162,7 @@ def _returns() -> Schema:
 
 
 def _loan() -> Schema:
-    return _closed(
+    return closed(
         {
             "contract": _text("The loan's id."),
             "drawn_usd": _USD,
@@ -179,28 +176,19 @@ def _loan() -> Schema:
 
 def _levelized() -> Schema:
     units = {name: _maybe("Present value over present value, USD.") for name in WATERFALL_SCHEMA if name != "layer"}
-    rows = _list("By layer, then all.", _closed({"layer": _text("What is paid for, or all."), **units}))
+    rows = _list("By layer, then all.", closed({"layer": _text("What is paid for, or all."), **units}))
     keyed = {"type": "object", "additionalProperties": rows}
-    return _closed({"all": rows, "by_platform": keyed, "by_site": keyed})
+    return closed({"all": rows, "by_platform": keyed, "by_site": keyed})
 
 
 def _claim(*, party: bool = False) -> Schema:
     who = {"party": _text("Id of who would pay.")} if party else {}
     when = {"type": "string", "format": "date"}
-    return _closed({"contract": _text("The contract's id."), **who, "month": when, "amount_usd": _USD})
+    return closed({"contract": _text("The contract's id."), **who, "month": when, "amount_usd": _USD})
 
 
 def _yearly(lines: tuple[str, ...]) -> Schema:
-    return _closed({"year": {"type": "integer"}, **{f"{line}_usd": _USD for line in lines}})
-
-
-def _closed(properties: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    return closed({"year": {"type": "integer"}, **{f"{line}_usd": _USD for line in lines}})
 
 
 def _text(description: str) -> Schema:

@@ -10,6 +10,7 @@ from gigawatt.entities.stages import Inputs, Objective
 from gigawatt.planning.pareto import Point
 from gigawatt.report.figures.canvas import sheet
 from gigawatt.report.html import figure_json, render_page
+from gigawatt.report.json_schema import closed
 from gigawatt.report.palette import INK
 from gigawatt.report.wording import OBJECTIVE_WORDS, counted, gigawatts, percent
 
@@ -124,20 +125,11 @@ def pareto_schema() -> dict[str, Any]:
             "minItems": 2,
             "maxItems": 2,
         },
-        "points": {"type": "array", "items": _closed(point)},
+        "points": {"type": "array", "items": closed(point)},
         "report": {"type": "string", "description": "The page with the picture."},
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Front of two objectives of a gigawatt plan",
-        **_closed(properties),
-    }
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
+        **closed(properties),
     }

@@ -11,6 +11,7 @@ import numpy as np
 from gigawatt.entities.actuals import Actuals
 from gigawatt.entities.stages import Objective, Study
 from gigawatt.planning.replan import Replanned
+from gigawatt.report.json_schema import closed
 from gigawatt.report.wording import OBJECTIVE_WORDS, counted, money, month_key, percent, short_month
 
 FORMAT = "gigawatt-replan/1"
@@ -163,21 +164,12 @@ def replan_schema() -> dict[str, Any]:
         "gap_fraction": {**number, "description": "Gap of the new plan (ratio)."},
         "churn_usd": {**number, "description": "What the changes were charged while planning, USD; nobody pays it."},
         "unchanged": {"type": "boolean", "description": "The earlier plan goes on."},
-        "changes": {"type": "array", "items": _closed(change)},
+        "changes": {"type": "array", "items": closed(change)},
         "sentences": {"type": "array", "items": text},
         "report": text,
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A gigawatt plan made anew",
-        **_closed(properties),
-    }
-
-
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
+        **closed(properties),
     }

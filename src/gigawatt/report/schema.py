@@ -1,14 +1,11 @@
 """The JSON Schema (draft 2020-12) of the study summary; closed, every field described with its unit."""
 
-from typing import Any
-
 from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.stages import Objective, SolveStatus
 from gigawatt.finance.compute_costs import WATERFALL_SCHEMA
 from gigawatt.finance.party_returns import View
+from gigawatt.report.json_schema import Schema, closed
 from gigawatt.report.summary import FORMAT
-
-Schema = dict[str, Any]
 
 _MONTH_PATTERN = r"^\d{4}-(0[1-9]|1[0-2])$"
 
@@ -44,13 +41,7 @@ def study_schema() -> Schema:
 
 
 def _closed(description: str, properties: Schema) -> Schema:
-    return {
-        "type": "object",
-        "description": description,
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    return {**closed(properties), "description": description}
 
 
 def _number(description: str) -> Schema:
