@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from gigawatt import store
+from gigawatt.entities.site import Plant
 from gigawatt.entities.stages import Study
 from gigawatt.errors import StudyFolderError
 from gigawatt.store import codec
@@ -221,3 +222,18 @@ def test_numbers_that_json_lacks_survive() -> None:
     values = (float("inf"), float("-inf"), 1.5)
     assert codec.decode(tuple[float, ...], codec.encode(values)) == values
     assert codec.decode(float, codec.encode(float("nan"))) != codec.decode(float, codec.encode(float("nan")))
+
+
+def test_no_noun_has_a_field_that_would_hide_its_class() -> None:
+    plant = Plant(
+        id="gas-engine", most_mw=4.0, lead_months=2, cost_usd_per_mw=2e6, fixed_usd_per_mw_month=0.0,
+        energy_usd_per_mwh=50.0, firm_fraction=0.9, energy_fraction=0.9, carbon_t_per_mwh=0.45,
+    )  # fmt: skip
+    assert codec.decode(Plant, codec.encode(plant)) == plant
+
+    @dataclass(frozen=True, kw_only=True)
+    class Named:
+        kind: str
+
+    with pytest.raises(TypeError, match="kind"):
+        codec.encode(Named(kind="gas-engine"))

@@ -27,7 +27,7 @@ from tests.planning.test_optima import best, racks, value
 from tests.samples import site, small_inputs, small_performance
 
 ENGINE = Plant(
-    kind="gas-engine",
+    id="gas-engine",
     most_mw=4.0,
     lead_months=2,
     cost_usd_per_mw=2e6,
@@ -85,7 +85,7 @@ def test_sun_replaces_bought_energy_and_carries_no_rack() -> None:
     # 40 MW of panels at once, a quarter of the hours: 8760 x 10 MWh, all that ten racks take. Bought at 100 USD/MWh it
     # would cost 8.76; panels cost 0.1 per MW, 4: 77.6 - 4 = 73.6
     sun = replace(
-        ENGINE, kind="solar", most_mw=80.0, lead_months=0, cost_usd_per_mw=0.1e6, energy_usd_per_mwh=0.0,
+        ENGINE, id="solar", most_mw=80.0, lead_months=0, cost_usd_per_mw=0.1e6, energy_usd_per_mwh=0.0,
         firm_fraction=0.0, energy_fraction=0.25, carbon_t_per_mwh=0.0,
     )  # fmt: skip
     chosen = best(napkin_inputs(sites=(napkin_site(energy_price_usd_per_mwh=100.0, plants=(sun,)),)))

@@ -101,7 +101,7 @@ def test_a_plant_is_read_and_refused_where_energy_is_not_the_programmes(tmp_path
     path.write_text(SOUND + TWIN + POWER + PLANT)
     assert resolve(read(path), CATALOG).sites[-1].plants == (
         Plant(
-            kind="gas-engine",
+            id="gas-engine",
             most_mw=200.0,
             lead_months=18,
             cost_usd_per_mw=1.6e6,

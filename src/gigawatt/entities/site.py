@@ -14,14 +14,14 @@ class PowerStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
-    """A power plant that the programme may build at a site, any size up to `most_mw` of facility power.
+    """A power plant that may be built at a site, any size up to `most_mw` of facility power; `id` is its kind.
 
     It runs `lead_months` after it is begun, its cost spread evenly over them; from then on it costs
     `fixed_usd_per_mw_month`, used or not. `firm_fraction` of it counts as power for racks; it generates at most
     `energy_fraction` of its hours at full power, at `energy_usd_per_mwh` for fuel and care.
     """
 
-    kind: str
+    id: str
     most_mw: float
     lead_months: int
     cost_usd_per_mw: float

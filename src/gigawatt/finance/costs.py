@@ -57,7 +57,7 @@ def _bought_energy_mwh(inputs: Inputs, history: History) -> FloatArray:
     bought = values(inputs, history.state["energy_mwh"], "site", "month").copy()
     for row, site in enumerate(inputs.sites):
         for plant in site.plants:
-            bought[row] -= history.state["generated_mwh"].sel(plant=f"{site.id}/{plant.kind}").values
+            bought[row] -= history.state["generated_mwh"].sel(plant=f"{site.id}/{plant.id}").values
     return np.asarray(bought.clip(0.0), dtype=np.float64)
 
 

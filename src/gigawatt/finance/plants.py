@@ -13,7 +13,7 @@ def plant_streams(inputs: Inputs, plan: BuildPlan, history: History) -> Iterator
     for site in inputs.sites:
         who = bearers(inputs, site)
         for plant in site.plants:
-            label = f"{site.id}/{plant.kind}"
+            label = f"{site.id}/{plant.id}"
             standing = plan.decisions["plant_mw"].sel(plant=label).values[inputs.calendar.period_of_month]
             spend_mw = building_spend_mw(standing, construction_months=plant.lead_months)
             made_mwh = history.state["generated_mwh"].sel(plant=label).values

@@ -18,7 +18,7 @@ MWH_PER_UNIT = 1e3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plants:
-    """Plants that may be built, labelled `site/kind`.
+    """Plants that may be built, labelled `site/id`.
 
     `at` `(plant, site)` 1 where a plant stands; `most_mw`, `firm_fraction`, `energy_fraction`, `energy_usd_per_mwh`,
     `carbon_t_per_mwh`, `lead_periods` `(plant,)`; `possible` `(plant, period)` whether one begun at the start can run;
@@ -46,7 +46,7 @@ def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
     pairs = [(site, plant) for site in inputs.sites for plant in site.plants]
     if not pairs:
         return None
-    labels = {"plant": [f"{site.id}/{plant.kind}" for site, plant in pairs]}
+    labels = {"plant": [f"{site.id}/{plant.id}" for site, plant in pairs]}
 
     def by_plant(values: list[float]) -> xr.DataArray:
         return xr.DataArray(np.array(values, dtype=np.float64), dims="plant", coords=labels)
@@ -99,5 +99,5 @@ def planned_firm_mw(inputs: Inputs, plan: BuildPlan) -> xr.DataArray:
     if standing is not None:
         for row, site in enumerate(inputs.sites):
             for plant in site.plants:
-                firm[row] += standing.sel(plant=f"{site.id}/{plant.kind}").values * plant.firm_fraction
+                firm[row] += standing.sel(plant=f"{site.id}/{plant.id}").values * plant.firm_fraction
     return xr.DataArray(firm, dims=("site", "period"), coords={"site": ids, "period": periods})

@@ -41,7 +41,7 @@ def site_plants(desk: Desk, table: SiteTable, index: int) -> tuple[Plant, ...]:
 def _plant(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> Plant:
     lead = _number(desk, table, at, key="lead", dimension=DURATION_MONTHS)
     return Plant(
-        kind=table.kind,
+        id=table.kind,
         most_mw=desk.number(table.most, *at, "most"),
         lead_months=round(lead) if table.lead is None else desk.whole(lead, table.lead, *at, "lead"),
         cost_usd_per_mw=_number(desk, table, at, key="cost", dimension=MONEY_PER_FACILITY_MW),

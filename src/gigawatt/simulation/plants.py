@@ -7,8 +7,8 @@ from gigawatt.timeline import FloatArray
 
 
 def plant_labels(inputs: Inputs) -> list[str]:
-    """Plants that may be built, `site/kind`, in the inputs' order."""
-    return [f"{site.id}/{plant.kind}" for site in inputs.sites for plant in site.plants]
+    """Plants that may be built, `site/id`, in the inputs' order."""
+    return [f"{site.id}/{plant.id}" for site in inputs.sites for plant in site.plants]
 
 
 def firm_facility_mw(inputs: Inputs, plan: BuildPlan) -> FloatArray:
@@ -16,7 +16,7 @@ def firm_facility_mw(inputs: Inputs, plan: BuildPlan) -> FloatArray:
     firm = np.zeros((len(inputs.sites), inputs.calendar.month_count))
     for row, site in enumerate(inputs.sites):
         for plant in site.plants:
-            standing = plan.decisions["plant_mw"].sel(plant=f"{site.id}/{plant.kind}").values
+            standing = plan.decisions["plant_mw"].sel(plant=f"{site.id}/{plant.id}").values
             firm[row] += standing[inputs.calendar.period_of_month] * plant.firm_fraction
     return firm
 

@@ -22,6 +22,8 @@ def encode(value: object) -> Json:
     """`value` as what `json.dumps` writes without NaN."""
     if is_dataclass(value) and not isinstance(value, type):
         named = {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+        if "kind" in named:
+            raise TypeError(f"{type(value).__name__}: a field called kind would hide the name of its class")
         return {"kind": type(value).__name__, **named}
     if isinstance(value, Mapping):
         return {_key_text(key): encode(item) for key, item in value.items()}
