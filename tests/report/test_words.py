@@ -5,8 +5,9 @@ from dataclasses import replace
 import polars as pl
 import xarray as xr
 
-from gigawatt.entities.stages import Study
+from gigawatt.entities.stages import Goal, Objective, Study
 from gigawatt.report import blocks, words
+from gigawatt.report.summary import summary
 
 
 def test_a_band_without_width_is_one_figure(study: Study) -> None:
@@ -56,3 +57,22 @@ def test_costs_of_platforms_that_serve_unlike_services_carry_a_warning(study: St
     ]
     assert "different shares" not in says[0]
     assert "different shares" in says[1]
+
+
+def test_what_each_goal_reaches_is_told(study: Study) -> None:
+    most = Goal(text="served-tokens within 5 percent", objective=Objective.SERVED_TOKENS, within_fraction=0.05)
+    goals = (most, Goal(text="npv", objective=Objective.NPV))
+    told = replace(
+        study,
+        inputs=replace(study.inputs, objective=Objective.SERVED_TOKENS, goals=goals),
+        plan=replace(study.plan, objective=Objective.SERVED_TOKENS, goal_values=(2e15, 41.3e9)),
+    )
+    assert words.solution(told) == (
+        "The solver proved this plan within 0.42% of the best fulfilment of its goals possible. "
+        "Its goals, in order: served-tokens within 5 percent (2.00 quadrillion); npv ($41.3 bn)."
+    )
+    assert summary(told)["goals"] == [
+        {"goal": "served-tokens within 5 percent", "value": 2e15},
+        {"goal": "npv", "value": 41.3e9},
+    ]
+    assert "goals" not in words.solution(study)

@@ -15,7 +15,8 @@ from gigawatt.report.wording import OBJECTIVE_WORDS, gigawatts, percent
 from gigawatt.study import performance_of
 
 PAGE = "pareto.html"
-_KNOWN = tuple(str(objective) for objective in Objective if objective is not Objective.EARLIEST_TARGET)
+_ALONE = {Objective.EARLIEST_TARGET, Objective.WEIGHTED}
+_KNOWN = tuple(str(objective) for objective in Objective if objective not in _ALONE)
 
 
 def objectives_of(text: str) -> tuple[Objective, Objective]:

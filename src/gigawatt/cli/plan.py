@@ -40,7 +40,13 @@ def plan(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sampled histories.")] = 1,
     draws: Annotated[int, typer.Option(min=0, max=100_000, help="Histories to sample for P10 to P90.")] = 64,
-    objective: Annotated[Objective | None, typer.Option(help="What the plan maximizes.")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            help="What the plan maximizes: an objective, goals in order (A within 1 percent, B), or a sum with prices.",
+            metavar="TEXT",
+        ),
+    ] = None,
     pareto: Annotated[
         str, typer.Option(help="The front of two objectives, A,B, instead of one plan.", metavar="A,B")
     ] = "",
@@ -89,7 +95,7 @@ def plan(
         raise typer.Exit(INTERRUPTED)
 
 
-def _settings(objective: Objective | None, time_limit: float | None, gap: float | None) -> tuple[str, ...]:
+def _settings(objective: str | None, time_limit: float | None, gap: float | None) -> tuple[str, ...]:
     """The options that stand for overrides, as overrides."""
     return (
         *((f"programme.objective={objective}",) if objective is not None else ()),

@@ -47,8 +47,9 @@ def show_scenario(source: Source, overrides: Settings = None, json: Json = False
         print_json({"digest": digest(scenario), "scenario": canonical(scenario), "resolved": _summary(inputs)})
         return
     months = inputs.calendar.months
+    wanted = ", ".join(goal.text for goal in inputs.pursued)
     out.print(f"[bold]{escape(inputs.title)}[/]")
-    out.print(f"{months[0]:%Y-%m} to {months[-1]:%Y-%m}, maximizing {inputs.objective.value}\n")
+    out.print(f"{months[0]:%Y-%m} to {months[-1]:%Y-%m}, maximizing {escape(wanted)}\n")
     for table in _tables(inputs):
         out.print(table)
     out.print(_counts(inputs))

@@ -36,6 +36,29 @@ class Objective(StrEnum):
     EARLIEST_TARGET = "earliest-target"
     TRAINING_COMPUTE = "training-compute"
     COST_OF_TARGET = "cost-of-target"
+    WEIGHTED = "weighted"
+    """A sum of others in USD; stated by its terms, never by this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """A term of a weighted objective; what less is better of counts against the sum."""
+
+    objective: Objective
+    usd_per_unit: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """One of the goals that a plan pursues in order, as its author wrote it.
+
+    `weights` are those of a weighted objective; `within_fraction` is the share that may be given up for later goals.
+    """
+
+    text: str
+    objective: Objective
+    weights: tuple[Weight, ...] = ()
+    within_fraction: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +74,7 @@ class Inputs:
     """A scenario with everything resolved: nouns only, no names left to look up.
 
     `programme` is the party whose plan this is; `customers` the party that pays for tokens. `targets` may be empty.
+    `goals` may be empty where `objective`, that of the first, is all that is pursued.
     """
 
     name: str
@@ -77,6 +101,12 @@ class Inputs:
     solver: SolverSettings
     ledger: Ledger
     carbon_cap_t_per_year: float | None = None
+    goals: tuple[Goal, ...] = ()
+
+    @property
+    def pursued(self) -> tuple[Goal, ...]:
+        """The goals in order, the objective alone where no others are stated."""
+        return self.goals or (Goal(text=str(self.objective), objective=self.objective),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +152,8 @@ class BuildPlan:
     `(site, platform, service, period)`; `training_racks` `(site, platform, run, period)`; `served_tokens`
     `(service, period)`; `training_flop` `(run, period)`; `milestones_count` `(contract, period)`; `cash_usd`
     `(period,)` at the period's end; `loan_taken` `(loan,)`, 1 for each loan that the plan takes. `objective_value`
-    and `bound` are in the objective's own unit (USD, tokens or periods). `marginals` holds, by family of constraints,
+    and `bound` are in the objective's own unit (USD, tokens, FLOP or periods), those of the first goal where there are
+    several; `goal_values` has what each reaches, empty where there is one. `marginals` holds, by family of constraints,
     what one more unit of each limit would add to the present value (`planning.marginals`); `binding` says in words
     what holds the plan back.
     """
@@ -135,6 +166,7 @@ class BuildPlan:
     decisions: xr.Dataset
     marginals: xr.Dataset
     binding: tuple[str, ...]
+    goal_values: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import linopy
 
-from gigawatt.entities.stages import Inputs, Objective
+from gigawatt.entities.stages import Goal, Inputs, Objective
 from gigawatt.errors import ScenarioError
 from gigawatt.planning.flows import present_revenue
 from gigawatt.planning.formulation import Formulation
@@ -44,14 +44,26 @@ def aim(inputs: Inputs, objective: Objective, *, built: Formulation) -> Aim:
         _require(bool(inputs.targets), objective, "a target")
         revenue = present_revenue(inputs, terms=built.terms, choose=built.choose)
         return Aim(words="cost of the targets", expression=built.npv - revenue, unit=-MONEY_UNIT_USD)
-    if objective is Objective.EARLIEST_TARGET:
+    if objective in {Objective.EARLIEST_TARGET, Objective.WEIGHTED}:
         raise ScenarioError(
             where="objective",
             found=str(objective),
             expected="an objective that is a sum over the plan",
-            fix="A date is sought by itself: leave it out of fronts, or set the target's date.",
+            fix="A date or a weighted sum is sought by itself: leave it out of fronts.",
         )
     return Aim(words="present value", expression=built.npv, unit=MONEY_UNIT_USD)
+
+
+def goal_aim(inputs: Inputs, goal: Goal, *, built: Formulation) -> Aim:
+    """What a goal maximizes: an objective, or a weighted sum in USD, in which the cost of targets counts as a loss."""
+    if not goal.weights:
+        return aim(inputs, goal.objective, built=built)
+    parts = [(weight.usd_per_unit, aim(inputs, weight.objective, built=built)) for weight in goal.weights]
+    (usd, first), *others = parts
+    total = (usd * abs(first.unit) / MONEY_UNIT_USD) * first.expression
+    for price, part in others:
+        total = total + (price * abs(part.unit) / MONEY_UNIT_USD) * part.expression
+    return Aim(words="weighted sum", expression=total, unit=MONEY_UNIT_USD)
 
 
 def _require(present: bool, objective: Objective, what: str) -> None:
@@ -64,8 +76,9 @@ def _require(present: bool, objective: Objective, what: str) -> None:
         )
 
 
-def hold_aim(built: Formulation, goal: Aim, *, reached: float, name: str) -> None:
-    """Keeps the model at what was reached of an aim, in its expression's own unit."""
+def hold_aim(built: Formulation, goal: Aim, *, reached: float, name: str, within_fraction: float = 0.0) -> None:
+    """Keeps the model at what was reached of an aim, in its expression's own unit, less what may be given up of it."""
     if name in built.model.constraints:
         built.model.remove_constraints(name)
-    built.model.add_constraints(goal.expression >= reached - KEPT_TOLERANCE * abs(reached), name=name)
+    given_up = max(within_fraction, KEPT_TOLERANCE) * abs(reached)
+    built.model.add_constraints(goal.expression >= reached - given_up, name=name)

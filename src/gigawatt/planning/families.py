@@ -160,4 +160,5 @@ DIVISIBLE: frozenset[str] = frozenset({"arrivals"})
 
 def unregistered(names: set[str]) -> set[str]:
     """Those of the constraint names that no registry knows."""
-    return {name for name in names - set(LIMITS) - BOOKKEEPING if not name.startswith(CONTRACT)}
+    unlimited = {name for name in names - set(LIMITS) if not name.startswith(CONTRACT)}
+    return {name for name in unlimited if name.partition(" ")[0] not in BOOKKEEPING}

@@ -1,64 +1,96 @@
 """What is maximized: one goal after the other, each kept while the next is pursued.
 
-Present value is a goal by itself. Served tokens, training, the least cost, or the earliest period of a target come
-first where they are the objective; among the plans that reach them the most valuable one is taken, so that nothing
-useless is built.
+Present value is a goal by itself. Served tokens, training, the least cost, the earliest period of a target or a
+weighted sum are pursued in the order stated; among the plans that reach them the most valuable one is taken, so that
+nothing useless is built.
 """
 
 from dataclasses import dataclass, replace
 
 import linopy
 
-from gigawatt.entities.stages import Inputs, Objective
+from gigawatt.entities.stages import Goal, Inputs, Objective
 from gigawatt.errors import ScenarioError
-from gigawatt.planning.aims import aim, hold_aim
+from gigawatt.planning.aims import KEPT_TOLERANCE, goal_aim, hold_aim
 from gigawatt.planning.constraints import counted_mw
 from gigawatt.planning.fleet import period_axis
 from gigawatt.planning.formulation import Formulation
-from gigawatt.planning.search import Report, search, silent
+from gigawatt.planning.search import Report, gap_fraction, search, silent
 from gigawatt.planning.solve import maximized
-from gigawatt.planning.terms import MONEY_UNIT_USD
 from gigawatt.timeline import FloatArray
 
-_FIRST_GOAL_TIME_SHARE = 0.5
-_GOAL_KEPT_FRACTION = 1.0 - 1e-7
-"""A goal may give way by the solver's own accuracy, no more."""
 _EARLIEST = "earliest_target"
 _KEPT = "goal_kept"
+_VALUE = Goal(text=str(Objective.NPV), objective=Objective.NPV)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounded:
-    """A plan's values, and the best bound on the objective in its own unit: USD, tokens, FLOP or periods."""
+    """A plan's values, and the best bound on the first goal in its own unit: USD, tokens, FLOP or periods.
+
+    `later_gap_fraction` is the largest gap of the goals stated after the first, 1 where nothing is proved of one.
+    """
 
     values: FloatArray
     bound: float
+    later_gap_fraction: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reached:
+    """What was found of one goal: the plan's values, the bound in the goal's own unit, and the gap between them."""
+
+    values: FloatArray
+    bound: float
+    gap_fraction: float
 
 
 def pursue(inputs: Inputs, *, built: Formulation, report: Report, start: FloatArray | None = None) -> Bounded | None:
     """The best plan and its bound; None where no plan is feasible. `start` is a plan known to be feasible."""
-    if inputs.objective is Objective.EARLIEST_TARGET:
+    stages = _stages(inputs)
+    share = replace(inputs.solver, time_limit_s=inputs.solver.time_limit_s / len(stages))
+    timed = replace(inputs, solver=share)
+    found: list[_Reached] = []
+    for index, goal in enumerate(stages):
+        if len(stages) > 1:
+            report(f"goal {index + 1} of {len(stages)}: the best {goal.text}")
+        known = found[-1].values if found else start
+        name = _kept_name(index) if index + 1 < len(stages) else ""
+        reached = _pursued(timed, goal, built=built, report=report, name=name, start=known)
+        if reached is None and not found:
+            return None
+        found.append(reached or replace(found[-1], gap_fraction=1.0))
+    later = [reached.gap_fraction for reached in found[1 : len(inputs.pursued)]]
+    return Bounded(values=found[-1].values, bound=found[0].bound, later_gap_fraction=max(later, default=0.0))
+
+
+def _stages(inputs: Inputs) -> tuple[Goal, ...]:
+    """The goals, and at the end present value, which the earliest date is sought with anyway."""
+    ends_with_value = inputs.pursued[-1].objective in {Objective.NPV, Objective.EARLIEST_TARGET}
+    return inputs.pursued if ends_with_value else (*inputs.pursued, _VALUE)
+
+
+def _kept_name(index: int) -> str:
+    """Name of the constraint that keeps a goal."""
+    return f"{_KEPT} {index}" if index else _KEPT
+
+
+def _pursued(
+    inputs: Inputs, goal: Goal, *, built: Formulation, report: Report, name: str, start: FloatArray | None
+) -> _Reached | None:
+    """The best plan at one goal, which the model is then held to under `name`; a date is always held."""
+    if goal.objective is Objective.EARLIEST_TARGET:
         return _earliest_target(inputs, built=built, report=report)
-    if inputs.objective is not Objective.NPV:
-        return _first_goal_then_value(inputs, built=built, report=report)
-    best = maximized(built, built.npv, settings=inputs.solver, report=report, start=start)
-    return None if best is None else Bounded(values=best.values, bound=best.bound * MONEY_UNIT_USD)
-
-
-def _first_goal_then_value(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
-    half = replace(inputs.solver, time_limit_s=inputs.solver.time_limit_s * _FIRST_GOAL_TIME_SHARE)
-    goal = aim(inputs, inputs.objective, built=built)
-    report(f"the best {goal.words}")
-    first = maximized(built, goal.expression, settings=half, report=report)
-    if first is None:
+    sought = goal_aim(inputs, goal, built=built)
+    best = maximized(built, sought.expression, settings=inputs.solver, report=report, start=start)
+    if best is None:
         return None
-    report(f"the most valuable plan with the best {goal.words}")
-    hold_aim(built, goal, reached=first.objective, name=_KEPT)
-    second = maximized(built, built.npv, settings=half, report=report, start=first.values)
-    return Bounded(values=(second or first).values, bound=first.bound * goal.unit)
+    if name:
+        hold_aim(built, sought, reached=best.objective, name=name, within_fraction=goal.within_fraction)
+    return _Reached(values=best.values, bound=best.bound * sought.unit, gap_fraction=best.gap_fraction)
 
 
-def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> Bounded | None:
+def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> _Reached | None:
     """The most valuable plan that has the target from the earliest possible period on.
 
     Bisection over periods with divisible racks proves how early it can be; from there on periods are tried in turn.
@@ -73,7 +105,8 @@ def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> B
         report(f"the most valuable plan with the target from period {period + 1} of {period_count} on")
         best = maximized(built, built.npv, settings=inputs.solver, report=report)
         if best is not None:
-            return Bounded(values=best.values, bound=float(earliest))
+            late = gap_fraction(float(period), float(earliest))
+            return _Reached(values=best.values, bound=float(earliest), gap_fraction=late)
     return None
 
 
@@ -110,13 +143,15 @@ def _counted_mw(inputs: Inputs, *, built: Formulation) -> linopy.LinearExpressio
     return counted_mw(inputs, terms=built.terms, choose=built.choose).sel(target=index, drop=True)
 
 
-def keep(inputs: Inputs, *, built: Formulation, value: float) -> None:
-    """Holds a plan's model to a first goal that was reached: tokens, or the period of the earliest target."""
-    if inputs.objective is Objective.EARLIEST_TARGET:
-        _insist_on_target(inputs, built=built, period=round(value))
-    elif inputs.objective is not Objective.NPV:
-        goal = aim(inputs, inputs.objective, built=built)
-        hold_aim(built, goal, reached=value / goal.unit, name=_KEPT)
+def keep(inputs: Inputs, *, built: Formulation, values: tuple[float, ...]) -> None:
+    """Holds a plan's model to what its goals reached, each in its own unit; the last goal is left to be sought."""
+    sought_last = len(_stages(inputs)) - 1
+    for index, (goal, value) in enumerate(zip(inputs.pursued, values, strict=True)):
+        if goal.objective is Objective.EARLIEST_TARGET:
+            _insist_on_target(inputs, built=built, period=round(value))
+        elif index < sought_last:
+            kept = goal_aim(inputs, goal, built=built)
+            hold_aim(built, kept, reached=value / kept.unit, name=_kept_name(index))
 
 
 def largest_target_mw(inputs: Inputs) -> float:
@@ -131,10 +166,14 @@ def largest_target_mw(inputs: Inputs) -> float:
     return max(target.facility_mw for target in inputs.targets)
 
 
-def achieved(inputs: Inputs, *, built: Formulation) -> float:
-    """Value of the plan that stands on the model, in the objective's own unit (USD, tokens, FLOP or periods)."""
-    if inputs.objective is Objective.EARLIEST_TARGET:
+def achieved(inputs: Inputs, *, built: Formulation) -> tuple[float, ...]:
+    """What the plan that stands on the model reaches of each goal, in its own unit (USD, tokens, FLOP or periods)."""
+    return tuple(_achieved(inputs, goal, built=built) for goal in inputs.pursued)
+
+
+def _achieved(inputs: Inputs, goal: Goal, *, built: Formulation) -> float:
+    if goal.objective is Objective.EARLIEST_TARGET:
         goal_mw = largest_target_mw(inputs)
-        short = _counted_mw(inputs, built=built).solution < goal_mw * _GOAL_KEPT_FRACTION
+        short = _counted_mw(inputs, built=built).solution < goal_mw * (1.0 - KEPT_TOLERANCE)
         return float(short.values.nonzero()[0].max(initial=-1) + 1)
-    return aim(inputs, inputs.objective, built=built).value()
+    return goal_aim(inputs, goal, built=built).value()

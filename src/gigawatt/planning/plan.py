@@ -51,10 +51,14 @@ def finished(
     known = built.terms
     adopt(built.model, proved.values)
     settle(inputs, terms=known, built=built)
-    value = achieved(inputs, built=built)
+    values = achieved(inputs, built=built)
+    value = values[0]
     least = inputs.objective in {Objective.EARLIEST_TARGET, Objective.COST_OF_TARGET}
-    bound = min(proved.bound, value) if least else max(proved.bound, value)
-    gap = gap_fraction(value, bound)
+    beyond = min if least else max
+    bound = beyond(proved.bound, value)
+    given_up = inputs.pursued[0].within_fraction * abs(bound)
+    needed = bound + given_up if least else bound - given_up
+    gap = max(gap_fraction(value, beyond(needed, value)), proved.later_gap_fraction)
     chosen = decisions(inputs, terms=known, built=built)
     report("what holds the plan back")
     in_service = built.choose.in_service.solution
@@ -73,6 +77,7 @@ def finished(
         decisions=chosen,
         marginals=marginals,
         binding=binding(inputs, terms=known, marginals=marginals),
+        goal_values=values if inputs.goals else (),
     )
 
 

@@ -57,7 +57,7 @@ def repeated(inputs: Inputs, performance: Performance, plan: BuildPlan) -> Repea
         known = terms(inputs, performance)
         built = formulation(inputs, terms=known)
         insist(built)
-        keep(inputs, built=built, value=plan.objective_value)
+        keep(inputs, built=built, values=plan.goal_values or (plan.objective_value,))
         if not fix_integers(built, racks=planned_racks(plan, terms=known), settings=inputs.solver):
             return None
         divisible(built)

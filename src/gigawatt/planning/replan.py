@@ -13,13 +13,13 @@ import xarray as xr
 from gigawatt.entities.actuals import Actuals
 from gigawatt.entities.stages import BuildPlan, Inputs, Objective, Performance
 from gigawatt.errors import InfeasibleError, ScenarioError
-from gigawatt.planning.aims import aim
+from gigawatt.planning.aims import goal_aim
 from gigawatt.planning.commitments import Commitments, commitments, restated
 from gigawatt.planning.decisions import settle
 from gigawatt.planning.fleet import Fleet, fleet, in_period
 from gigawatt.planning.formulation import Formulation, formulation, insist
 from gigawatt.planning.generation import brought_energy
-from gigawatt.planning.goals import Bounded, achieved, pursue
+from gigawatt.planning.goals import achieved, pursue
 from gigawatt.planning.orders import ordered_blocks
 from gigawatt.planning.plan import finished
 from gigawatt.planning.plants import planned_plant_mw
@@ -97,8 +97,10 @@ def _replan(
     best = pursue(now, built=replace(built, npv=built.npv - churn), report=report, start=start)
     if best is None:
         raise InfeasibleError(_statements(now), remedy=f"as of {actuals.as_of:%Y-%m}, what stands leaves no such plan")
-    unchanged = earlier is not None and gap_fraction(earlier_value, best.bound) <= max(
-        now.solver.gap_fraction, plan.gap_fraction
+    unchanged = (
+        earlier is not None
+        and not now.goals
+        and gap_fraction(earlier_value, best.bound) <= max(now.solver.gap_fraction, plan.gap_fraction)
     )
     values = earlier.values if unchanged and earlier is not None else best.values
     moved = 0.0 if unchanged else float((price_usd * values_of(built.model.variables[_MOVED], values)).sum())
@@ -106,8 +108,8 @@ def _replan(
         extra_usd = float(values_of(surprise, values)) * MONEY_UNIT_USD
         treasury = replace(now.treasury, opening_cash_usd=now.treasury.opening_cash_usd + extra_usd)
         now = replace(now, treasury=treasury)
-    charged = moved if now.objective is Objective.NPV else 0.0
-    chosen = finished(now, built, Bounded(values=values, bound=best.bound + charged), report=report)
+    charged = moved if now.objective in {Objective.NPV, Objective.WEIGHTED} else 0.0
+    chosen = finished(now, built, replace(best, values=values, bound=best.bound + charged), report=report)
     told = _with_orders(chosen, stand, lead_before=fleet(inputs).lead_periods, limits=known.fleet)
     return Replanned(
         inputs=now,
@@ -275,8 +277,9 @@ def _continued(built: Formulation, stand: Commitments, inputs: Inputs) -> Search
         return None
     limits = arrivals.lower.copy(), arrivals.upper.copy()
     arrivals.update(lower=stand.planned, upper=stand.planned)
-    wanted = Objective.NPV if inputs.objective is Objective.EARLIEST_TARGET else inputs.objective
-    built.model.add_objective(aim(inputs, wanted, built=built).expression, sense="max", overwrite=True)
+    dated = inputs.objective is Objective.EARLIEST_TARGET
+    wanted = built.npv if dated else goal_aim(inputs, inputs.pursued[0], built=built).expression
+    built.model.add_objective(wanted, sense="max", overwrite=True)
     found = search(built.model, settings=inputs.solver, report=silent)
     arrivals.update(lower=limits[0], upper=limits[1])
     return found if found.found else None
@@ -286,4 +289,4 @@ def _value(inputs: Inputs, built: Formulation, values: FloatArray) -> float:
     """What a plan's values reach of the objective, settled."""
     adopt(built.model, values)
     settle(inputs, terms=built.terms, built=built)
-    return achieved(inputs, built=built)
+    return achieved(inputs, built=built)[0]

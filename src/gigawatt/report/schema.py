@@ -90,9 +90,15 @@ def _solution() -> Schema:
     return {
         "status": _choice("How the search for a plan ended.", [str(status) for status in SolveStatus]),
         "objective": _choice("What the plan maximizes.", [str(objective) for objective in Objective]),
-        "objective_value": _number("The objective reached, in its own unit: USD, tokens or periods."),
+        "objective_value": _number("The objective reached, in its own unit: USD, tokens, FLOP or periods."),
+        "goals": _list(
+            "What is reached of each goal, in order, where more than one objective is stated.",
+            _closed("One goal.", {"goal": _text("The goal as written."), "value": _number("What is reached of it.")}),
+        ),
         "bound": _number("What no plan can exceed, in the objective's unit."),
-        "gap_fraction": _number("Distance of the bound from the objective over the objective (ratio)."),
+        "gap_fraction": _number(
+            "Distance of the bound, less what goals may give up, from the objective over it (ratio)."
+        ),
         "binding": _list("What holds the plan back, in words.", {"type": "string"}),
     }
 

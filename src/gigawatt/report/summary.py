@@ -48,6 +48,10 @@ def _solution(study: Study) -> Summary:
         "status": str(plan.status),
         "objective": str(plan.objective),
         "objective_value": _number(plan.objective_value),
+        "goals": [
+            {"goal": goal.text, "value": _number(value)}
+            for goal, value in zip(study.inputs.pursued, plan.goal_values, strict=False)
+        ],
         "bound": _number(plan.bound),
         "gap_fraction": _number(plan.gap_fraction),
         "binding": list(plan.binding),

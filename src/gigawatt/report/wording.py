@@ -149,5 +149,6 @@ OBJECTIVE_WORDS: Mapping[Objective, Callable[[float], str]] = {
     Objective.EARLIEST_TARGET: period_number,
     Objective.TRAINING_COMPUTE: floating_operations,
     Objective.COST_OF_TARGET: money,
+    Objective.WEIGHTED: money,
 }
 """How a value of each objective reads."""

@@ -10,6 +10,7 @@ from gigawatt.finance.circle import InvestorCircle, investor_circles
 from gigawatt.report import measures
 from gigawatt.report.wording import (
     NEVER,
+    OBJECTIVE_WORDS,
     after,
     counted,
     gigawatts,
@@ -51,9 +52,21 @@ def opening(study: Study) -> str:
 
 
 def solution(study: Study) -> str:
-    """How good the plan is known to be."""
+    """How good the plan is known to be, and what it reaches of each goal where there is more than an objective."""
+    return " ".join((_proved(study), *_goals(study)))
+
+
+def _goals(study: Study) -> tuple[str, ...]:
+    said = [
+        f"{goal.text} ({OBJECTIVE_WORDS[goal.objective](value)})"
+        for goal, value in zip(study.inputs.pursued, study.plan.goal_values, strict=False)
+    ]
+    return (f"Its goals, in order: {'; '.join(said)}.",) if said else ()
+
+
+def _proved(study: Study) -> str:
     plan = study.plan
-    aim = _OBJECTIVES[plan.objective]
+    aim = "fulfilment of its goals" if plan.goal_values else _OBJECTIVES[plan.objective]
     if plan.status is SolveStatus.OPTIMAL:
         return (
             f"The solver proved this plan within {percent(plan.gap_fraction, decimals=2)} of the best {aim} possible."

@@ -3,7 +3,7 @@
 from gigawatt.catalog import Catalog
 from gigawatt.entities.assumptions import OperationAssumptions
 from gigawatt.entities.capital import Treasury
-from gigawatt.entities.stages import Inputs, Objective, SolverSettings
+from gigawatt.entities.stages import Goal, Inputs, Objective, SolverSettings
 from gigawatt.provenance import Ledger
 from gigawatt.scenario.agreements import Setting
 from gigawatt.scenario.agreements.supplies import supplied
@@ -12,6 +12,7 @@ from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.estate import sites
 from gigawatt.scenario.kernels import assumed_engine, assumed_step, kernel_efficiency, law_evidence, operator_law
 from gigawatt.scenario.loading import Scenario
+from gigawatt.scenario.objectives import goals_of
 from gigawatt.scenario.offers import offers
 from gigawatt.scenario.people import parties
 from gigawatt.scenario.schema import Period, ProgrammeTable
@@ -41,13 +42,15 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
     agreements = contracts(desk, written)
     setting = supplied(written, agreements)
     law = operator_law(desk)
+    goals = _goals(desk, programme)
     return Inputs(
         name=scenario.name,
         title=scenario.title,
         programme=principal,
         customers=customers,
         calendar=calendar,
-        objective=_objective(desk, programme),
+        objective=goals[0].objective,
+        goals=goals if len(goals) > 1 or goals[0].text != goals[0].objective else (),
         discount_rate_fraction=desk.number_or(
             programme.discount_rate,
             "programme",
@@ -117,10 +120,18 @@ def _month_count(desk: Desk, programme: ProgrammeTable) -> int:
     return count
 
 
-def _objective(desk: Desk, programme: ProgrammeTable) -> Objective:
-    objective = Objective(
+def _goals(desk: Desk, programme: ProgrammeTable) -> tuple[Goal, ...]:
+    """The goals in order, each with what it needs to aim at."""
+    goals = goals_of(
         desk.choose(programme.objective, "programme", "objective", default=Objective.NPV, note="plans maximize NPV")
     )
+    for goal in goals:
+        for objective in (goal.objective, *(weight.objective for weight in goal.weights)):
+            _require_something_to_aim_at(desk, objective)
+    return goals
+
+
+def _require_something_to_aim_at(desk: Desk, objective: Objective) -> None:
     aimed = {Objective.EARLIEST_TARGET, Objective.COST_OF_TARGET}
     if objective in aimed and not desk.scenario.document.targets:
         raise desk.refuse(
@@ -138,7 +149,6 @@ def _objective(desk: Desk, programme: ProgrammeTable) -> Objective:
             expected="a run whose window the computation falls in",
             fix="Add [[training]] with model, compute, earliest and deadline.",
         )
-    return objective
 
 
 def _treasury(desk: Desk, programme: ProgrammeTable) -> Treasury:

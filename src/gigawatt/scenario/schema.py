@@ -12,9 +12,9 @@ from pydantic import Field
 from gigawatt.entities.assumptions import OperatorLaw
 from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.hardware import Precision
-from gigawatt.entities.stages import Objective
 from gigawatt.scenario import quantities as q
 from gigawatt.scenario.contract_tables import ContractTable
+from gigawatt.scenario.objectives import ObjectiveText
 from gigawatt.scenario.path_tables import DemandPath, PricePath
 from gigawatt.scenario.tables import Shorthand, Shown, Table, choice
 
@@ -41,7 +41,7 @@ class ProgrammeTable(Table):
     end: q.Month | None = None
     months: q.Count | None = None
     period: Annotated[Period, choice(Period)] | None = None
-    objective: Annotated[Objective, choice(Objective)] | None = None
+    objective: ObjectiveText | None = None
     discount_rate: q.FractionText | None = None
     opening_cash: q.Money
     minimum_cash: q.Money | None = None
