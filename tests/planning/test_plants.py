@@ -47,6 +47,7 @@ def test_engines_carry_racks_beyond_the_connection() -> None:
     assert racks(chosen)[:4] == [10.0, 10.0, 14.0, 14.0]
     assert chosen.decisions["plant_mw"].values[0][:3].tolist() == pytest.approx([0.0, 0.0, 4.0])
     assert float(chosen.decisions["generated_mwh"].sum()) == pytest.approx(4 * 7344)
+    assert chosen.marginals["site_filled_fraction"].values[0][-1] == pytest.approx(1.0)
 
 
 def test_engines_are_built_where_the_connection_is_late_and_revenue_pays() -> None:
@@ -61,6 +62,15 @@ def test_engines_are_built_where_the_connection_is_late_and_revenue_pays() -> No
     chosen = best(napkin_inputs(sites=(late,)))
     assert value(chosen) == pytest.approx(50.0272)
     assert racks(chosen) == [0.0, 0.0, *[4.0] * 4, *[14.0] * 6]
+
+
+def test_a_site_that_lives_on_engines_alone_counts_as_one_with_power() -> None:
+    # Half of the 4 MW is firm: two racks from March
+    half = replace(ENGINE, firm_fraction=0.5)
+    never = napkin_site(power_steps=(PowerStep(start=date(2027, 6, 1), facility_mw=10.0),), plants=(half,))
+    chosen = best(napkin_inputs(sites=(never,)))
+    assert racks(chosen) == [0.0, 0.0, *[2.0] * 10]
+    assert "power binds at 1 of 1 sites" in chosen.binding[0]
 
 
 def test_fixed_operation_can_make_engines_too_dear() -> None:

@@ -112,7 +112,7 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
     period = limits.supply_blocks.period
     on_order = (period >= first) & (period < first + before.lead_periods)
     stated = _with_orders(inputs, stated, actuals=actuals, limits=limits, on_order=on_order)
-    firm_mw = planned_firm_mw(inputs, plan)
+    firm_mw = planned_firm_mw(inputs, plan.decisions)
     room_mw = limits.energized_facility_mw + firm_mw
     kept, waiting = _carried(
         stated.where((period < first) | on_order, 0.0), limits=limits, room_mw=room_mw, first=first

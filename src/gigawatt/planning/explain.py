@@ -126,6 +126,8 @@ def _sentence(year: int, periods: IntArray, *, found: tuple[Bound, ...], terms: 
 def _state(last: int, *, terms: Terms, marginals: xr.Dataset) -> str:
     """How much of the power energized in a period carries racks."""
     energized_mw = terms.fleet.energized_facility_mw.transpose("site", "period").values[:, last]
+    if "site_plants_mw" in marginals:
+        energized_mw = energized_mw + marginals["site_plants_mw"].transpose("site", "period").values[:, last]
     filled = marginals["site_filled_fraction"].transpose("site", "period").values[:, last]
     used_gw, open_gw = (float(mw.sum()) / MEGAWATTS_PER_GIGAWATT for mw in (energized_mw * filled, energized_mw))
     return f"{used_gw:.2f} of {open_gw:.2f} GW energized carry racks"
@@ -153,11 +155,12 @@ def _worth(found: list[Bound], *, summed: bool) -> Mapping[str, float]:
 
 def _power(found: list[Bound], periods: IntArray, terms: Terms) -> Iterator[str]:
     in_use = _worth([bound for bound in found if not bound.waits], summed=True)
-    energized = int((terms.fleet.energized_facility_mw.isel(period=periods).max("period") > 0.0).sum())
+    energized_mw = terms.fleet.energized_facility_mw.isel(period=periods).max("period")
+    powered = {*energized_mw.site.values[energized_mw.values > 0.0], *in_use}
     if in_use:
         best = next(iter(in_use))
         yield (
-            f"power binds at {len(in_use)} of {energized} sites "
+            f"power binds at {len(in_use)} of {len(powered)} sites "
             f"(one more MW at {best} through the year is worth {_usd(in_use[best])})"
         )
     awaited = {label: usd for label, usd in _worth(found, summed=True).items() if label not in in_use}

@@ -36,18 +36,21 @@ class Racks:
     earned: xr.DataArray
 
 
-def marginal_values(inputs: Inputs, *, terms: Terms, built: Formulation, racks: Racks) -> xr.Dataset:
+def marginal_values(
+    inputs: Inputs, *, terms: Terms, built: Formulation, racks: Racks, firm_mw: xr.DataArray
+) -> xr.Dataset:
     """Marginal value of every limit, by family, and how full each site is; no family where time did not suffice.
 
     Each family has its model's own dimensions and, as attributes, its `units`, `words`, `scarcity` and `key`.
     `site_filled_fraction` `(site, period)` is the part of the energized power that racks draw at peak; `site_full`
-    marks where no more fits, `site_waiting` where there is no power yet.
+    marks where no more fits, `site_waiting` where there is no power yet. Where plants may be built, what of them is
+    firm, `firm_mw` `(site, period)`, counts as energized and is kept as `site_plants_mw`.
     """
     values: dict[str, xr.DataArray] = {}
     if fix_integers(built, racks=racks, settings=inputs.solver):
         divisible(built)
         values = values_by_family(standing(built.model, settings=inputs.solver), terms=terms)
-    return _dated(xr.Dataset({**values, **_fullness(terms=terms, racks=racks)}), inputs)
+    return _dated(xr.Dataset({**values, **_fullness(terms=terms, racks=racks, firm_mw=firm_mw)}), inputs)
 
 
 def fix_integers(built: Formulation, *, racks: Racks, settings: SolverSettings) -> bool:
@@ -134,15 +137,17 @@ def _hair(level: xr.DataArray, sign: xr.DataArray) -> xr.DataArray:
     return hair.where(sign == "<=", -hair)
 
 
-def _fullness(*, terms: Terms, racks: Racks) -> dict[str, xr.DataArray]:
+def _fullness(*, terms: Terms, racks: Racks, firm_mw: xr.DataArray) -> dict[str, xr.DataArray]:
     limits = terms.fleet
     block_mw = limits.rack_facility_mw * limits.block_racks
     drawn_mw = (block_mw * racks.installed_blocks).sum("platform").transpose("site", "period")
-    energized_mw = limits.energized_facility_mw.transpose("site", "period")
+    energized_mw = (limits.energized_facility_mw + firm_mw).transpose("site", "period")
     least_block_mw = block_mw.where(limits.taken).min("platform")
     filled = (drawn_mw / energized_mw.where(energized_mw > 0.0)).fillna(0.0)
     full = (energized_mw > 0.0) & ((filled >= _FULL_FRACTION) | (energized_mw - drawn_mw < least_block_mw))
+    plants = {} if terms.plants is None else {"site_plants_mw": firm_mw.assign_attrs(units="MW")}
     return {
+        **plants,
         "site_filled_fraction": filled.assign_attrs(units="1"),
         "site_full": full.astype(np.float64).assign_attrs(units="1"),
         "site_waiting": (energized_mw <= 0.0).astype(np.float64).assign_attrs(units="1"),

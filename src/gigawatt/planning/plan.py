@@ -10,6 +10,7 @@ from gigawatt.planning.explain import binding
 from gigawatt.planning.formulation import Formulation, earned_count, formulation, insist
 from gigawatt.planning.goals import Bounded, achieved, pursue
 from gigawatt.planning.marginals import Racks, marginal_values
+from gigawatt.planning.plants import planned_firm_mw
 from gigawatt.planning.search import Report, adopt, gap_fraction, silent
 from gigawatt.planning.stopping import Stop
 from gigawatt.planning.terms import terms
@@ -67,7 +68,7 @@ def finished(
         installed_blocks=in_service,
         earned=earned_count(in_service, terms=known),
     )
-    marginals = marginal_values(inputs, terms=known, built=built, racks=racks)
+    marginals = marginal_values(inputs, terms=known, built=built, racks=racks, firm_mw=planned_firm_mw(inputs, chosen))
     return BuildPlan(
         objective=inputs.objective,
         status=_status(inputs, gap=gap, was_stopped=was_stopped),

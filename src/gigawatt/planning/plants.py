@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.stages import BuildPlan, Inputs
+from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import Fleet, in_period, month_axis, period_axis, periods_of
 from gigawatt.planning.money import construction_shares
 
@@ -83,17 +83,17 @@ def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
     )
 
 
-def planned_plant_mw(inputs: Inputs, plan: BuildPlan) -> xr.DataArray | None:
-    """What of each plant stands in the plan, `(plant, period)` by number of period; None where none may be built."""
+def planned_plant_mw(inputs: Inputs, decisions: xr.Dataset) -> xr.DataArray | None:
+    """What of each plant stands by a plan's decisions, `(plant, period)` by number; None where none may be built."""
     if not any(site.plants for site in inputs.sites):
         return None
-    standing = plan.decisions["plant_mw"].transpose("plant", "period")
+    standing = decisions["plant_mw"].transpose("plant", "period")
     return standing.assign_coords(period=np.arange(inputs.calendar.period_count))
 
 
-def planned_firm_mw(inputs: Inputs, plan: BuildPlan) -> xr.DataArray:
-    """Power that the plan's plants add to the sites' connections, `(site, period)`."""
-    standing = planned_plant_mw(inputs, plan)
+def planned_firm_mw(inputs: Inputs, decisions: xr.Dataset) -> xr.DataArray:
+    """Power that a plan's plants add to the sites' connections, `(site, period)`."""
+    standing = planned_plant_mw(inputs, decisions)
     ids, periods = [site.id for site in inputs.sites], np.arange(inputs.calendar.period_count)
     firm = np.zeros((len(ids), len(periods)))
     if standing is not None:

@@ -215,7 +215,7 @@ def _drawn_mw(built: Formulation, stand: Commitments) -> xr.DataArray:
 
 def _hold_plants(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:
     """Plants that stand or are begun come as planned; in the past, connections brought what racks drew beyond them."""
-    planned, chosen, known = planned_plant_mw(inputs, plan), built.choose.plants, built.terms.plants
+    planned, chosen, known = planned_plant_mw(inputs, plan.decisions), built.choose.plants, built.terms.plants
     if planned is None or chosen is None or known is None:
         return
     begun = (known.lead_periods > planned.period - stand.first).transpose("plant", "period")
