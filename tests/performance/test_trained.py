@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gigawatt.entities.assumptions import StepFigures
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.flops import training_flop_per_token
 from gigawatt.performance.laws import roofline_laws
@@ -17,20 +16,7 @@ from tests.samples import PLATFORM, exactly, run, small_inputs
 
 INPUTS = small_inputs()
 LAWS = roofline_laws(INPUTS.efficiency)
-NO_RANGE = StepFigures(
-    host_issue_s=exactly(10e-6),
-    contention=exactly(0.2),
-    attention_backward=exactly(1.25),
-    scan_backward=exactly(1.25),
-    accumulation=exactly(1.0),
-    permutation=exactly(1.0),
-    device_spread=exactly(0.0),
-    reserved_bytes=exactly(4e9),
-    fragmentation=exactly(0.05),
-    host_link_bytes_per_s=exactly(5e10),
-    host_memory_bytes=exactly(2.5e11),
-    waiting_power=exactly(0.5),
-)
+NO_RANGE = INPUTS.step
 
 
 def trained(asked=None, figures=NO_RANGE, **changes) -> Trained:

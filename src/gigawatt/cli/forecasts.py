@@ -1,6 +1,5 @@
 """`gigawatt validate forecasts`: what we say of recipes that nobody has measured, written down and held against us."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -84,16 +83,9 @@ def _object(found: Sequence[Forecast], earlier: Sequence[Recorded], catalog: Cat
         "forecast": sum(item.made for item in found),
         "version": __version__,
         "catalogue_sha256": catalog.sha256,
-        "rows": [_plain(item) for item in found],
+        "rows": [asdict(item) for item in found],
         "moved": _moved(found, earlier),
         "score": _score(earlier),
-    }
-
-
-def _plain(item: Forecast) -> dict[str, object]:
-    """A forecast's fields, null where there is none."""
-    return {
-        name: None if isinstance(value, float) and math.isnan(value) else value for name, value in asdict(item).items()
     }
 
 

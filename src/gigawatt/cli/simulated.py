@@ -1,7 +1,5 @@
 """The answer of `gigawatt simulate requests` as a table and as JSON."""
 
-import math
-
 from rich.table import Table
 
 from gigawatt.performance.serve.task import WorkerLayouts
@@ -48,13 +46,9 @@ def _ratio(value: float, by: float) -> float | None:
     return value / by if by else None
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _times_json(times: Times) -> dict[str, float | None]:
-    named = {f"p{percent:g}": _number(value) for percent, value in zip(PERCENTILES, times.percentiles_s, strict=True)}
-    return {"mean": _number(times.mean_s), **named}
+def _times_json(times: Times) -> dict[str, float]:
+    named = {f"p{percent:g}": value for percent, value in zip(PERCENTILES, times.percentiles_s, strict=True)}
+    return {"mean": times.mean_s, **named}
 
 
 def _pool_json(use: PoolUse, *, span_s: float) -> dict[str, float | None]:
