@@ -28,6 +28,7 @@ from gigawatt.entities.stages import (
     Study,
 )
 from gigawatt.finance import appraise, operating_cost_usd
+from gigawatt.finance.paid import as_paid
 from gigawatt.performance import evaluate
 from gigawatt.planning import plan
 from gigawatt.planning.replan import Replanned, replan
@@ -189,7 +190,7 @@ def _sampled_bands(
         progress("risk", index / origin.draws_count)
         luck = stages.sampled_luck(inputs, performance, rng=rng)
         history = stages.simulate(inputs, performance, build_plan, luck=luck)
-        appraisal = stages.appraise(inputs, build_plan, history)
+        appraisal = stages.appraise(as_paid(inputs, luck), build_plan, history)
         draws.append(_draw(inputs, history, appraisal, reached_count=reached_count))
     return bands_of(inputs, draws)
 

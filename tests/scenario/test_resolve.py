@@ -7,6 +7,7 @@ import pytest
 
 from gigawatt.catalog import load
 from gigawatt.catalog.engine import engine_assumption_figures
+from gigawatt.entities.assumptions import SURE, Ranged
 from gigawatt.entities.capital import PartyRole, PowerBasis
 from gigawatt.entities.contracts import EquityRound, MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.site import Cloud, Leased, Owned
@@ -20,6 +21,9 @@ from tests.scenario.malformed import SOUND
 
 CATALOG = load()
 BUNDLED = ("deals-2026", "loi-2025", "minimal", "restructured-2026")
+
+
+STATED = ['costs.building="7 MUSD/MW facility"', 'platform.gb300-nvl72.price="4 MUSD/rack"']
 
 
 @pytest.fixture
@@ -104,6 +108,16 @@ def test_a_reference_to_a_range_takes_its_middle():
     inputs = resolve(read("loi-2025"), CATALOG)
     offer = next(found for found in inputs.offers if found.platform.id == "vr-nvl72")
     assert offer.price_usd_per_rack == pytest.approx((7.2e6 + 8.8e6) / 2)
+    assert offer.price_spread == Ranged(low=pytest.approx(0.9), best=1.0, high=pytest.approx(1.1))
+
+
+def test_what_is_stated_is_sure_and_what_a_figure_gives_has_its_range():
+    silent, stated = resolve(read("minimal"), CATALOG), resolve(read("minimal", STATED), CATALOG)
+    # assumptions/cost/building: 6.5 with 4.25 to 9.6 MUSD per facility MW.
+    building = silent.costs.spreads["building_usd_per_facility_mw"]
+    assert building == Ranged(low=pytest.approx(4.25 / 6.5), best=1.0, high=pytest.approx(9.6 / 6.5))
+    assert "building_usd_per_facility_mw" not in stated.costs.spreads
+    assert stated.offers[0].price_spread == SURE
 
 
 def test_it_power_is_turned_into_facility_power_by_the_sites_peak_pue(sound):

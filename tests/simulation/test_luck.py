@@ -22,7 +22,9 @@ def slow_inputs():
         training_ettr=Ranged(low=0.80, best=0.90, high=0.99),
         software_first=Ranged(low=0.36, best=0.60, high=0.90),
     )
-    return replace(base, operation=operation)
+    costs = replace(base.costs, spreads={"building_usd_per_facility_mw": Ranged(low=0.7, best=1.0, high=1.5)})
+    offers = (replace(base.offers[0], price_spread=Ranged(low=0.9, best=1.0, high=1.1)),)
+    return replace(base, operation=operation, costs=costs, offers=offers)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,8 @@ def test_no_uncertainty_is_the_expectation():
     inputs = slow_inputs()
     certain = replace(
         inputs,
+        costs=replace(inputs.costs, spreads={"building_usd_per_facility_mw": exactly(1.0)}),
+        offers=(replace(inputs.offers[0], price_spread=exactly(1.0)),),
         operation=replace(
             inputs.operation,
             slip_spread=exactly(0.0),
@@ -111,3 +115,17 @@ def test_the_same_seed_draws_the_same_luck():
 def test_a_site_without_power_steps_has_no_slips():
     empty: tuple[PowerStep, ...] = ()
     assert expected_luck(small_inputs(sites=(site(power_steps=empty),))).slip_months == {"alpha": ()}
+
+
+def test_sampled_costs_and_prices_have_their_quantiles(draws):
+    building = np.array([luck.cost_factor["building_usd_per_facility_mw"] for luck in draws])
+    assert np.quantile(building, [0.1, 0.5, 0.9]) == pytest.approx([0.7, 1.0, 1.5], abs=0.04)
+    price = np.array([luck.price_factor[PLATFORM.id] for luck in draws])
+    assert np.quantile(price, [0.1, 0.5, 0.9]) == pytest.approx([0.9, 1.0, 1.1], abs=0.01)
+    assert all(set(luck.cost_factor) == {"building_usd_per_facility_mw"} for luck in draws)
+
+
+def test_what_is_sure_is_not_sampled():
+    luck = sampled_luck(small_inputs(), small_performance(), rng=np.random.default_rng(7))
+    assert luck.cost_factor == {}
+    assert luck.price_factor == {PLATFORM.id: 1.0}

@@ -20,6 +20,9 @@ class Ranged:
     high: float
 
 
+SURE = Ranged(low=1.0, best=1.0, high=1.0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelEfficiency:
     """Achieved over peak, per resource; the calibrated law takes from it only what lies between domains."""

@@ -1,8 +1,11 @@
 """Parties, purses and what things cost. Money is nominal USD."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+from gigawatt.entities.assumptions import Ranged
 
 
 class PartyRole(StrEnum):
@@ -39,7 +42,10 @@ class Party:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostBook:
-    """Unit costs by layer, each on the basis its name says, and how the books write facilities off."""
+    """Unit costs by layer, each on the basis its name says, and how the books write facilities off.
+
+    `spreads` maps the name of a unit cost to the factors of itself that it may turn out to be; the others are sure.
+    """
 
     building_usd_per_facility_mw: float
     cooling_usd_per_facility_mw: float
@@ -51,6 +57,7 @@ class CostBook:
     systems_operation_fraction_per_year: float
     facility_book_life_months: int
     facility_residual_fraction: float
+    spreads: Mapping[str, Ranged] = field(default_factory=dict)
 
     @property
     def facility_usd_per_facility_mw(self) -> float:

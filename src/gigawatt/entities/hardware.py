@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from gigawatt.entities.assumptions import SURE, Ranged
+
 
 class Precision(StrEnum):
     """Number format of a matrix multiplication or of stored values."""
@@ -83,7 +85,7 @@ class Offer:
     and retired `life_months` after they entered service. `deposit_fraction` of the price is due with the order,
     the rest on delivery. Systems are bought from the party `vendor`. The books write a rack off evenly over
     `book_life_months`, but for `residual_fraction` of its cost. Serving software matures from the month
-    `software_from` on.
+    `software_from` on. `price_spread` is what the price may turn out to be, as factors of it.
     """
 
     platform: Platform
@@ -97,3 +99,4 @@ class Offer:
     residual_fraction: float
     deposit_fraction: float
     block_racks_count: int
+    price_spread: Ranged = SURE

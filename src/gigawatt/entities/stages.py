@@ -5,7 +5,7 @@ Datasets are labelled: `attrs["units"]` on every variable, dimensions named
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
@@ -249,7 +249,9 @@ class Luck:
 
     `slip_months` `(site, step)` months that each power step comes late; `performance_factor` `(platform,)` what racks
     do over the median prediction; `availability_fraction` and `training_ettr_fraction` of the fleet;
-    `software_first_fraction` what serving software delivers in a platform's first month over mature software.
+    `software_first_fraction` what serving software delivers in a platform's first month over mature software;
+    `cost_factor` (by name of a unit cost) and `price_factor` `(platform,)` what is paid over what the plan counts on,
+    1 where absent.
     """
 
     slip_months: Mapping[str, tuple[int, ...]]
@@ -257,6 +259,8 @@ class Luck:
     availability_fraction: float
     training_ettr_fraction: float
     software_first_fraction: float
+    cost_factor: Mapping[str, float] = field(default_factory=dict)
+    price_factor: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

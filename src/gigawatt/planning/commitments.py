@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.actuals import Actuals, Quote, SiteNews
+from gigawatt.entities.assumptions import SURE
 from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import PowerStep, Site
 from gigawatt.entities.stages import BuildPlan, Inputs
@@ -59,6 +60,7 @@ def _requoted(offer: Offer, quote: Quote) -> Offer:
     return replace(
         offer,
         price_usd_per_rack=offer.price_usd_per_rack if quote.price_usd_per_rack is None else quote.price_usd_per_rack,
+        price_spread=offer.price_spread if quote.price_usd_per_rack is None else SURE,
         lead_months=offer.lead_months if quote.lead_months is None else quote.lead_months,
         supply=offer.supply if quote.supply is None else quote.supply,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from gigawatt.entities.assumptions import SURE, Ranged
 from gigawatt.entities.capital import CostBook, PowerTarget
 from gigawatt.entities.contracts import Contract
 from gigawatt.scenario import contract_tables as tables
@@ -68,8 +69,13 @@ def cost_book(desk: Desk) -> CostBook:
     """Unit costs, from the catalogue's assumptions where the scenario is silent."""
     costs = desk.scenario.document.costs
 
+    spreads: dict[str, Ranged] = {}
+
     def per_facility_mw(stated: Stated | None, layer: str) -> float:
-        return desk.number_or(stated, "costs", layer, default=f"{COSTS}/{layer}", dimension=MONEY_PER_FACILITY_MW)
+        default = f"{COSTS}/{layer}"
+        spread = desk.spread(stated, "costs", layer, default=default, dimension=MONEY_PER_FACILITY_MW)
+        spreads[f"{layer}_usd_per_facility_mw"] = spread
+        return desk.number_or(stated, "costs", layer, default=default, dimension=MONEY_PER_FACILITY_MW)
 
     def share(stated: Stated | None, key: str) -> float:
         default = f"{BOOKS}/{key.replace('_', '-')}"
@@ -77,6 +83,8 @@ def cost_book(desk: Desk) -> CostBook:
 
     def per_year(stated: Stated | None, layer: str) -> float:
         default = f"{COSTS}/{layer.replace('_', '-')}"
+        spread = desk.spread(stated, "costs", layer, default=default, dimension=YEARLY_SHARE)
+        spreads[f"{layer}_fraction_per_year"] = spread
         return desk.number_or(stated, "costs", layer, default=default, dimension=YEARLY_SHARE)
 
     return CostBook(
@@ -92,4 +100,5 @@ def cost_book(desk: Desk) -> CostBook:
             costs.facility_life, "costs", "facility_life", default=f"{BOOKS}/facility-life", dimension=LIFE
         ),
         facility_residual_fraction=share(costs.facility_residual, "facility_residual"),
+        spreads={name: spread for name, spread in spreads.items() if spread != SURE},
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final, TypeVar, final
 
 from gigawatt.catalog import Catalog, quantity, ranged
-from gigawatt.entities.assumptions import Ranged
+from gigawatt.entities.assumptions import SURE, Ranged
 from gigawatt.errors import CatalogError, QuantityError, ScenarioError
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.checks import known_id
@@ -92,6 +92,16 @@ class Desk:
         if stated is not None:
             return self._stated_range(stated, *steps)
         return self.placed(lambda: self._cited_range(default, dimension, origin="default"), *steps)
+
+    def spread(self, stated: Stated | None, *steps: Step, default: str, dimension: Dimension) -> Ranged:
+        """The range of the figure that stands for the number at `steps`, as factors of it; a stated number is sure."""
+        key = default if stated is None else stated.reference
+        if not key:
+            return SURE
+        found = self.placed(lambda: ranged(self.catalog.figure(key), dimension), *steps)
+        if found.best == 0.0:
+            return SURE
+        return Ranged(low=found.low / found.best, best=1.0, high=found.high / found.best)
 
     def choose(self, word: str | None, *steps: Step, default: str, note: str) -> str:
         """The word at `steps`, or the convention `default`, which then stands in the ledger with its note."""

@@ -48,6 +48,13 @@ def _offer(desk: Desk, table: PlatformTable, index: int) -> Offer:
         platform=_platform(desk, table, index, record=record),
         vendor=desk.party(table.vendor, *at, "vendor", default=_vendor(record)),
         price_usd_per_rack=_price(desk, table, index, record=record),
+        price_spread=desk.spread(
+            table.price,
+            *at,
+            "price",
+            default=_price_figure(record),
+            dimension=MONEY_PER_RACK,
+        ),
         supply=_supply(desk, table, index),
         software_from=_software_from(desk, table, index, record=record),
         lead_months=desk.months_or(
@@ -140,16 +147,21 @@ def _lacking(catalog: Catalog, record: Record) -> str:
 
 def _price(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> float:
     at = ("platform", index, "price")
-    names = [name for name in PRICE_FIGURES if published(record.figures.get(name))]
-    if table.price is None and not names:
+    default = _price_figure(record)
+    if table.price is None and not default:
         raise desk.refuse(
             *at,
             found=f"no price, and no published price of {record.id}",
             expected=MONEY_PER_RACK.name,
             fix=f"State it like price = {MONEY_PER_RACK.example}.",
         )
-    default = f"platforms/{record.id}/{names[0]}" if names else ""
     return desk.number_or(table.price, *at, default=default, dimension=MONEY_PER_RACK)
+
+
+def _price_figure(record: Record) -> str:
+    """The address of the platform's published price, empty if it has none."""
+    names = [name for name in PRICE_FIGURES if published(record.figures.get(name))]
+    return f"platforms/{record.id}/{names[0]}" if names else ""
 
 
 def _software_from(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> date:

@@ -22,6 +22,8 @@ def expected_luck(inputs: Inputs) -> Luck:
         availability_fraction=inputs.operation.availability.best,
         training_ettr_fraction=inputs.operation.training_ettr.best,
         software_first_fraction=inputs.operation.software_first.best,
+        cost_factor=dict.fromkeys(inputs.costs.spreads, 1.0),
+        price_factor={offer.platform.id: 1.0 for offer in inputs.offers},
     )
 
 
@@ -31,8 +33,10 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
     A site's slip is lognormal around its median, with the logarithmic spread `operation.slip_spread`; one factor
     holds for all steps of the site, so they slip in order. A platform's performance factor is lognormal around 1 and
     as wide as its band. Availability, ETTR and the first software are two-piece normal through their P10, best and
-    P90, and stay in 0..1.
+    P90, and stay in 0..1. Unit costs and prices are two-piece normal through the ranges of their figures, each one
+    factor for the whole programme; they come from a generator of their own.
     """
+    price_rng = rng.spawn(1)[0]
     slip_scores = rng.standard_normal(len(inputs.sites))
     performance_scores = rng.standard_normal(len(inputs.offers))
     availability_score, ettr_score, software_score = rng.standard_normal(3)
@@ -51,6 +55,8 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
         availability_fraction=_within(inputs.operation.availability, score=availability_score),
         training_ettr_fraction=_within(inputs.operation.training_ettr, score=ettr_score),
         software_first_fraction=_within(inputs.operation.software_first, score=software_score),
+        cost_factor={name: _factor(spread, rng=price_rng) for name, spread in inputs.costs.spreads.items()},
+        price_factor={offer.platform.id: _factor(offer.price_spread, rng=price_rng) for offer in inputs.offers},
     )
 
 
@@ -81,6 +87,16 @@ def _slips(site: Site, slip_months: float) -> tuple[int, ...]:
 
 
 def _within(ranged: Ranged, *, score: float) -> float:
-    """The value at a standard score of the two-piece normal with P10, median and P90 of `ranged`, within 0..1."""
+    """The value at a standard score of the two-piece normal of `ranged`, within 0..1."""
+    return min(max(_at_score(ranged, score=score), 0.0), 1.0)
+
+
+def _factor(spread: Ranged, *, rng: np.random.Generator) -> float:
+    """A draw from the two-piece normal of `spread`, never negative."""
+    return max(_at_score(spread, score=float(rng.standard_normal())), 0.0)
+
+
+def _at_score(ranged: Ranged, *, score: float) -> float:
+    """The value at a standard score of the two-piece normal with P10, median and P90 of `ranged`."""
     width = ranged.high - ranged.best if score > 0.0 else ranged.best - ranged.low
-    return min(max(ranged.best + width * score / _P90_STANDARD_SCORE, 0.0), 1.0)
+    return ranged.best + width * score / _P90_STANDARD_SCORE

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gigawatt.entities.assumptions import SURE
 from gigawatt.entities.contracts import Contract, SupplyAgreement
 from gigawatt.scenario.agreements.setting import Setting
 
@@ -10,7 +11,7 @@ def supplied(setting: Setting, contracts: tuple[Contract, ...]) -> Setting:
     """The setting with each agreement's price and volume in its offer, and only an exclusive vendor's platforms."""
     agreed = {found.platform: found for found in contracts if isinstance(found, SupplyAgreement)}
     offers = tuple(
-        replace(offer, price_usd_per_rack=found.price_usd_per_rack, supply=found.supply)
+        replace(offer, price_usd_per_rack=found.price_usd_per_rack, price_spread=SURE, supply=found.supply)
         if (found := agreed.get(offer.platform.id))
         else offer
         for offer in setting.offers
