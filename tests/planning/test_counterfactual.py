@@ -6,11 +6,22 @@ from datetime import date
 import pytest
 
 from gigawatt.entities.capital import PowerTarget, Treasury
+from gigawatt.entities.site import Leased, PowerStep
 from gigawatt.entities.stages import Inputs, Objective
 from gigawatt.planning import plan
 from gigawatt.planning.counterfactual import Choice, Counterfactual, choices, counterfactual
-from gigawatt.planning.explanation import explanation
-from tests.planning.cases import NAPKIN_PLATFORM, month, napkin_inputs, napkin_offer, napkin_performance, napkin_site
+from gigawatt.planning.explanation import Explanation, explanation
+from tests.planning.cases import (
+    FREE,
+    NAPKIN_PLATFORM,
+    month,
+    napkin_calendar,
+    napkin_inputs,
+    napkin_offer,
+    napkin_performance,
+    napkin_service,
+    napkin_site,
+)
 from tests.samples import ROUND
 
 
@@ -74,11 +85,43 @@ def test_what_no_plan_can_do_without_says_why() -> None:
     assert found.least_worth != found.least_worth  # not a number
 
 
-def test_power_a_period_earlier_is_solved_again() -> None:
-    # Ten racks a month earlier: June's 720 h at 1000 USD each, 7.2 MUSD; one MW more from July on: 4416 h less the rack
+def later_alpha(**changes: object) -> Inputs:
+    """Alpha's power comes in July."""
     later = napkin_site(power_steps=(replace(napkin_site().power_steps[0], start=month(6)),))
-    inputs = napkin_inputs(sites=(later,))
+    return napkin_inputs(**({"sites": (later,)} | changes))
+
+
+def explained(inputs: Inputs) -> Explanation:
     performance = napkin_performance(inputs)
-    answer = explanation(inputs, performance, plan(inputs, performance), time_limit_s=20.0)
-    assert answer.sites["alpha"].usd_per_period_earlier == pytest.approx(7.2e6, rel=1e-6)
+    return explanation(inputs, performance, plan(inputs, performance), time_limit_s=20.0)
+
+
+def test_power_a_month_earlier_is_solved_again() -> None:
+    # Ten racks a month earlier: June's 720 h at 1000 USD each, 7.2 MUSD; one MW more from July on: 4416 h less the rack
+    answer = explained(later_alpha())
+    assert answer.sites["alpha"].usd_per_month_earlier == pytest.approx(7.2e6, rel=1e-6)
     assert answer.sites["alpha"].usd_per_mw == pytest.approx(3.416e6, rel=1e-6)
+
+
+def test_a_month_is_a_month_where_a_plan_decides_by_quarter() -> None:
+    # A third of the second quarter's 2184 h: 7.28 MUSD, where June alone is 7.2
+    calendar = napkin_calendar(months_per_period=3)
+    answer = explained(later_alpha(calendar=calendar, services=(napkin_service(calendar),)))
+    assert answer.sites["alpha"].usd_per_month_earlier == pytest.approx(7.28e6, rel=1e-6)
+
+
+def test_power_that_comes_after_the_end_would_come_in_its_last_month() -> None:
+    # In December a rack earns 0.744 MUSD: at 0.5 a rack, ten are worth 2.44
+    after = napkin_site("beta", power_steps=(PowerStep(start=month(12), facility_mw=10.0),))
+    answer = explained(napkin_inputs(sites=(napkin_site(), after), offers=(napkin_offer(price_usd_per_rack=0.5e6),)))
+    assert answer.sites["beta"].usd_per_month_earlier == pytest.approx(2.44e6, rel=1e-6)
+    assert answer.sites["beta"].usd_per_mw == 0.0
+
+
+def test_ways_to_use_one_place_have_its_worth() -> None:
+    # Owned or leased, the place has 10 MW: one more carries a rack for the year, 8.76 - 1 MUSD, less 1.2 of rent
+    lease = Leased(lessor="landlord", rent_usd_per_it_mw_month=0.1e6, escalator_fraction_per_year=0.0)
+    dear = replace(FREE, building_usd_per_facility_mw=2.4e6)
+    ways = (napkin_site(), napkin_site("beta", ownership=lease, same_place_as="alpha"))
+    answer = explained(napkin_inputs(costs=dear, sites=ways))
+    assert [worth.usd_per_mw for worth in answer.sites.values()] == pytest.approx([6.56e6, 6.56e6], rel=1e-6)

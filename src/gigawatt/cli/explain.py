@@ -122,20 +122,19 @@ def _show(study: Study, answer: Explanation, scope: Scope) -> None:
         ]
     for line in lines:
         out.print(f"• {line}", markup=False, highlight=False, soft_wrap=True)
-    out.print(_sites_table(study, answer, scope))
+    out.print(_sites_table(answer, scope))
     if answer.counterfactuals:
         out.print(_counterfactuals_table(study, answer))
 
 
-def _sites_table(study: Study, answer: Explanation, scope: Scope) -> Table:
-    months = study.inputs.calendar.months_per_period
+def _sites_table(answer: Explanation, scope: Scope) -> Table:
     table = Table(title="Power at each site, present value", title_justify="left")
     table.add_column("Site")
     table.add_column("One more MW", justify="right")
-    table.add_column(f"{months} month{'s' if months > 1 else ''} earlier", justify="right")
+    table.add_column("All of it a month earlier", justify="right")
     for site, worth in answer.sites.items():
         if scope.site in {"", site}:
-            table.add_row(escape(site), money(worth.usd_per_mw), money(worth.usd_per_period_earlier))
+            table.add_row(escape(site), money(worth.usd_per_mw), money(worth.usd_per_month_earlier))
     return table
 
 

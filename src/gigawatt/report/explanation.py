@@ -64,8 +64,7 @@ def explanation_json(study: Study, explanation: Explanation, *, scope: Scope) ->
         "sites": {
             site: {
                 "usd_per_mw": _number(worth.usd_per_mw),
-                "usd_per_period_earlier": _number(worth.usd_per_period_earlier),
-                "months_per_period": study.inputs.calendar.months_per_period,
+                "usd_per_month_earlier": _number(worth.usd_per_month_earlier),
             }
             for site, worth in explanation.sites.items()
             if scope.site in {"", site}
@@ -106,8 +105,7 @@ def explanation_schema() -> dict[str, Any]:
     }
     site = {
         "usd_per_mw": _worth("Present value of one more MW from the site's first power on, USD."),
-        "usd_per_period_earlier": _worth("Present value of all its power one planning period earlier, USD."),
-        "months_per_period": {"type": "integer", "description": "Months of a planning period."},
+        "usd_per_month_earlier": _worth("Present value of all its power one month earlier, USD."),
     }
     other = {
         "without": {"enum": ["site", "platform", "contract", "target"], "description": "What is left out."},
