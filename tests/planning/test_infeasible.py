@@ -32,6 +32,7 @@ from tests.planning.cases import (
     napkin_service,
     napkin_site,
 )
+from tests.planning.test_purchases import window
 from tests.samples import run
 
 SHORT = napkin_calendar(month_count=4)
@@ -83,6 +84,30 @@ SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
             "sites": (napkin_site(platforms=BOTH),),
         },
         {"target[0]", "platform.box.supply", "platform.crate.supply"},
+    ),
+    # three are set aside until April, 4 MW asked for
+    "allocation": (
+        {"targets": (target(4.0, 2),), "offers": (napkin_offer(allocations=(window(3, most=3.0),)),)},
+        {"target[0]", "platform.box.allocation[0]"},
+    ),
+    # twelve must be taken until April, 10 MW carry ten
+    "purchase and power": (
+        {"offers": (napkin_offer(allocations=(window(3, least=12.0),)),)},
+        {"platform.box.allocation[0]", "site.alpha.power"},
+    ),
+    # six must be taken in January and February, two a month are there
+    "purchase and supply": (
+        {"offers": (napkin_offer(allocations=(window(1, least=6.0),), supply=supply(2.0)),)},
+        {"platform.box.allocation[0]", "platform.box.supply"},
+    ),
+    # 2 MUSD buy two racks, five must be taken, and they earn nothing
+    "purchase and money": (
+        {
+            "offers": (napkin_offer(allocations=(window(3, least=5.0),)),),
+            "services": UNPAID,
+            "treasury": purse(2e6),
+        },
+        {"platform.box.allocation[0]", "programme.minimum_cash"},
     ),
     # ordered in January, in service in March, asked for in February
     "lead": (

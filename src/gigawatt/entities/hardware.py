@@ -78,6 +78,21 @@ class SupplyStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """What a vendor sets aside for the programme in the months from `first` to `last`, both included, and what is due.
+
+    At most `most_racks_count` are delivered in them (None: as many as supply allows) and at least `least_racks_count`.
+    Each rack that is missing costs `shortfall_usd_per_rack` in the month of `last`; None: no rack may be missing.
+    """
+
+    first: date
+    last: date
+    most_racks_count: float | None
+    least_racks_count: float
+    shortfall_usd_per_rack: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A platform as offered to the programme: price, supply, lead time and life.
 
@@ -85,7 +100,8 @@ class Offer:
     and retired `life_months` after they entered service. `deposit_fraction` of the price is due with the order,
     the rest on delivery. Systems are bought from the party `vendor`. The books write a rack off evenly over
     `book_life_months`, but for `residual_fraction` of its cost. Serving software matures from the month
-    `software_from` on. `price_spread` is what the price may turn out to be, as factors of it.
+    `software_from` on. `price_spread` is what the price may turn out to be, as factors of it. `allocations`
+    limit deliveries over several months and say how many racks must be taken.
     """
 
     platform: Platform
@@ -100,3 +116,4 @@ class Offer:
     deposit_fraction: float
     block_racks_count: int
     price_spread: Ranged = SURE
+    allocations: tuple[Allocation, ...] = ()

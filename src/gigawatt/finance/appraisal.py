@@ -12,6 +12,7 @@ from gigawatt.finance.dilution import with_stakes
 from gigawatt.finance.flows import FlowKind, Purpose, flow_table, monthly_usd, whole_cents
 from gigawatt.finance.parties import check_parties
 from gigawatt.finance.plants import plant_streams
+from gigawatt.finance.purchases import purchase_streams
 from gigawatt.finance.returns import internal_rate_of_return_fraction, net_present_value_usd, peak_funding
 from gigawatt.finance.unit_costs import unit_costs
 from gigawatt.units import CENTS_PER_USD
@@ -26,7 +27,11 @@ def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
     check_parties(inputs)
     calendar = inputs.calendar
     counted = quantities(inputs, plan, history)
-    operating = (*operating_and_investment_streams(inputs, counted), *plant_streams(inputs, plan, history))
+    operating = (
+        *operating_and_investment_streams(inputs, counted),
+        *plant_streams(inputs, plan, history),
+        *purchase_streams(inputs, delivered_racks=counted.delivered_racks),
+    )
     agreed = outcomes(
         Given(
             inputs=_with_loans_taken(inputs, plan),

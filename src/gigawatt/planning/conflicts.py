@@ -30,7 +30,8 @@ from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
 _LEAST_ROOM = 1e-6
 _SEARCH_TIME_SHARE = 0.05
 _LEAST_SEARCH_S = 5.0
-_DEMANDED = ("targets", "runs", MONEY)
+PURCHASES = "purchases"
+_DEMANDED = ("targets", "runs", PURCHASES, MONEY)
 _UNNAMED = "every statement holds if racks are divisible; order in smaller blocks, or ask for a little less"
 
 
@@ -142,7 +143,8 @@ def _groups(soft: Softened) -> Iterator[tuple[Statement, ...]]:
 
 def _in_order(soft: Softened) -> list[Statement]:
     """In the order in which statements are tried: limits before demands, so that what is asked for is named."""
-    order = (LEAD, "demand", *(name for name in LIMITS if name not in {"demand", *_DEMANDED}), MONEY, "runs", "targets")
+    limits = (name for name in LIMITS if name not in {"demand", *_DEMANDED})
+    order = (LEAD, "demand", *limits, PURCHASES, MONEY, "runs", "targets")
     return sorted(soft.statements, key=lambda item: order.index(item.family))
 
 
@@ -216,6 +218,14 @@ def _short_money(soft: Softened, item: Statement, fraction: float) -> str:
     return f"short by {_up(lacking)} bn USD; opening cash or contracts would have to bring as much more"
 
 
+def _stated_purchase(soft: Softened, item: Statement) -> str:
+    return f"at least {_in_units(soft, item, stated_size(soft, item))}"
+
+
+def _short_purchase(soft: Softened, item: Statement, fraction: float) -> str:
+    return f"{_in_units(soft, item, fraction * stated_size(soft, item))} less would do"
+
+
 def _stated_limit(soft: Softened, item: Statement) -> str:
     """A limit at its highest, in its own unit."""
     if item.family == LEAD:
@@ -239,11 +249,13 @@ def _in_units(soft: Softened, item: Statement, level: float) -> str:
 _STATED: Mapping[str, Callable[[Softened, Statement], str]] = {
     "targets": _stated_target,
     "runs": _stated_run,
+    PURCHASES: _stated_purchase,
     MONEY: _stated_money,
 }
 _AMOUNTS: Mapping[str, Callable[[Softened, Statement, float], str]] = {
     "targets": _short_target,
     "runs": _short_run,
+    PURCHASES: _short_purchase,
     MONEY: _short_money,
 }
 

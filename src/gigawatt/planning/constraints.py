@@ -11,6 +11,7 @@ from gigawatt.entities.stages import Inputs
 from gigawatt.planning.agreements import Agreed
 from gigawatt.planning.fleet import in_period, most_blocks, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
+from gigawatt.planning.purchases import allocated
 from gigawatt.planning.site_limits import usable_mw
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, reachable_mw
@@ -38,8 +39,9 @@ def power(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
 
 
 def supply(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
-    """Deliveries of a platform in a period stay within its supply; nothing carries over."""
+    """Deliveries of a platform in a period stay within its supply, nothing carries over; and within allocations."""
     model.add_constraints(1.0 * choose.delivered <= terms.fleet.supply_blocks, name="supply")
+    allocated(model, terms.purchases, block_racks=terms.fleet.block_racks, delivered=choose.delivered)
 
 
 def allocation(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> None:

@@ -13,6 +13,7 @@ from gigawatt.planning.formulation import Formulation, earned_count, milestones_
 from gigawatt.planning.generation import settle_generation
 from gigawatt.planning.places import latest_building_mw
 from gigawatt.planning.plants import MWH_PER_UNIT
+from gigawatt.planning.purchases import settle_missing
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 
 
@@ -44,6 +45,8 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     choose.expansion.solution = facility - facility.shift(period=1, fill_value=0.0)
     if choose.plants is not None:
         settle_generation(choose.plants)
+    if terms.purchases is not None and choose.missing is not None:
+        settle_missing(terms.purchases, choose.missing, delivered_racks=choose.delivered.solution * limits.block_racks)
     wanted = terms.work.demand_tokens / TOKEN_UNIT
     served = choose.served.solution.clip(0.0)
     choose.served.solution = served.where(served < wanted, wanted)
@@ -78,6 +81,7 @@ def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset
         "training_flop": (flop.transpose("run", "period"), "FLOP"),
         "milestones_count": (milestones_count(racks.installed, terms=terms), "1"),
         **_plants(built),
+        **_missing(built),
         "cash_usd": (cash_usd(inputs, terms=terms, built=built), "USD"),
     }
     plain = {
@@ -107,6 +111,12 @@ def _plants(built: Formulation) -> dict[str, tuple[xr.DataArray, str]]:
         "plant_mw": (chosen.standing.solution, "MW"),
         "generated_mwh": (chosen.generated.solution * MWH_PER_UNIT, "MWh"),
     }
+
+
+def _missing(built: Formulation) -> dict[str, tuple[xr.DataArray, str]]:
+    """Racks that are paid for without being taken, where any must be taken."""
+    missing = built.choose.missing
+    return {} if missing is None else {"missing_racks": (missing.solution, "rack")}
 
 
 def planned_racks(*, terms: Terms, built: Formulation) -> Racks:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.families import Scarcity
+from gigawatt.planning.purchases import window_periods
 from gigawatt.planning.terms import Terms
 from gigawatt.planning.work import window_months
 from gigawatt.timeline import IntArray
@@ -96,8 +97,11 @@ def _labels(axes: list[list[str]]) -> list[str]:
 
 
 def _windows(inputs: Inputs, values: xr.DataArray) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """1 in the periods in which what has no time of its own is wanted: a run's window, else the whole horizon."""
+    """1 in the periods in which what has no time of its own is wanted: its window, else the whole horizon."""
     calendar = inputs.calendar
+    if values.dims == ("window",):
+        offered = [item for offer in inputs.offers for item in offer.allocations]
+        return np.array([window_periods(item, calendar) for item in offered])
     if values.dims != ("run",):
         return np.ones((1, calendar.period_count))
     months = np.array([window_months(run, calendar) for run in inputs.runs], dtype=np.float64)
@@ -171,8 +175,11 @@ def _power(found: list[Bound], periods: IntArray, terms: Terms) -> Iterator[str]
 
 
 def _chips(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
-    best, usd = next(iter(_worth(found, summed=False).items()))
-    yield f"chip supply binds (one more rack of {best} is worth {_usd(usd)})"
+    for family, own in _families(found):
+        best, usd = next(iter(_worth(own, summed=False).items()))
+        what = "chip supply" if family == "supply" else statement(family, best)
+        more = f"one more rack of {best}" if family == "supply" else "one more rack"
+        yield f"{what} binds ({more} is worth {_usd(usd)})"
 
 
 def _money(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
@@ -193,7 +200,7 @@ def _construction(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iter
 
 def _deadlines(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
     for family, own in _families(found):
-        best, usd = next(iter(_worth(own, summed=family != "runs").items()))
+        best, usd = next(iter(_worth(own, summed=family not in {"runs", "purchases"}).items()))
         yield f"{statement(family, best)} binds (one {own[0].unit} less of it is worth {_usd(usd)})"
 
 
@@ -204,7 +211,13 @@ def _families(found: list[Bound]) -> Iterator[tuple[str, list[Bound]]]:
 
 def statement(family: str, label: str) -> str:
     """A limit with the label it is about, as a scenario's key would say it."""
-    names = {"targets": f"target[{label}]", "runs": f"training {label}", "earliest_target": "the earliest target"}
+    names = {
+        "targets": f"target[{label}]",
+        "runs": f"training {label}",
+        "earliest_target": "the earliest target",
+        "allocated": f"the allocation of {label}",
+        "purchases": f"the minimum purchase of {label}",
+    }
     return names.get(family, f"{family.replace('_', ' ')} {label}".strip())
 
 

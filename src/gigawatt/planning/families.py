@@ -69,6 +69,9 @@ LIMITS: Mapping[str, Family] = {
     "supply": Family(
         scarcity=Scarcity.CHIPS, words="supply of a platform", unit="rack", key="platform.supply", scale=_block_racks
     ),
+    "allocated": Family(
+        scarcity=Scarcity.CHIPS, words="allocation of a platform", unit="rack", key="platform.allocation", scale=_one
+    ),
     "demand": Family(
         scarcity=Scarcity.DEMAND, words="demand for a service", unit="Mtoken", key="service.demand", scale=_mtokens
     ),
@@ -96,6 +99,13 @@ LIMITS: Mapping[str, Family] = {
     ),
     "runs": Family(
         scarcity=Scarcity.DEADLINES, words="computation of a run", unit="percent", key="training", scale=_percent
+    ),
+    "purchases": Family(
+        scarcity=Scarcity.DEADLINES,
+        words="racks that must be taken",
+        unit="rack",
+        key="platform.allocation",
+        scale=_one,
     ),
     "earliest_target": Family(
         scarcity=Scarcity.DEADLINES,

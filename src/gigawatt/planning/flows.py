@@ -7,6 +7,7 @@ from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import in_period, month_axis
 from gigawatt.planning.generation import invested_usd, running_usd
 from gigawatt.planning.money import Money
+from gigawatt.planning.purchases import shortfall_usd
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import Variables
 from gigawatt.timeline import discount_factors
@@ -27,12 +28,29 @@ def net_present_value(inputs: Inputs, *, terms: Terms, choose: Variables) -> lin
     expansion = ((money.expansion_usd_per_mw @ weight) / MONEY_UNIT_USD * choose.expansion).sum()
     standing = ((money.standing_usd_per_mw @ by_period) / MONEY_UNIT_USD * choose.built).sum()
     value: linopy.LinearExpression = earned - arrival - service - expansion - standing
-    if terms.plants is None or choose.plants is None:
-        return value
     weights = weight.expand_dims(step=[0]).transpose("month", "step")
-    running = running_usd(terms.plants, choose.plants, weights=weights).sum("step")
-    invested = invested_usd(terms.plants, choose.plants, weights=weights).sum("step")
-    return value - (running + invested) / MONEY_UNIT_USD
+    beside = [
+        *_running_beside(weights=weights, terms=terms, choose=choose),
+        *_invested_beside(weights=weights, terms=terms, choose=choose),
+    ]
+    return sum((-1.0 * usd.sum("step") / MONEY_UNIT_USD for usd in beside), value)
+
+
+def _running_beside(*, weights: xr.DataArray, terms: Terms, choose: Variables) -> list[linopy.LinearExpression]:
+    """What runs beside racks and halls, in USD, months added up by `weights` `(month, step)`, `(step,)` each."""
+    usd = []
+    if terms.plants is not None and choose.plants is not None:
+        usd.append(running_usd(terms.plants, choose.plants, weights=weights))
+    if terms.purchases is not None and choose.missing is not None:
+        usd.append(shortfall_usd(terms.purchases, choose.missing, weights=weights))
+    return usd
+
+
+def _invested_beside(*, weights: xr.DataArray, terms: Terms, choose: Variables) -> list[linopy.LinearExpression]:
+    """What is invested beside racks and halls, in USD, months added up by `weights` `(month, step)`, `(step,)` each."""
+    if terms.plants is None or choose.plants is None:
+        return []
+    return [invested_usd(terms.plants, choose.plants, weights=weights)]
 
 
 def present_revenue(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
@@ -48,10 +66,8 @@ def operating_and_investment_flow(inputs: Inputs, *, terms: Terms, choose: Varia
     earned = operating_flow(inputs, weights=by_period.rename(period="step"), terms=terms, choose=choose)
     spent = _investment(terms.money, by_period, block=terms.fleet.block_racks, choose=choose)
     net: linopy.LinearExpression = earned.rename(step="period") - spent
-    if terms.plants is None or choose.plants is None:
-        return net
-    invested = invested_usd(terms.plants, choose.plants, weights=by_period.rename(period="step"))
-    return net - invested.rename(step="period") / MONEY_UNIT_USD
+    beside = _invested_beside(weights=by_period.rename(period="step"), terms=terms, choose=choose)
+    return sum((-1.0 * usd.rename(step="period") / MONEY_UNIT_USD for usd in beside), net)
 
 
 def operating_flow(
@@ -65,9 +81,8 @@ def operating_flow(
     standing = xr.dot(money.standing_usd_per_mw, weights, by_period, dim="month") / MONEY_UNIT_USD
     running = (service * choose.in_service).sum(["site", "platform", "period"])
     net: linopy.LinearExpression = earned - running - (standing * choose.built).sum(["site", "period"])
-    if terms.plants is None or choose.plants is None:
-        return net
-    return net - running_usd(terms.plants, choose.plants, weights=weights) / MONEY_UNIT_USD
+    beside = _running_beside(weights=weights, terms=terms, choose=choose)
+    return sum((-1.0 * usd / MONEY_UNIT_USD for usd in beside), net)
 
 
 def _investment(

@@ -10,6 +10,7 @@ from gigawatt.entities.stages import Inputs
 from gigawatt.planning import constraints, site_limits
 from gigawatt.planning.agreements import Agreed, agreements
 from gigawatt.planning.flows import net_present_value
+from gigawatt.planning.purchases import taken_racks
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
 from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, variables
 
@@ -19,7 +20,8 @@ class Demands:
     """What the user insists on, each as *left side >= level*: the only statements that can contradict the limits.
 
     `counted_mw` against `target_mw` `(target, period)`, None without targets; `progress` of each run `(run,)`
-    against 1; `cash` `(period,)` against `minimum_cash`, in the solver's money.
+    against 1; `cash` `(period,)` against `minimum_cash`, in the solver's money; `purchases` `(window,)`, racks taken or
+    paid for as missing, against what must be taken, None where nothing must be.
     """
 
     counted_mw: linopy.LinearExpression | None
@@ -27,6 +29,7 @@ class Demands:
     progress: linopy.LinearExpression
     cash: linopy.LinearExpression
     minimum_cash: float
+    purchases: linopy.LinearExpression | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +83,15 @@ def _demands(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Varia
         progress=constraints.training_progress(terms=terms, choose=choose),
         cash=constraints.cash(model, inputs, terms=terms, choose=choose, agreed=agreed),
         minimum_cash=inputs.treasury.minimum_cash_usd / MONEY_UNIT_USD,
+        purchases=_purchases(terms, choose),
     )
+
+
+def _purchases(terms: Terms, choose: Variables) -> linopy.LinearExpression | None:
+    if terms.purchases is None or choose.missing is None:
+        return None
+    taken = taken_racks(terms.purchases, block_racks=terms.fleet.block_racks, delivered=choose.delivered)
+    return taken + choose.missing
 
 
 def milestones_count(racks: xr.DataArray, *, terms: Terms) -> xr.DataArray:
@@ -109,3 +120,7 @@ def insist(built: Formulation) -> None:
     if built.choose.training.sizes["run"]:
         model.add_constraints(demands.progress >= 1.0, name="runs")
     model.add_constraints(demands.cash >= demands.minimum_cash, name="minimum_cash")
+    stated = built.terms.purchases
+    if demands.purchases is not None and stated is not None:
+        asked_racks = stated.least_racks
+        model.add_constraints(demands.purchases >= asked_racks, name="purchases", mask=asked_racks > 0.0)

@@ -199,11 +199,26 @@ def _let_go(built: Formulation, stand: Commitments, *, past: xr.DataArray, deliv
     rows = built.model.constraints
     _raise(built, "energized", _drawn_mw(built, stand).where(past, 0.0))
     _raise(built, "supply", delivered.where(past | stand.in_lead, 0.0))
+    _let_windows_go(built, delivered=stand.kept.sum("site"), closed=past | stand.in_lead)
     rows["minimum_cash"].update(rhs=rows["minimum_cash"].rhs.where(~past, _LONG_AGO))
     if "targets" in rows:
         closed = past | stand.in_lead.all("platform")
         asked = rows["targets"].rhs
         rows["targets"].update(rhs=asked.where(~closed, 0.0).transpose(*asked.dims))
+
+
+def _let_windows_go(built: Formulation, *, delivered: xr.DataArray, closed: xr.DataArray) -> None:
+    """Allocations give way to what was delivered, and minimum purchases to what can still be ordered in time."""
+    stated, rows = built.terms.purchases, built.model.constraints
+    if stated is None:
+        return
+    taken = (stated.counted * built.terms.fleet.block_racks * delivered).sum(["platform", "period"])
+    if "allocated" in rows:
+        _raise(built, "allocated", taken)
+    if "purchases" in rows:
+        over = ~((stated.counted > 0.0) & ~closed).any(["platform", "period"])
+        asked = rows["purchases"].rhs
+        rows["purchases"].update(rhs=asked.where(~over | ~stated.refused | (asked <= taken), taken))
 
 
 def _drawn_mw(built: Formulation, stand: Commitments) -> xr.DataArray:

@@ -38,6 +38,9 @@ class Statement:
         if self.family == LEAD:
             return f"platform.{self.label}.lead"
         table, dot, field = LIMITS[self.family].key.partition(".")
+        if self.label.endswith("]"):
+            owner, bracket, place = self.label.partition("[")
+            return f"{table}.{owner}.{field}{bracket}{place}"
         if not self.label:
             return f"{table}{dot}{field}"
         return f"{table}.{self.label}.{field}" if dot else f"{table}[{self.label}]"

@@ -12,6 +12,7 @@ from gigawatt.planning.fleet import Fleet, fleet
 from gigawatt.planning.money import Money, money
 from gigawatt.planning.places import Places, places
 from gigawatt.planning.plants import Plants, plants
+from gigawatt.planning.purchases import Purchases, purchases
 from gigawatt.planning.work import Work, work
 from gigawatt.units import TOKENS_PER_MILLION, USD_PER_MILLION
 
@@ -29,6 +30,7 @@ class Terms:
     financing: Financing
     places: Places
     plants: Plants | None
+    purchases: Purchases | None
 
 
 def terms(inputs: Inputs, performance: Performance) -> Terms:
@@ -41,4 +43,5 @@ def terms(inputs: Inputs, performance: Performance) -> Terms:
         financing=financing(inputs, fleet=limits),
         places=places(inputs),
         plants=plants(inputs, fleet=limits),
+        purchases=purchases(inputs),
     )

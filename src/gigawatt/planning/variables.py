@@ -10,6 +10,7 @@ import xarray as xr
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import most_blocks, period_axis
 from gigawatt.planning.generation import Generation, generation
+from gigawatt.planning.purchases import missing_racks
 from gigawatt.planning.terms import Terms
 
 
@@ -21,8 +22,8 @@ class Variables:
     MW `(site, period)`; `delivered` and `pool` blocks at all sites `(platform, period)`; `serving` racks
     `(platform, service, month)` and `training` racks `(platform, run, month)`, both at full output; `served`
     tokens `(service, month)`; `tranches` earned by milestones so far `(contract, period)`; `cash` at the end of
-    a period `(period,)`; `plants` of the sites' own,
-    if they allow any. Money, tokens and blocks are in the solver's units (see `terms`).
+    a period `(period,)`; `plants` of the sites' own, if they allow any; `missing` racks of what must be taken
+    `(window,)`, if anything must be. Money, tokens and blocks are in the solver's units (see `terms`).
     """
 
     arrivals: linopy.Variable
@@ -37,6 +38,7 @@ class Variables:
     tranches: linopy.Variable
     cash: linopy.Variable
     plants: Generation | None
+    missing: linopy.Variable | None
 
 
 def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables:
@@ -64,6 +66,7 @@ def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables
         tranches=model.add_variables(lower=0.0, upper=most_tranches(terms), integer=True, name="tranches"),
         cash=model.add_variables(coords=period, name="cash"),
         plants=None if terms.plants is None else generation(model, inputs, plants=terms.plants),
+        missing=missing_racks(model, terms.purchases),
     )
 
 

@@ -11,6 +11,7 @@ from gigawatt.catalog.quantities import published
 from gigawatt.entities.hardware import Offer, Platform, SupplyStep
 from gigawatt.errors import CatalogError
 from gigawatt.provenance import Evidence, Grade
+from gigawatt.scenario.allocations import allocations
 from gigawatt.scenario.checks import rising_dates, unique_ids
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.quantities import Stated
@@ -71,6 +72,7 @@ def _offer(desk: Desk, table: PlatformTable, index: int) -> Offer:
             table.deposit, *at, "deposit", default="assumptions/offer/deposit", dimension=FRACTION
         ),
         block_racks_count=round(block) if table.block is None else desk.whole(block, table.block, *at, "block"),
+        allocations=allocations(desk, table, index),
     )
 
 

@@ -15,12 +15,11 @@ from gigawatt.scenario.loading import Scenario
 from gigawatt.scenario.objectives import goals_of
 from gigawatt.scenario.offers import offers
 from gigawatt.scenario.people import parties
-from gigawatt.scenario.schema import Period, ProgrammeTable
+from gigawatt.scenario.schema import MONTHS_PER_PERIOD, Period, ProgrammeTable
 from gigawatt.scenario.workloads import runs, services
 from gigawatt.timeline import Calendar, months_between
 from gigawatt.units import DURATION_MONTHS, DURATION_SECONDS, FRACTION, MONTHS_PER_YEAR, RATIO, YEARLY_SHARE
 
-MONTHS_PER_PERIOD = {Period.MONTH: 1, Period.QUARTER: 3}
 LONGEST_YEARS = 50
 
 

@@ -26,6 +26,9 @@ class Period(StrEnum):
     MONTH = "month"
 
 
+MONTHS_PER_PERIOD = {Period.MONTH: 1, Period.QUARTER: 3}
+
+
 class Cooling(StrEnum):
     """How heat leaves the rack."""
 
@@ -157,6 +160,16 @@ class SupplyStepTable(Table):
     rate: q.RackRate
 
 
+class AllocationTable(Table):
+    """In the months from `from` to `to`, at most and at least so many racks; what is missing costs `shortfall` each."""
+
+    first: Annotated[q.Month, Field(alias="from"), Shown('"2027-01"')]
+    last: Annotated[q.Month, Field(alias="to"), Shown('"2027-12"')]
+    most: q.Racks | None = None
+    least: q.Racks | None = None
+    shortfall: q.RackPrice | None = None
+
+
 class PlatformTable(Table):
     """A platform of the catalogue as offered to the programme; figures given here stand in for the catalogue's.
 
@@ -169,6 +182,7 @@ class PlatformTable(Table):
     supply: Annotated[
         tuple[SupplyStepTable, ...], Field(min_length=1), Shown('[{ from = "2027-01", rate = "100 rack/month" }]')
     ]
+    allocation: tuple[AllocationTable, ...] = ()
     software_from: q.Month | None = None
     lead: q.Months | None = None
     life: q.Life | None = None
