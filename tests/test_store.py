@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -237,3 +237,21 @@ def test_no_noun_has_a_field_that_would_hide_its_class() -> None:
 
     with pytest.raises(TypeError, match="kind"):
         codec.encode(Named(kind="gas-engine"))
+
+
+def _noun(**annotations: type) -> type:
+    """A frozen dataclass called Noun; its field `spread`, if it has one, is empty by default."""
+    defaults = {"spread": field(default_factory=dict)} if "spread" in annotations else {}
+    return make_dataclass("Noun", [(n, t, defaults[n]) if n in defaults else (n, t) for n, t in annotations.items()])
+
+
+def test_a_noun_that_gains_a_field_with_a_default_reads_what_was_written_before() -> None:
+    old, new = _noun(price_usd=float), _noun(price_usd=float, spread=Mapping[str, float])
+    written = codec.encode(old(4.0))
+    assert codec.decode(new, written) == new(4.0)
+    assert codec.encode(new(4.0)) == written
+    ranged = new(4.0, {"low": 0.9})
+    assert codec.decode(new, codec.encode(ranged)) == ranged
+    # What has no default is missed by name.
+    with pytest.raises(KeyError, match="price_usd"):
+        codec.decode(new, {"kind": "Noun", "spread": {}})

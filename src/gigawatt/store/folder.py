@@ -175,8 +175,10 @@ def _assembled(folder: Path) -> Study:
             **stages,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError) as error:
-        found = f"{type(error).__name__}: {error}"[:200]
-        raise _damaged(folder, found, "the files that gigawatt wrote, unchanged") from error
+        found = f"nothing under {error}" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"[:200]
+        raise _damaged(
+            folder, found, "the files of a study as this version of gigawatt writes them, unchanged"
+        ) from error
 
 
 def _stage(cls: type, stage: str, folder: Path, values: Mapping[str, Any]) -> Any:  # noqa: ANN401  # a `cls`
