@@ -12,7 +12,8 @@ from gigawatt.provenance import Grade
 class PlatformTable(RecordTable):
     """A platform as it is sold; `measured` when published kernel timings of it exist.
 
-    `volume_from` is the first month of what `volume_production` says, where that is definite.
+    `volume_from` is the first month of what `volume_production` says, where that is definite. `silicon_of` is a
+    measured platform with the same processors, of which this one has other memory, links or clocks.
     """
 
     vendor: str
@@ -26,6 +27,7 @@ class PlatformTable(RecordTable):
     features: str = ""
     scale_out_note: str = ""
     measured: bool
+    silicon_of: Kebab | None = None
 
 
 class ArchitectureTable(Table):

@@ -87,7 +87,7 @@ def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None 
             )
         kernels = loaded(platform, achieved, round(quantile, 1))
         beyond = clock.high / clock.best if quantile < _MEDIAN else 1.0
-        slower = 1.0 + slowdown_ratio(slowdowns[_PRODUCTS[0]], platform.id)
+        slower = 1.0 + slowdown_ratio(slowdowns[_PRODUCTS[0]], platform.kernels_id)
         return LoadedOperators(
             operators=kernels,
             product_factor=beyond,

@@ -48,6 +48,7 @@ def _platform(record: Record, figures: dict[str, Figure], peaks: dict[Precision,
         scale_up_domain_count=round(quantity(figures["scale-up-domain"], ACCELERATOR_COUNT)),
         rack_power_w=math.nan if power is None else quantity(power, DEVICE_POWER),
         measured=_details(record).measured,
+        silicon_of=_details(record).silicon_of,
     )
 
 
@@ -59,9 +60,16 @@ def timed_platform(catalog: Catalog, platform_id: str) -> Platform:
     record = catalog.record("platforms", platform_id)
     unknown = [key for key in _NOT_TIMED if not published(record.figures.get(key))]
     peaks = dict(_dense_peaks(record))
-    figures = {key: record.figures[key] for key in NEEDED if published(record.figures.get(key))}
+    figures = {key: _directed(record.figures[key]) for key in NEEDED if published(record.figures.get(key))}
     _refuse_gaps(record, figures, peaks, needed=[key for key in NEEDED if key not in unknown])
     return _platform(record, figures, peaks)
+
+
+def _directed(figure: Figure) -> Figure:
+    """The figure, or where it does not say which way it counts, the first statement beside it that does."""
+    if figure.direction != "not stated":
+        return figure
+    return next((other for other in figure.alternatives if other.direction not in ("", "not stated")), figure)
 
 
 def dense_peak(record: Record, precision: Precision) -> Figure | None:

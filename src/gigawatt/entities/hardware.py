@@ -55,7 +55,7 @@ class Platform:
 
     `rack_power_w` is the greatest IT power of the rack itself, without the share of network and storage
     outside it. `measured` says whether published measurements of this platform exist. Without a `fabric` the network
-    between domains is non-blocking.
+    between domains is non-blocking. `silicon_of` is the platform with the same processors, if its kernels run here too.
     """
 
     id: str
@@ -67,6 +67,12 @@ class Platform:
     rack_power_w: float
     measured: bool
     fabric: ScaleOutFabric | None = None
+    silicon_of: str | None = None
+
+    @property
+    def kernels_id(self) -> str:
+        """The platform whose kernels run here."""
+        return self.silicon_of or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from gigawatt.entities.workload import (
     MixtureOfExperts,
     Model,
 )
+from gigawatt.errors import CatalogError
 from gigawatt.performance.architecture import parameters_count
 from gigawatt.performance.step.task import Variant
 from gigawatt.units import PARAMETERS_PER_BILLION
@@ -27,8 +28,12 @@ from gigawatt.validation.rows import TruthRow
 # (MLCommons training policies, llama2_70b_lora reference).
 _ADAPTER_RANK = 16
 
-# Logarithm of counted over stated parameters that rounding and biases explain.
-_PARAMETERS_OFF = 0.05
+# Logarithm of counted over stated parameters that rounding and biases explain, and as far as a name is rounded.
+_PARAMETERS_OFF, _NAMED_OFF = 0.05, 0.08
+# As near as a count must come to speak for something unusual.
+_ROUNDED_OFF = 0.01
+# What a catalogued model that no family describes has beside its dimensions.
+_CURRENT: Mapping[str, object] = {"rotary": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,32 +52,76 @@ def _families() -> tuple[Mapping[str, object], ...]:
 
 def architecture(row: TruthRow, catalog: Catalog) -> Architecture:
     """The architecture of a row; raises `Inexpressible` when it cannot be put together."""
-    family = next((f for f in _families() if re.search(str(f["match"]), row.model)), None)
-    if family is None:
-        family = _as_columns_say(row)
-    if "catalogue" in family:
+    name = row.model.lower().rsplit("/", 1)[-1].removeprefix("meta-")
+    family = next((f for f in _families() if re.search(str(f["match"]), name)), None)
+    if family is not None and "catalogue" in family:
         return _from_catalogue(row, catalog, family)
+    known = _namesake(name, catalog)
+    if known is not None and (family is None or None in _sizes(row)):
+        return _from_catalogue(row, catalog, {**(family or _CURRENT), "catalogue": known})
+    family = family or _as_columns_say(row)
     return Architecture(model=_from_columns(row, family), variant=_variant(row, family, row.layers or 0))
 
 
-def _as_columns_say(row: TruthRow) -> Mapping[str, object]:
-    """A model that no family knows, from its columns: gated and tied as comes nearest to its parameters, rotary.
+def _namesake(name: str, catalog: Catalog) -> str | None:
+    """The catalogue's model of the same name, however hyphenated, with what was done to it left out."""
+    plain = _squashed(re.sub(r"\(.*?\)|-(instruct|base|chat|it|pretrain)\b", "", name))
+    return next(
+        (
+            record.id
+            for record in catalog.records["models"].values()
+            if plain in (_squashed(one) for one in (record.id, *record.aliases))
+        ),
+        None,
+    )
 
-    Hybrids, latent attention and shared experts have no columns; a model whose parameters do not come out is refused.
+
+def _squashed(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]", "", name.lower())
+
+
+def _sizes(row: TruthRow) -> tuple[int | None, ...]:
+    return (row.layers, row.hidden, row.heads, row.ffn, row.vocab)
+
+
+def _as_columns_say(row: TruthRow) -> Mapping[str, object]:
+    """A model that no family knows, from its columns, as comes nearest to its parameters; rotary.
+
+    Gated or not and tied or not; then, if the count is as near as rounding, with heads of another width or with shared
+    experts. Hybrids and latent attention have no columns; a model whose parameters do not come out is refused.
     """
-    if row.params_total_b is None:
+    stated, off_most = _stated_parameters(row)
+    shared = (1, 2, 4, 8) if row.experts else ()
+    others = [{"head-dim": width} for width in (64, 128, 256)]
+    others += [{"shared-experts": count, "shared-ffn": row.ffn or 0} for count in shared]
+    for beside, most in (([{}], off_most), (others, _ROUNDED_OFF)):
+        families = [
+            {"rotary": True, "tied": tied, "gated": gated} | more
+            for more in beside
+            for gated in (True, False)
+            for tied in (False, True)
+        ]
+        off = [abs(math.log(_from_columns(row, one).parameters_count / stated)) for one in families]
+        if min(off) <= most:
+            return families[off.index(min(off))]
+    raise Inexpressible(f"no architecture is known for the model {row.model}, and its columns do not make one up")
+
+
+def _stated_parameters(row: TruthRow) -> tuple[float, float]:
+    """Parameters as their column says, or as the model's name does, and how far off a count may be."""
+    if row.params_total_b is not None:
+        return row.params_total_b * PARAMETERS_PER_BILLION, _PARAMETERS_OFF
+    named = re.search(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b\b", row.model.lower())
+    if named is None or float(named[1]) == 0.0:
         raise Inexpressible(f"no architecture is known for the model {row.model}")
-    stated = row.params_total_b * PARAMETERS_PER_BILLION
-    families = ({"gated": gated, "rotary": True, "tied": tied} for gated in (True, False) for tied in (True, False))
-    counted = [(abs(math.log(_from_columns(row, one).parameters_count / stated)), one) for one in families]
-    off, best = min(counted, key=lambda item: item[0])
-    if off > _PARAMETERS_OFF:
-        raise Inexpressible(f"no architecture is known for the model {row.model}, and its columns do not make one up")
-    return best
+    return float(named[1]) * PARAMETERS_PER_BILLION, _NAMED_OFF
 
 
 def _from_catalogue(row: TruthRow, catalog: Catalog, family: Mapping[str, object]) -> Architecture:
-    known = catalogued_model(catalog, str(family["catalogue"])).item
+    try:
+        known = catalogued_model(catalog, str(family["catalogue"])).item
+    except CatalogError as error:
+        raise Inexpressible(f"the catalogue's {family['catalogue']} is incomplete: {error.found}") from error
     layers = row.layers or known.layers_count
     feed_forward = known.feed_forward
     if layers != known.layers_count and isinstance(feed_forward, MixtureOfExperts):
@@ -98,7 +147,7 @@ def _variant(row: TruthRow, family: Mapping[str, object], layers: int) -> Varian
 
 
 def _from_columns(row: TruthRow, family: Mapping[str, object]) -> Model:
-    sizes = (row.layers, row.hidden, row.heads, row.ffn, row.vocab)
+    sizes = _sizes(row)
     if any(size is None for size in sizes):
         raise Inexpressible("the row leaves layers, width, heads, feed-forward width or vocabulary open")
     layers, hidden, heads, ffn, vocab = (int(size) for size in sizes if size is not None)

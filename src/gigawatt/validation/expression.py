@@ -26,7 +26,8 @@ from gigawatt.validation.systems import system
 
 _MICRO_BATCHES = (1, 2, 4, 8, 16)
 _CHUNKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
-_STAGE = re.compile(r"ZeRO-([0-3])")
+_FULLY_SHARDED = 3.0
+_STAGE = re.compile(r"(?i)zero[- ]?([0-3])")
 _SHARDS = re.compile(r"FSDP(\d+)")
 _STAGES = ("0", "1", "2", "3")
 _NONE = ("none", "none_in_recipe")
@@ -68,7 +69,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         model=built.model,
         variant=built.variant,
         practice=replace(source.practice, attention_time_factor=attention.best),
-        number_format=number_format(row, source),
+        number_format=number_format(row, source, platform),
         sequence_tokens_count=row.seq_len,
         batch_sequences_count=float(row.global_batch_seqs),
         scale_up_domain_count=platform.scale_up_domain_count,
@@ -106,8 +107,7 @@ def _attention_time(source: SourcePractice, platform: Platform, catalog: Catalog
 
 
 def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[StepLayouts, tuple[str, ...]]:
-    if row.tp is None or row.pp is None:
-        raise Inexpressible("the parallel layout is not stated")
+    row = _laid_out(row)
     fixed = _fixed(row, source)
     dp = fixed["dp_count"]
     choices = {
@@ -121,6 +121,23 @@ def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[Ste
     size = columns["chunks_count"].size
     every = {name: np.full(size, value) for name, value in fixed.items()} | columns
     return layouts_of(every, size=size), open_names
+
+
+def _laid_out(row: TruthRow) -> TruthRow:
+    """The row with tensor and pipeline parallelism, where what it states leaves one reading only.
+
+    All accelerators may be taken already; one of both may be what is left; whoever shards weights fully and names
+    neither has neither.
+    """
+    if row.tp is not None and row.pp is not None:
+        return row
+    known = (row.tp or 1) * (row.pp or 1) * (row.cp or 1) * (row.dp or 1)
+    left = row.num_gpus // known if row.dp and row.num_gpus % known == 0 else 0
+    if left == 1 or (row.dp is None and _sharding(row, 1.0)[0] == _FULLY_SHARDED):
+        return replace(row, tp=row.tp or 1, pp=row.pp or 1)
+    if left > 1 and (row.tp or row.pp):
+        return replace(row, tp=row.tp or left, pp=row.pp or left)
+    raise Inexpressible("the parallel layout is not stated")
 
 
 def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
@@ -162,12 +179,12 @@ def _context_ranks(row: TruthRow) -> int:
 def _sharding(row: TruthRow, ranks: float) -> tuple[float, float]:
     text = row.zero
     stage, shards = _STAGE.search(text), _SHARDS.search(text)
-    if shards:
-        return 3.0, float(shards[1])
+    if shards and int(shards[1]) > 0:
+        return _FULLY_SHARDED, float(shards[1])
     if stage:
         return float(stage[1]), ranks
-    if text.startswith("FSDP"):
-        return 3.0, ranks
+    if "FSDP" in text or "fully sharded" in text.lower():
+        return _FULLY_SHARDED, ranks
     if text.startswith("distopt"):
         return 1.0, ranks
     return (float(text), ranks) if text in _STAGES else (1.0, ranks)

@@ -5,6 +5,7 @@ al. (2022), appendix A; of other models six per active weight and token plus ful
 2022, appendix B).
 """
 
+import re
 from dataclasses import dataclass
 
 from gigawatt.entities.hardware import Platform, Precision
@@ -17,9 +18,16 @@ from gigawatt.validation.rows import TruthRow
 
 _FLOP_PER_TFLOP = TOKENS_PER_MILLION**2
 _PERCENT = 0.01
-_BYTES_PER_GIB = float(1 << 30)
-_SECONDS = ("iter_time", "step_time", "step_time_median")
-_MEMORY = ("mem_peak_allocated", "mem_activations", "mem_params_optimizer")
+_BYTES_PER_GIB, _BYTES_PER_MIB = float(1 << 30), float(1 << 20)
+_BYTES = {"": _BYTES_PER_GIB, "gib": _BYTES_PER_GIB, "gb": _BYTES_PER_GIB, "mib": _BYTES_PER_MIB, "mb": _BYTES_PER_MIB}
+_PARTS = {"activation": "activations", "params": "state", "optimizer": "state", "state": "state"}
+_SECONDS = ("iter_time", "step_time", "step_time_median", "iter_time_median", "iter_time_mean", "step_time_mean")
+_LONGEST = 40
+# What is counted per second, and whether by one accelerator; as units or metrics write it.
+_PER_SECOND = re.compile(
+    r"(?P<what>tok(en)?s?|samples?|seq(uence)?s?)(/|_per_)s(ec(ond)?)?(?P<each>(/|_per_)(gpu|device|chip|accelerator))?$"
+)
+_FRACTIONS = ("fraction", "ratio", "1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,34 +50,45 @@ Measured = StepSeconds | MemoryBytes
 
 def measured(row: TruthRow, model: Model, platform: Platform) -> Measured:
     """The row's value as seconds per step or bytes; raises `Inexpressible` when it is neither."""
-    if row.metric in _MEMORY:
-        part = {"mem_activations": "activations", "mem_params_optimizer": "state"}.get(row.metric, "peak")
-        return MemoryBytes(value=row.value * _BYTES_PER_GIB, part=part)
+    if row.metric.startswith("mem"):
+        part = next((part for sign, part in _PARTS.items() if sign in row.metric), "peak")
+        return MemoryBytes(value=row.value * _unit_bytes(row), part=part)
     if row.metric in _SECONDS:
         return StepSeconds(value=row.value * _unit_s(row))
     return StepSeconds(value=_rate_s(row, model, platform))
 
 
 def _rate_s(row: TruthRow, model: Model, platform: Platform) -> float:
-    sequences, tokens = _batch(row)
-    if row.metric == "tokens_per_s_per_gpu":
-        return sequences * tokens / (row.value * row.num_gpus)
-    if row.metric == "throughput_logged":
-        return sequences / row.value if row.unit == "samples/s" else sequences * tokens / row.value
-    if row.metric == "gpu_hours_per_T_tokens":
-        return sequences * tokens / TOKENS_PER_MILLION**2 * row.value * SECONDS_PER_HOUR / row.num_gpus
-    if row.metric in ("hw_tflops_per_gpu", "model_tflops_per_gpu", "mfu", "hfu"):
-        return _step_flop(row, model) / (row.num_gpus * _rate_flop_per_s(row, platform))
     if "time_to_train" in row.metric:
         raise Inexpressible(f"the metric {row.metric} needs the number of steps to the target, which the row lacks")
-    raise Inexpressible(f"the metric {row.metric or 'of the row'} is not known")
+    if row.metric in ("hw_tflops_per_gpu", "model_tflops_per_gpu", "mfu", "hfu"):
+        return _step_flop(row, model) / (row.num_gpus * _rate_flop_per_s(row, platform))
+    sequences, tokens = _batch(row)
+    if row.metric == "gpu_hours_per_T_tokens":
+        return sequences * tokens / TOKENS_PER_MILLION**2 * row.value * SECONDS_PER_HOUR / row.num_gpus
+    by_unit, by_metric = (re.match(_PER_SECOND, text.lower()) for text in (row.unit, row.metric))
+    rate = by_unit or (None if row.unit else by_metric)
+    if rate is None:
+        unit = f"in {row.unit[:_LONGEST]} " if by_metric else ""
+        raise Inexpressible(f"the metric {row.metric[:_LONGEST] or 'of the row'} {unit}is not known")
+    each = any(found["each"] for found in (by_unit, by_metric) if found)
+    batch = sequences * tokens if rate["what"].startswith("tok") else sequences
+    return batch / (row.value * (row.num_gpus if each else 1))
+
+
+def _unit_bytes(row: TruthRow) -> float:
+    """Bytes in the row's unit; those who print none, or GB, read the framework's GiB."""
+    unit = row.unit.lower()
+    if unit not in _BYTES:
+        raise Inexpressible(f"memory in {row.unit[:_LONGEST]}")
+    return _BYTES[unit]
 
 
 def _unit_s(row: TruthRow) -> float:
     try:
         return parse(f"1 {row.unit or 's'}", DURATION_SECONDS)
     except QuantityError as error:
-        raise Inexpressible(f"a step time in {row.unit[:40]}") from error
+        raise Inexpressible(f"a step time in {row.unit[:_LONGEST]}") from error
 
 
 def _batch(row: TruthRow) -> tuple[float, float]:
@@ -80,7 +99,8 @@ def _batch(row: TruthRow) -> tuple[float, float]:
 
 def _rate_flop_per_s(row: TruthRow, platform: Platform) -> float:
     if row.metric in ("mfu", "hfu"):
-        return row.value * _PERCENT * platform.accelerator.peak_dense_flop_per_s[Precision.BF16]
+        share = row.value * (1.0 if row.unit in _FRACTIONS else _PERCENT)
+        return share * platform.accelerator.peak_dense_flop_per_s[Precision.BF16]
     return row.value * _FLOP_PER_TFLOP
 
 

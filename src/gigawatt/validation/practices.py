@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
+from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.task import ContextExchange, Module, Practice
 from gigawatt.validation.refusal import Inexpressible
@@ -162,13 +163,20 @@ def _as_released(row: TruthRow, practice: Practice) -> Practice:
     )
 
 
-def number_format(row: TruthRow, source: SourcePractice) -> NumberFormat:
-    """The format of a row's matrix products; raises `Inexpressible` when none is stated."""
+def number_format(row: TruthRow, source: SourcePractice, platform: Platform) -> NumberFormat:
+    """The format of a row's matrix products; raises `Inexpressible` when none is stated or the platform lacks it.
+
+    Silence leaves no choice where products of 16 bits are the narrowest that a device has.
+    """
     stated = re.sub("[ _-]", "", row.precision.lower().removeprefix("amp_"))
-    known = next((name for pattern, name in _FORMATS if re.search(pattern, stated)), None)
+    peaks = platform.accelerator.peak_dense_flop_per_s
+    wide_only = not stated and Precision.FP8 not in peaks
+    known = "bf16" if wide_only else next((name for pattern, name in _FORMATS if re.search(pattern, stated)), None)
     if known is None:
         raise Inexpressible("the number format is not stated" if not stated else f"no number format {row.precision}")
     found = NumberFormat(known)
+    if found.precision not in peaks:
+        raise Inexpressible(f"{platform.id} has no products in {found.precision.value}")
     if found is NumberFormat.FP8_TENSOR:
         return found if "fp8cs" in row.notes else source.fp8
     return found

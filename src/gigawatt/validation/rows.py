@@ -80,7 +80,16 @@ def read_rows(path: Path) -> tuple[TruthRow, ...]:
 def read_cells(path: Path, *, unmeasured: bool = False) -> tuple[tuple[TruthRow, dict[str, str]], ...]:
     """Each row of a truth file as it stands there, with its cells; `unmeasured` rows may lack a value, then NaN."""
     table = csv.DictReader(io.StringIO(_text(path)))
-    missing = [name for name in _NEEDED if name not in _columns(table, path)]
+    columns = _columns(table, path)
+    doubled = sorted({name for name in columns if name and columns.count(name) > 1})
+    if doubled:
+        raise InputError(
+            where=str(path),
+            found=f"more than one column {', '.join(doubled)}",
+            expected="each column once",
+            fix="Keep the one that holds.",
+        )
+    missing = [name for name in _NEEDED if name not in columns]
     if missing:
         raise InputError(
             where=str(path),
@@ -132,7 +141,7 @@ def _unreadable(path: Path, found: str) -> InputError:
         where=str(path),
         found=found,
         expected="a readable CSV file in UTF-8",
-        fix="Check the path; docs/validation-training.md says what the file holds.",
+        fix="Check the path and save the table as UTF-8; docs/validation-training.md says what it holds.",
     )
 
 

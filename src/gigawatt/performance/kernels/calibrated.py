@@ -70,7 +70,7 @@ class CalibratedOperators:
 
     def is_measured(self, family: str) -> bool:
         """Whether the family's law was fitted to measurements of this very platform."""
-        return self.platform.id in self.library.families[family].measured
+        return self.platform.kernels_id in self.library.families[family].measured
 
     def gemm_s(self, m: Reals, n: Reals, k: Reals, *, precision: Precision) -> FloatArray:
         """Time of one matrix product."""
@@ -204,7 +204,7 @@ class CalibratedOperators:
         return collectives.local_ranks_count(self.between_domains, ranks_count=ranks_count, stride_count=stride_count)
 
     def _fit(self, family: str) -> Fit:
-        return self.library.families[family].fit(self.platform.id)
+        return self.library.families[family].fit(self.platform.kernels_id)
 
     def _shifted(self, time_s: FloatArray, fit: Fit) -> FloatArray:
         """A low quantile of performance is a high quantile of time."""
@@ -217,7 +217,9 @@ class CalibratedOperators:
         accelerator = self.platform.accelerator
         peak = fed_peak_flop_per_s(accelerator.peak_dense_flop_per_s, precision)
         wide_peak = peak_dense_flop_per_s(accelerator, Precision.BF16)
-        units = self.library.sheet.processors(self.platform.id, peak_dense_bf16_flop_per_s=wide_peak)
+        units = self.library.sheet.processors(
+            self.platform.id, peak_dense_bf16_flop_per_s=wide_peak, silicon_of=self.platform.silicon_of
+        )
         return Device(
             peak_dense_flop_per_s=peak,
             memory_bytes_per_s=accelerator.memory_bandwidth_bytes_per_s,

@@ -81,11 +81,14 @@ class ProcessorSheet:
     assumed_bf16_flop_per_s_per_processor: float
     assumed_exponentials_per_processor: float
 
-    def processors(self, platform: str, *, peak_dense_bf16_flop_per_s: float) -> Processors:
-        """Processors of a platform; where none are published, as many as its BF16 peak would take."""
+    def processors(
+        self, platform: str, *, peak_dense_bf16_flop_per_s: float, silicon_of: str | None = None
+    ) -> Processors:
+        """Processors of a platform, or of the one whose silicon it has; where none are published, by its BF16 peak."""
+        alike = silicon_of or platform
         assumed = peak_dense_bf16_flop_per_s / self.assumed_bf16_flop_per_s_per_processor
-        count = self.processors_count.get(platform, assumed)
-        each = self.exponentials_per_processor.get(platform, self.assumed_exponentials_per_processor)
+        count = self.processors_count.get(platform, self.processors_count.get(alike, assumed))
+        each = self.exponentials_per_processor.get(alike, self.assumed_exponentials_per_processor)
         return Processors(processors_count=count, exponential_units_count=count * each)
 
 
