@@ -10,6 +10,7 @@ from gigawatt.performance.flops import training_flop_per_token
 from gigawatt.performance.laws import roofline_laws
 from gigawatt.performance.refusal import Refused
 from gigawatt.performance.step.fastest import fastest
+from gigawatt.performance.step.task import Variant
 from gigawatt.performance.trained import FORMATS, Trained, job_sizes, step_task, train, whole_domains_count
 from tests.performance.published import LLAMA_405B
 from tests.samples import PLATFORM, exactly, run, small_inputs
@@ -80,3 +81,16 @@ def test_refusals_say_what_is_missing():
     assert "no layout of test-70b spreads 1 sequences over 72,648 accelerators" in reason(few)
     bare = replace(PLATFORM, accelerator=replace(PLATFORM.accelerator, peak_dense_flop_per_s={}))
     assert "no published dense peak at fp8" in reason(run(), bare)
+
+
+def test_a_run_takes_the_variant_of_its_architecture():
+    """Half of the 80 layers see 128 tokens of 8,192: the step is quicker. An extra predicted token costs a layer."""
+    windowed = replace(run(), windowed_layers_count=40, window_tokens_count=128)
+    task = step_task(windowed, PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8])
+    assert (task.variant.windowed_layers_count, task.variant.window_tokens_count) == (40, 128)
+    assert step_task(run(), PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8]).variant == Variant()
+    plain = trained().step_time_s[1]
+    assert trained(windowed).step_time_s[1] < plain
+    assert trained(predicted_tokens_count=1).step_time_s[1] > plain
+    tied = replace(run(), model=replace(run().model, tied_embeddings=True))
+    assert step_task(tied, PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8]).variant.tied_head

@@ -321,3 +321,13 @@ def test_hybrids_are_trained_but_not_served_yet(sound):
     sound.write_text(text.replace(served, 'model = "nemotron-3-super-120b-a12b"', 1))
     with pytest.raises(CatalogError, match="state-space"):
         resolve(read(str(sound)), CATALOG)
+
+
+def test_a_run_has_the_windows_and_the_extra_tokens_of_its_architecture(sound):
+    """gpt-oss: 36 layers, every second one with a window of 128 tokens (its published configuration)."""
+    before, training = sound.read_text().split("[[training]]")
+    model = next(line for line in training.splitlines() if line.startswith("model"))
+    stated = 'model = "gpt-oss-120b"\npredicted_tokens = 1'
+    sound.write_text(before + "[[training]]" + training.replace(model, stated, 1))
+    (run,) = resolve(read(str(sound)), CATALOG).runs
+    assert (run.windowed_layers_count, run.window_tokens_count, run.predicted_tokens_count) == (18, 128, 1)

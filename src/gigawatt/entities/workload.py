@@ -195,7 +195,11 @@ class Service:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
-    """A model to train: `compute_flop` model FLOP between `earliest` and `deadline` (first days of months)."""
+    """A model to train: `compute_flop` model FLOP between `earliest` and `deadline` (first days of months).
+
+    `windowed_layers_count` of its layers see the last `window_tokens_count` tokens; `predicted_tokens_count` extra
+    tokens are predicted at once (DeepSeek-V3, 2024, section 2.2).
+    """
 
     id: str
     model: Model
@@ -206,3 +210,6 @@ class TrainingRun:
     sequence_tokens_count: int
     batch_tokens_count: float
     accelerators_count: int
+    windowed_layers_count: int = 0
+    window_tokens_count: int = 0
+    predicted_tokens_count: int = 0

@@ -77,7 +77,12 @@ def step_task(run: TrainingRun, platform: Platform, figures: StepFigures, *, num
     """One step of a run under an up-to-date framework; its batch in whole sequences."""
     return StepTask(
         model=run.model,
-        variant=Variant(),
+        variant=Variant(
+            windowed_layers_count=run.windowed_layers_count,
+            window_tokens_count=run.window_tokens_count,
+            predicted_tokens_count=run.predicted_tokens_count,
+            tied_head=run.model.tied_embeddings,
+        ),
         practice=current_practice(),
         number_format=number_format,
         sequence_tokens_count=run.sequence_tokens_count,

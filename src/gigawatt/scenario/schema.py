@@ -229,6 +229,7 @@ class TrainingTable(Table):
     precision: Annotated[Precision, choice(Precision)] | None = None
     sequence: q.Tokens | None = None
     batch: q.Tokens | None = None
+    predicted_tokens: q.Count | None = None
     accelerators: q.Accelerators
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from gigawatt.catalog import Catalog, Cited, model, training_model
+from gigawatt.catalog import Catalog, Cited, training_model, training_variant
+from gigawatt.catalog import model as serving_model
 from gigawatt.catalog.served_models import attention_precision, family, family_pattern, is_block_scaled
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.workload import AttentionPattern, Model, Service, TrainingRun
@@ -34,7 +35,7 @@ def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar)
     at = ("service", index)
     known = "assumptions/service"
     weights = _precision(desk, table.precision, *at, "precision", default=Precision.FP8)
-    served = _model(desk, model, table.model, *at, "model")
+    served = _model(desk, serving_model, table.model, *at, "model")
     configured = family(served.id)
     return Service(
         id=table.id or table.model,
@@ -67,9 +68,11 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) ->
             fix="Swap the two, or move one.",
         )
     sequence_tokens, batch_tokens = _sequence_and_batch(desk, table, *at)
+    model = _model(desk, training_model, table.model, *at, "model")
+    architecture = training_variant(desk.catalog, table.model, predicted_tokens_count=table.predicted_tokens or 0)
     return TrainingRun(
         id=table.id,
-        model=_model(desk, training_model, table.model, *at, "model"),
+        model=model,
         compute_flop=desk.number(table.compute, *at, "compute"),
         earliest=within_calendar(desk.scenario, table.earliest, *at, "earliest", calendar=calendar),
         deadline=within_calendar(desk.scenario, table.deadline, *at, "deadline", calendar=calendar),
@@ -79,6 +82,9 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) ->
         accelerators_count=desk.whole(
             desk.number(table.accelerators, *at, "accelerators"), table.accelerators, *at, "accelerators"
         ),
+        windowed_layers_count=architecture.windowed_layers_count,
+        window_tokens_count=architecture.window_tokens_count,
+        predicted_tokens_count=architecture.predicted_tokens_count,
     )
 
 
