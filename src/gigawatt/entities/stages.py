@@ -124,7 +124,8 @@ class Performance:
     `attention_copies_count`, `expert_parallel_count`, `pipeline_parallel_count`.
     `training`, dims `(platform, run, quantile)`: `flop_per_s_per_rack` (model FLOP), `mfu_fraction`, `step_time_s`,
     and `(platform, run)`: `tp_count`, `cp_count`, `pp_count`, `dp_count`, `ep_count`, `micro_batch_count`,
-    `memory_bytes`.
+    `memory_bytes`; where a run may stand at several sites, `spread_flop_per_s_per_rack`
+    `(platform, run, site_count, quantile)` of two and more sites.
     A pair that cannot run (does not fit, misses its service level) is NaN in `tokens_per_s_per_rack` or
     `flop_per_s_per_rack`, with its reason in `refusals`, keyed `platform/service` or `platform/run`.
     Quantiles are 0.1, 0.5 and 0.9.

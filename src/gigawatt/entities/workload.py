@@ -194,11 +194,32 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WideArea:
+    """What joins the sites of one job: each sends to the others at `wan_bytes_per_s` in all, `one_way_s` away."""
+
+    wan_bytes_per_s: float
+    one_way_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a run may stand as one job: at one of `sites` (ids), or in equal parts at up to `most_sites_count`.
+
+    `wide_area` is what joins them; None where the run stands at one.
+    """
+
+    sites: tuple[str, ...]
+    most_sites_count: int
+    wide_area: WideArea | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRun:
     """A model to train: `compute_flop` model FLOP between `earliest` and `deadline` (first days of months).
 
     `windowed_layers_count` of its layers see the last `window_tokens_count` tokens; `predicted_tokens_count` extra
-    tokens are predicted at once (DeepSeek-V3, 2024, section 2.2).
+    tokens are predicted at once (DeepSeek-V3, 2024, section 2.2). With a `placement` it is one job of
+    `accelerators_count` from its start to its end; without one it uses racks wherever they stand.
     """
 
     id: str
@@ -213,3 +234,4 @@ class TrainingRun:
     windowed_layers_count: int = 0
     window_tokens_count: int = 0
     predicted_tokens_count: int = 0
+    placement: Placement | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import product
 
 import numpy as np
 import xarray as xr
@@ -92,9 +93,10 @@ def evaluate(inputs: Inputs, *, operators: LawFactory = roofline_laws) -> Perfor
     training_rows = [
         [_training_row(platform, answer) for answer in row] for platform, row in zip(platforms, trained, strict=True)
     ]
+    training = _dataset(training_rows, platforms, axis=("run", runs), shapes=_TRAINING)
     return Performance(
         serving=_dataset(serving_rows, platforms, axis=("service", services), shapes=_SERVING),
-        training=_dataset(training_rows, platforms, axis=("run", runs), shapes=_TRAINING),
+        training=training.assign(_over_sites(inputs, platforms, laws)),
         refusals={**_refusals(platforms, services, served), **_refusals(platforms, runs, trained)},
     )
 
@@ -109,13 +111,38 @@ def _served(inputs: Inputs, service: Service, platform: Platform, laws: Operator
 
 
 def _trained(inputs: Inputs, platform: Platform, laws: OperatorLaws) -> list[Trained | Refused]:
-    """Every run on a platform; runs whose steps are alike are searched once."""
+    """Every run on a platform at one site; runs whose steps are alike are searched once."""
     found: dict[TrainingRun, Trained | Refused] = {}
-    for run in inputs.runs:
-        step = _step_alone(run)
+    steps = [replace(_step_alone(run), placement=None) for run in inputs.runs]
+    for step in steps:
         if step not in found:
             found[step] = train(step, platform, laws.training, inputs.step)
-    return [found[_step_alone(run)] for run in inputs.runs]
+    return [found[step] for step in steps]
+
+
+def _over_sites(inputs: Inputs, platforms: Sequence[Platform], laws: OperatorLaws) -> dict[str, xr.DataArray]:
+    """What a rack of each platform does for each run over several sites; nothing where no run may be spread.
+
+    NaN for more sites than a run may have, and where a job so spread cannot run.
+    """
+    most = max((run.placement.most_sites_count for run in inputs.runs if run.placement is not None), default=1)
+    counts = np.arange(2, most + 1)
+    if not counts.size:
+        return {}
+    values = np.full((len(platforms), len(inputs.runs), counts.size, len(QUANTILES)), np.nan)
+    for (p, platform), (r, run), (c, count) in product(enumerate(platforms), enumerate(inputs.runs), enumerate(counts)):
+        if run.placement is not None and count <= run.placement.most_sites_count:
+            answer = train(_step_alone(run), platform, laws.training, inputs.step, sites_count=int(count))
+            if not isinstance(answer, Refused):
+                values[p, r, c] = answer.flop_per_s * platform.accelerators_per_rack_count
+    coords = {
+        "platform": np.array([platform.id for platform in platforms], dtype=np.str_),
+        "run": np.array([run.id for run in inputs.runs], dtype=np.str_),
+        "site_count": counts,
+        "quantile": np.array(QUANTILES),
+    }
+    rates = xr.DataArray(values, dims=tuple(coords), coords=coords, attrs={"units": "FLOP/s/rack"})
+    return {"spread_flop_per_s_per_rack": rates}
 
 
 def _step_alone(run: TrainingRun) -> TrainingRun:

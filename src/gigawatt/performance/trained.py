@@ -3,7 +3,7 @@
 The layout is the best one at the median; its band is that of the step (`performance.step.bands`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -19,7 +19,7 @@ from gigawatt.performance.step.assumed import assumption_ends, best_assumptions
 from gigawatt.performance.step.bands import assumed_variations, step_band_s
 from gigawatt.performance.step.fastest import Fastest, fastest
 from gigawatt.performance.step.formats import NumberFormat
-from gigawatt.performance.step.task import StepLayouts, StepTask, Variant, current_practice
+from gigawatt.performance.step.task import Sites, StepLayouts, StepTask, Variant, current_practice
 from gigawatt.timeline import FloatArray
 
 # Current recipes scale narrow formats by blocks (OCP, 2023, MX v1.0; NVIDIA, 2025, NVFP4).
@@ -42,18 +42,24 @@ class Trained:
     step_time_s: FloatArray
 
 
-def train(run: TrainingRun, platform: Platform, operators: BandOperators, figures: StepFigures) -> Trained | Refused:
-    """The fastest layout among those that fit, or why there is none."""
+def train(
+    run: TrainingRun, platform: Platform, operators: BandOperators, figures: StepFigures, *, sites_count: int = 1
+) -> Trained | Refused:
+    """The fastest layout among those that fit, or why there is none.
+
+    Over several sites, joined as the run's placement says, each has an equal part of the job.
+    """
     computed = native_precision(platform.accelerator, run.precision)
     if computed is None or native_precision(platform.accelerator, Precision.BF16) is None:
         return Refused(
             reason=f"{platform.id} has no published dense peak at {run.precision.value} or a wider precision"
         )
-    task = step_task(run, platform, figures, number_format=FORMATS[computed])
-    whole = whole_domains_count(run.accelerators_count, scale_up_domain_count=platform.scale_up_domain_count)
+    alone = step_task(run, platform, figures, number_format=FORMATS[computed])
+    task = replace(alone, sites=joined_sites(run, sites_count=sites_count))
+    whole = job_accelerators_count(run, platform, sites_count=sites_count)
     tried = [
-        fastest(task, platform, operators(platform, 0.5), accelerators_count=count)
-        for count in job_sizes(whole, scale_up_domain_count=platform.scale_up_domain_count)
+        fastest(task, platform, operators(platform, 0.5), accelerators_count=count * sites_count)
+        for count in job_sizes(whole // sites_count, scale_up_domain_count=platform.scale_up_domain_count)
     ]
     best = min(tried, key=lambda found: found.step_s)
     if best.layout is None:
@@ -90,6 +96,20 @@ def step_task(run: TrainingRun, platform: Platform, figures: StepFigures, *, num
         scale_up_domain_count=platform.scale_up_domain_count,
         assumptions=best_assumptions(figures),
     )
+
+
+def joined_sites(run: TrainingRun, *, sites_count: int) -> Sites | None:
+    """The sites of a job as its step sees them; None for one site."""
+    joined = None if run.placement is None else run.placement.wide_area
+    if sites_count == 1 or joined is None:
+        return None
+    return Sites(count=sites_count, wan_bytes_per_s=joined.wan_bytes_per_s, one_way_s=joined.one_way_s)
+
+
+def job_accelerators_count(run: TrainingRun, platform: Platform, *, sites_count: int = 1) -> int:
+    """Accelerators that a job takes in all: as many at each site, in whole scale-up domains."""
+    each = run.accelerators_count // sites_count
+    return sites_count * whole_domains_count(each, scale_up_domain_count=platform.scale_up_domain_count)
 
 
 def whole_domains_count(accelerators_count: int, *, scale_up_domain_count: int) -> int:

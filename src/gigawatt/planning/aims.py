@@ -38,7 +38,7 @@ def aim(inputs: Inputs, objective: Objective, *, built: Formulation) -> Aim:
     if objective is Objective.TRAINING_COMPUTE:
         _require(bool(inputs.runs), objective, "a training run")
         largest_flop = max(run.compute_flop for run in inputs.runs)
-        flop = (built.terms.work.flop_per_rack / largest_flop * built.choose.training).sum()
+        flop = (built.terms.work.compute_flop / largest_flop * built.demands.progress).sum()
         return Aim(words="training compute", expression=flop, unit=largest_flop)
     if objective is Objective.COST_OF_TARGET:
         _require(bool(inputs.targets), objective, "a target")

@@ -11,6 +11,7 @@ from gigawatt.entities.stages import Inputs
 from gigawatt.planning.agreements import Agreed
 from gigawatt.planning.fleet import in_period, most_blocks, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
+from gigawatt.planning.placing import done_fraction, job_training, site_racks, unplaced
 from gigawatt.planning.purchases import allocated
 from gigawatt.planning.site_limits import usable_mw
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
@@ -79,8 +80,27 @@ def tokens(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:
 
 def training_progress(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:
     """Fraction of each run that is done within its window, `(run,)`."""
-    share = terms.work.flop_per_rack / terms.work.compute_flop
-    return (share * choose.training).sum(["platform", "month"])
+    share = unplaced(terms.work.flop_per_rack / terms.work.compute_flop, terms.jobs)
+    done: linopy.LinearExpression = (share * choose.training).sum(["platform", "month"])
+    if terms.jobs is None or choose.starts is None:
+        return done
+    return done + done_fraction(terms.jobs, choose.starts)
+
+
+def placed_training(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> None:
+    """Placed runs hold the racks of their jobs, at their sites."""
+    if terms.jobs is None or choose.starts is None:
+        return
+    job_training(model, inputs, jobs=terms.jobs, choose=choose.starts, training=choose.training)
+    site_racks(
+        model,
+        inputs,
+        jobs=terms.jobs,
+        limits=terms.fleet,
+        choose=choose.starts,
+        arrivals=choose.arrivals,
+        in_service=choose.in_service,
+    )
 
 
 def milestones(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:

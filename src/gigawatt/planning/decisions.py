@@ -7,11 +7,13 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.agreements import settle_agreements
+from gigawatt.planning.allotment import allotted_at_sites
 from gigawatt.planning.fleet import ROUNDING, in_period, month_axis, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.formulation import Formulation, earned_count, milestones_count
 from gigawatt.planning.generation import settle_generation
 from gigawatt.planning.places import latest_building_mw
+from gigawatt.planning.placing import done_by_period, settle_starts, unplaced
 from gigawatt.planning.plants import MWH_PER_UNIT
 from gigawatt.planning.purchases import settle_missing
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
@@ -52,6 +54,8 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     choose.served.solution = served.where(served < wanted, wanted)
     choose.serving.solution = choose.serving.solution.clip(0.0)
     choose.training.solution = choose.training.solution.clip(0.0)
+    if terms.jobs is not None and choose.starts is not None:
+        settle_starts(inputs, jobs=terms.jobs, choose=choose.starts, training=choose.training)
     choose.tranches.solution = earned_count(in_service, terms=terms)
     if built.agreed is not None:
         settle_agreements(built.agreed, enough=lambda: _free_cash(inputs, terms=terms, built=built))
@@ -68,7 +72,7 @@ def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset
     choose, racks = built.choose, planned_racks(terms=terms, built=built)
     serving, training = allocation(inputs, terms=terms, built=built, racks=racks)
     tokens = (choose.served.solution @ in_period(inputs.calendar)) * TOKEN_UNIT
-    flop = (terms.work.flop_per_rack * choose.training.solution).sum("platform") @ in_period(inputs.calendar)
+    flop = _training_flop(inputs, terms=terms, built=built)
     values = {
         "ordered_racks": (racks.ordered, "rack"),
         "arrived_racks": (racks.arrived, "rack"),
@@ -92,6 +96,17 @@ def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset
     if "month" in dated.dims:
         dated = dated.assign_coords(month=np.array(inputs.calendar.months, dtype="datetime64[ns]"))
     return dated.assign(loan_taken=_loans_taken(built))
+
+
+def _training_flop(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.DataArray:
+    """Model FLOP that each run is given in each period, `(run, period)`."""
+    rate = unplaced(terms.work.flop_per_rack, terms.jobs)
+    flop: xr.DataArray = (rate * built.choose.training.solution).sum("platform") @ in_period(inputs.calendar)
+    if terms.jobs is None or built.choose.starts is None:
+        return flop
+    done = done_by_period(inputs, jobs=terms.jobs, begun=built.choose.starts.begun.solution)
+    placed: xr.DataArray = terms.work.compute_flop * done
+    return flop + placed
 
 
 def _loans_taken(built: Formulation) -> xr.DataArray:
@@ -149,6 +164,8 @@ def allocation(inputs: Inputs, *, terms: Terms, built: Formulation, racks: Racks
     is given to them in proportion, so that months of higher demand within a period find racks ready.
     """
     choose = built.choose
+    if terms.jobs is not None:
+        return allotted_at_sites(inputs, terms=terms, built=built, installed=racks.installed)
     hours = in_period(inputs.calendar) * month_axis(inputs.calendar).copy(data=inputs.calendar.month_hours)
     full = terms.fleet.output_share * terms.fleet.block_racks
     output = (choose.delivered.solution * full).sum("period") @ hours

@@ -10,6 +10,7 @@ from gigawatt.planning.explain import binding
 from gigawatt.planning.formulation import Formulation, earned_count, formulation, insist
 from gigawatt.planning.goals import Bounded, achieved, pursue
 from gigawatt.planning.marginals import Racks, marginal_values
+from gigawatt.planning.placing import fix_starts
 from gigawatt.planning.plants import planned_firm_mw
 from gigawatt.planning.search import Report, adopt, gap_fraction, silent
 from gigawatt.planning.stopping import Stop
@@ -62,6 +63,8 @@ def finished(
     gap = max(gap_fraction(value, beyond(needed, value)), proved.later_gap_fraction)
     chosen = decisions(inputs, terms=known, built=built)
     report("what holds the plan back")
+    if built.choose.starts is not None:
+        fix_starts(built.choose.starts, built.choose.starts.place.solution)
     in_service = built.choose.in_service.solution
     racks = Racks(
         arrived_blocks=built.choose.arrivals.solution,

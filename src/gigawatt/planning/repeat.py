@@ -13,6 +13,7 @@ from gigawatt.entities.stages import BuildPlan, Inputs, Performance
 from gigawatt.planning.formulation import Formulation, earned_count, formulation, insist
 from gigawatt.planning.goals import keep
 from gigawatt.planning.marginals import Racks, divisible, fix_integers
+from gigawatt.planning.placing import fix_starts, planned_place
 from gigawatt.planning.restate import Standing, solved, standing
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms, terms
 
@@ -58,6 +59,9 @@ def repeated(inputs: Inputs, performance: Performance, plan: BuildPlan) -> Repea
         built = formulation(inputs, terms=known)
         insist(built)
         keep(inputs, built=built, values=plan.goal_values or (plan.objective_value,))
+        if known.jobs is not None and built.choose.starts is not None:
+            placed = planned_place(known.jobs, _indexed(plan.decisions["training_racks"]))
+            fix_starts(built.choose.starts, placed)
         if not fix_integers(built, racks=planned_racks(plan, terms=known), settings=inputs.solver):
             return None
         divisible(built)

@@ -21,6 +21,7 @@ from gigawatt.planning.formulation import Formulation, formulation, insist
 from gigawatt.planning.generation import brought_energy
 from gigawatt.planning.goals import achieved, pursue
 from gigawatt.planning.orders import ordered_blocks
+from gigawatt.planning.placing import held_by_job, planned_place, ready_racks, unplaced
 from gigawatt.planning.plan import finished
 from gigawatt.planning.plants import planned_plant_mw
 from gigawatt.planning.repeat import REPLANNED
@@ -31,6 +32,7 @@ from gigawatt.timeline import FloatArray
 _LONG_AGO = -1e9
 _MOVED = "moved"
 _EVEN = 1.0 + 1e-9
+_LEAST_RACKS = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +193,7 @@ def hold(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitme
     model.add_constraints((~past * built.choose.delivered).sum("period") >= total, name="ordered", mask=total > 0.0)
     _let_go(built, stand, past=past, delivered=standing + waiting.where(stand.in_lead, 0.0))
     _hold_plants(inputs, plan, built=built, stand=stand)
-    _hold_work(inputs, plan, built=built, past=past)
+    _hold_work(inputs, plan, built=built, stand=stand, past=past)
 
 
 def _let_go(built: Formulation, stand: Commitments, *, past: xr.DataArray, delivered: xr.DataArray) -> None:
@@ -247,20 +249,42 @@ def _raise(built: Formulation, family: str, least: xr.DataArray) -> None:
     rows.update(rhs=stated.where(stated >= least, least).transpose(*stated.dims))
 
 
-def _hold_work(inputs: Inputs, plan: BuildPlan, *, built: Formulation, past: xr.DataArray) -> None:
+def _hold_work(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments, past: xr.DataArray) -> None:
     """No more was served and trained in the past than the plan had meant to."""
     choose, work, by_period = built.choose, built.terms.work, in_period(inputs.calendar)
     index = {"period": past.period}
     meant = plan.decisions["served_tokens"].assign_coords(index).transpose("service", "period") / TOKEN_UNIT
     served = (by_period * choose.served).sum("month")
     built.model.add_constraints(served <= meant * _EVEN, name="past_served", mask=past & (meant >= 0.0))
+    _hold_jobs(inputs, plan, built=built, stand=stand)
     if not inputs.runs:
         return
     flop = plan.decisions["training_flop"].assign_coords(index).transpose("run", "period")
-    share = (work.flop_per_rack / work.compute_flop) * by_period
+    share = unplaced(work.flop_per_rack / work.compute_flop, built.terms.jobs) * by_period
     trained = (share * choose.training).sum(["platform", "month"])
     done = flop / work.compute_flop
     built.model.add_constraints(trained <= done * _EVEN, name="past_trained", mask=past & (done >= 0.0))
+
+
+def _hold_jobs(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:
+    """Placed runs that have begun go on where they are; others begin from the first open period on.
+
+    One whose racks were not there in the past has not begun.
+    """
+    jobs, choose, limits = built.terms.jobs, built.choose.starts, built.terms.fleet
+    if jobs is None or choose is None:
+        return
+    racks = plan.decisions["training_racks"].assign_coords(period=limits.supply_blocks.period)
+    planned = planned_place(jobs, racks)
+    begins = jobs.first_period + jobs.possible.start
+    ready = ready_racks(limits, calendar=inputs.calendar, arrived_blocks=stand.kept)
+    missing = (held_by_job(jobs, planned) > ready + _LEAST_RACKS) & (ready.period < stand.first)
+    stands = (planned > 0.0) & (begins < stand.first) & ~missing.any(["site", "platform", "period"])
+    going = stands.any(["site", "platform", "site_count", "start"])
+    kept = planned.where(stands, 0.0)
+    most = kept.where(going | (begins < stand.first), choose.place.upper)
+    dims = choose.place.dims
+    choose.place.update(lower=kept.transpose(*dims), upper=most.transpose(*dims))
 
 
 def _known_cash(built: Formulation, stand: Commitments, *, cash_usd: float) -> linopy.Variable:

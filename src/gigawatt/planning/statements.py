@@ -15,6 +15,7 @@ from gigawatt.entities.stages import Inputs, SolverSettings
 from gigawatt.planning.families import LIMITS
 from gigawatt.planning.fleet import can_arrive
 from gigawatt.planning.formulation import Formulation, formulation, insist
+from gigawatt.planning.placing import loosen_starts
 from gigawatt.planning.restate import Standing, set_bounds, set_costs, set_whole, solved_again, standing
 from gigawatt.planning.search import Search, values_of
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
@@ -68,6 +69,8 @@ def softened(inputs: Inputs, *, terms: Terms, settings: SolverSettings) -> Softe
         if built.model.constraints[name].rhs.size:
             room[name], size[name] = _make_room(inputs, built.model, name)
     built.choose.tranches.update(upper=_any_tranches(terms))
+    if terms.jobs is not None and built.choose.starts is not None:
+        loosen_starts(terms.jobs, built.choose.starts)
     built.model.add_objective((1.0 * next(iter(room.values()))).sum(), sense="min", overwrite=True)
     return Softened(
         inputs=inputs,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gigawatt.entities.stages import Inputs, Performance
 from gigawatt.planning.financing import Financing, financing
 from gigawatt.planning.fleet import Fleet, fleet
+from gigawatt.planning.jobs import Jobs, jobs
 from gigawatt.planning.money import Money, money
 from gigawatt.planning.places import Places, places
 from gigawatt.planning.plants import Plants, plants
@@ -31,6 +32,7 @@ class Terms:
     places: Places
     plants: Plants | None
     purchases: Purchases | None
+    jobs: Jobs | None
 
 
 def terms(inputs: Inputs, performance: Performance) -> Terms:
@@ -44,4 +46,5 @@ def terms(inputs: Inputs, performance: Performance) -> Terms:
         places=places(inputs),
         plants=plants(inputs, fleet=limits),
         purchases=purchases(inputs),
+        jobs=jobs(inputs, performance, limits=limits),
     )

@@ -10,6 +10,7 @@ import xarray as xr
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import most_blocks, period_axis
 from gigawatt.planning.generation import Generation, generation
+from gigawatt.planning.placing import Starts, starts
 from gigawatt.planning.purchases import missing_racks
 from gigawatt.planning.terms import Terms
 
@@ -23,7 +24,8 @@ class Variables:
     `(platform, service, month)` and `training` racks `(platform, run, month)`, both at full output; `served`
     tokens `(service, month)`; `tranches` earned by milestones so far `(contract, period)`; `cash` at the end of
     a period `(period,)`; `plants` of the sites' own, if they allow any; `missing` racks of what must be taken
-    `(window,)`, if anything must be. Money, tokens and blocks are in the solver's units (see `terms`).
+    `(window,)`, if anything must be; `starts` of placed runs, if there are any. Money, tokens and blocks are in the
+    solver's units (see `terms`).
     """
 
     arrivals: linopy.Variable
@@ -39,6 +41,7 @@ class Variables:
     cash: linopy.Variable
     plants: Generation | None
     missing: linopy.Variable | None
+    starts: Starts | None
 
 
 def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables:
@@ -67,6 +70,7 @@ def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables
         cash=model.add_variables(coords=period, name="cash"),
         plants=None if terms.plants is None else generation(model, inputs, plants=terms.plants),
         missing=missing_racks(model, terms.purchases),
+        starts=None if terms.jobs is None else starts(model, jobs=terms.jobs),
     )
 
 

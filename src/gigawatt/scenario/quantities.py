@@ -141,6 +141,7 @@ FacilityRent = Annotated[Stated, *_quantity(units.RENT_PER_FACILITY_MW)]
 ComputeRate = Annotated[Stated, *_quantity(dimensions.COMPUTE_RATE)]
 Memory = Annotated[Stated, *_quantity(dimensions.MEMORY)]
 Bandwidth = Annotated[Stated, *_quantity(dimensions.BANDWIDTH)]
+Distance = Annotated[Stated, *_quantity(dimensions.DISTANCE)]
 Latitude = Annotated[Stated, *_quantity(units.LATITUDE)]
 Longitude = Annotated[Stated, *_quantity(units.LONGITUDE)]
 

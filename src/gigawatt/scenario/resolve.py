@@ -60,7 +60,7 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
         offers=setting.offers,
         sites=setting.sites,
         services=services(desk, calendar=calendar),
-        runs=runs(desk, calendar=calendar),
+        runs=runs(desk, calendar=calendar, sites=setting.sites),
         parties=parties(desk, setting, customers=customers, offers=setting.offers, contracts=agreements),
         contracts=agreements,
         targets=targets(desk, setting),

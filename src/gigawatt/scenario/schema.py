@@ -218,6 +218,18 @@ class ServiceTable(Table):
     output_price: Annotated[PricePath, Shown('"0.60 USD/Mtoken"')]
 
 
+class PlacementTable(Table):
+    """A run as one job at one site, or in equal parts at up to `most_sites` that a line of `wan` each joins.
+
+    `distance` is the way between the two that lie farthest apart, as the crow flies; by their coordinates if silent.
+    """
+
+    most_sites: q.Count | None = None
+    sites: Annotated[tuple[q.Identifier, ...], Field(min_length=1)] | None = None
+    wan: q.Bandwidth | None = None
+    distance: q.Distance | None = None
+
+
 class TrainingTable(Table):
     """A model to train between two months."""
 
@@ -231,6 +243,7 @@ class TrainingTable(Table):
     batch: q.Tokens | None = None
     predicted_tokens: q.Count | None = None
     accelerators: q.Accelerators
+    placement: PlacementTable | None = None
 
 
 class TargetTable(Table):

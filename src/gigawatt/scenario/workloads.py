@@ -6,10 +6,12 @@ from gigawatt.catalog import Catalog, Cited, training_model, training_variant
 from gigawatt.catalog import model as serving_model
 from gigawatt.catalog.served_models import attention_precision, family, family_pattern, is_block_scaled
 from gigawatt.entities.hardware import Precision
+from gigawatt.entities.site import Site
 from gigawatt.entities.workload import AttentionPattern, Model, Service, TrainingRun
 from gigawatt.scenario.checks import unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.monthly import monthly
+from gigawatt.scenario.placement import placement
 from gigawatt.scenario.places import Step
 from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.schema import ServiceTable, TrainingTable
@@ -24,11 +26,11 @@ def services(desk: Desk, *, calendar: Calendar) -> tuple[Service, ...]:
     return tuple(_service(desk, table, index, calendar=calendar) for index, table in enumerate(tables))
 
 
-def runs(desk: Desk, *, calendar: Calendar) -> tuple[TrainingRun, ...]:
-    """All training runs, each within the calendar."""
+def runs(desk: Desk, *, calendar: Calendar, sites: tuple[Site, ...]) -> tuple[TrainingRun, ...]:
+    """All training runs, each within the calendar, placed at sites where they say so."""
     tables = desk.scenario.document.runs
     unique_ids(desk.scenario, [table.id for table in tables], key="training")
-    return tuple(_run(desk, table, index, calendar=calendar) for index, table in enumerate(tables))
+    return tuple(_run(desk, table, index, calendar=calendar, sites=sites) for index, table in enumerate(tables))
 
 
 def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar) -> Service:
@@ -57,7 +59,7 @@ def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar)
     )
 
 
-def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) -> TrainingRun:
+def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar, sites: tuple[Site, ...]) -> TrainingRun:
     at = ("training", index)
     if table.deadline < table.earliest:
         raise desk.refuse(
@@ -85,6 +87,7 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar) ->
         windowed_layers_count=architecture.windowed_layers_count,
         window_tokens_count=architecture.window_tokens_count,
         predicted_tokens_count=architecture.predicted_tokens_count,
+        placement=placement(desk, table.placement, *at, "placement", sites=sites),
     )
 
 

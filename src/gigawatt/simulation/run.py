@@ -18,7 +18,7 @@ from gigawatt.simulation.fleet import (
 )
 from gigawatt.simulation.plants import firm_facility_mw, generated_mwh, plant_labels
 from gigawatt.simulation.power import available_facility_mw, slip_table
-from gigawatt.simulation.work import Assignment, Work, assignment, work_of_month
+from gigawatt.simulation.work import Assignment, Work, assignment, pooled, work_of_month
 from gigawatt.timeline import FloatArray, IntArray
 
 
@@ -57,7 +57,7 @@ def _months(inputs: Inputs, outside: Logistics, given: Assignment) -> tuple[Mont
     months = []
     for month in range(inputs.calendar.month_count):
         fleet = advance(fleet, outside, month=month)
-        racks = (fleet.serving_racks @ output_share(inputs, month=month)).sum(axis=0)
+        racks = pooled(inputs, fleet.serving_racks @ output_share(inputs, month=month))
         work = work_of_month(trained, given, output_racks=racks, month=month)
         trained = work.trained_flop
         months.append(Month(fleet=fleet, work=work))
@@ -104,8 +104,14 @@ def _work_state(inputs: Inputs, months: tuple[Month, ...]) -> _Variables:
     """Tokens and rack-hours of services `(platform, service, month)`, FLOP of runs `(run, month)`."""
     dims = ("platform", "service", "month")
     served = np.stack([month.work.served_tokens for month in months], axis=2)
-    installed = np.stack([month.fleet.installed_racks.sum(axis=0) for month in months], axis=1)
-    racks = np.stack([month.work.serving_share for month in months], axis=2) * installed[:, None, :]
+    installed = [pooled(inputs, month.fleet.installed_racks.astype(np.float64)) for month in months]
+    racks = np.stack(
+        [
+            (month.work.serving_share * here[..., None]).sum(axis=0)
+            for month, here in zip(months, installed, strict=True)
+        ],
+        axis=2,
+    )
     output_share = np.array(
         [s.output_tokens_count / (s.input_tokens_count + s.output_tokens_count) for s in inputs.services]
     )
