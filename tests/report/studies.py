@@ -24,7 +24,7 @@ from gigawatt.entities.stages import (
     SolveStatus,
     Study,
 )
-from gigawatt.entities.workload import Service, TrainingRun
+from gigawatt.entities.workload import Placement, Service, TrainingRun
 from gigawatt.finance.contracts.given import EVENT_SCHEMA, LOAN_SCHEMA, STAKE_SCHEMA
 from gigawatt.finance.flows import whole_cents
 from gigawatt.provenance import Evidence, Grade, Ledger, Source
@@ -192,7 +192,14 @@ def inputs() -> Inputs:
     )
     runs: tuple[TrainingRun, ...] = (
         replace(run(), id="frontier-2027", compute_flop=5e26, earliest=date(2026, 10, 1), deadline=date(2027, 9, 1)),
-        replace(run(), id="frontier-2029", compute_flop=5e27, earliest=date(2028, 1, 1), deadline=date(2029, 6, 1)),
+        replace(
+            run(),
+            id="frontier-2029",
+            compute_flop=5e27,
+            earliest=date(2028, 1, 1),
+            deadline=date(2029, 6, 1),
+            placement=Placement(sites=("abilene", "shackelford"), most_sites_count=1, wide_area=None),
+        ),
     )
     tranches = MilestoneTranches(
         id="nvidia-tranches",
@@ -529,6 +536,7 @@ def build_plan(past: History) -> BuildPlan:
             .rename(month="period")
             .assign_coords(period=periods),
             "built_facility_mw": built.assign_coords(period=periods),
+            "training_racks": _training_racks(past, periods),
         }
     )
     return BuildPlan(
@@ -544,6 +552,17 @@ def build_plan(past: History) -> BuildPlan:
             "Supply of Vera Rubin NVL72 is used in full in 9 of 32 quarters.",
         ),
     )
+
+
+def _training_racks(past: History, periods: np.ndarray) -> xr.DataArray:
+    """1,000 racks of Vera Rubin at Abilene for frontier-2029, in the first three quarters of 2028."""
+    axes = {"site": past.state.site.values, "platform": list(PLATFORMS), "run": ["frontier-2027", "frontier-2029"]}
+    shape = (*(len(axis) for axis in axes.values()), len(periods))
+    racks = xr.DataArray(np.zeros(shape), dims=(*axes, "period"), coords={**axes, "period": periods})
+    racks.loc[{"site": "abilene", "platform": "vr-nvl72", "run": "frontier-2029"}] = np.where(
+        (periods >= np.datetime64("2028-01-01")) & (periods < np.datetime64("2028-10-01")), 1000.0, 0.0
+    )
+    return racks
 
 
 def _marginals() -> xr.Dataset:

@@ -147,3 +147,13 @@ def test_bands_by_month(study: Study) -> None:
     median = study.bands.monthly["energized_facility_mw"].sel(quantile=0.5).values
     assert list(written["p50"].values()) == pytest.approx(median)
     assert all(np.array(list(written["p10"].values())) <= np.array(list(written["p90"].values())))
+
+
+def test_where_a_placed_run_stands(study: Study) -> None:
+    """1,000 racks of 0.255 MW of IT power at a PUE of 1.25: 318.75 MW. The other run uses racks anywhere."""
+    early, late = summary(study)["training"]
+    assert early["stays"] == []
+    (stay,) = late["stays"]
+    assert (stay["site"], stay["platform"], stay["racks_count"]) == ("abilene", "vr-nvl72", 1000.0)
+    assert stay["facility_mw"] == pytest.approx(318.75)
+    assert (stay["from"], stay["until"]) == ("2028-01", "2028-10")

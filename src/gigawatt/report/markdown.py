@@ -28,6 +28,7 @@ def report_markdown(study: Study) -> str:
         words.service(study),
         words.training(study),
         _table(blocks.training_table(study)),
+        words.runs_at_sites(study),
         "## Performance and cost",
         words.unit_costs(study),
         words.performance(study),

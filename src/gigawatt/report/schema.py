@@ -189,6 +189,14 @@ def _sum_and_parts(what: str, key: str, noun: str) -> Schema:
 
 
 def _output() -> Schema:
+    stay = {
+        "site": _text("The site's id."),
+        "platform": _text("The platform's id."),
+        "racks_count": _number("Racks that the run holds there at most."),
+        "facility_mw": _number("Their facility power at peak, MW."),
+        "from": _reference("month", "Its first month there."),
+        "until": _reference("month", "The month after its last one there."),
+    }
     run = {
         "run": _text("The run's id."),
         "compute_flop": _number("Computation wanted, FLOP."),
@@ -197,6 +205,7 @@ def _output() -> Schema:
         "finished": _month_or_null("Month in which all of it is done."),
         "deadline": _reference("month", "The month by which it is wanted."),
         "on_time": {"type": "boolean", "description": "Whether it is done by its deadline."},
+        "stays": _list("Where the plan places it; empty where it may use racks anywhere.", _closed("One site.", stay)),
     }
     return {
         "served_tokens": _series("Tokens served, input plus output."),

@@ -11,6 +11,7 @@ from gigawatt.finance.circle import investor_circles
 from gigawatt.finance.compute_costs import WATERFALL_SCHEMA, compute_costs, waterfall
 from gigawatt.finance.party_returns import party_returns
 from gigawatt.report import measures
+from gigawatt.report.stays import Stay, stays
 from gigawatt.report.wording import month_key
 from gigawatt.timeline import FloatArray
 
@@ -145,9 +146,21 @@ def _output(study: Study) -> Summary:
                 "finished": _month_or_null(progress.finished),
                 "deadline": month_key(progress.run.deadline),
                 "on_time": progress.on_time,
+                "stays": [_stay(stay) for stay in stays(study) if stay.run == progress.run.id],
             }
             for progress in measures.training_progress(study)
         ],
+    }
+
+
+def _stay(stay: Stay) -> Summary:
+    return {
+        "site": stay.site,
+        "platform": stay.platform,
+        "racks_count": _number(stay.racks_count),
+        "facility_mw": _number(stay.facility_mw),
+        "from": month_key(stay.first),
+        "until": month_key(stay.end),
     }
 
 

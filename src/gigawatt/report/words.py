@@ -8,6 +8,7 @@ from gigawatt.entities.contracts import MilestoneTranches
 from gigawatt.entities.stages import Objective, SolveStatus, Study
 from gigawatt.finance.circle import InvestorCircle, investor_circles
 from gigawatt.report import measures
+from gigawatt.report.stays import stays
 from gigawatt.report.wording import (
     NEVER,
     OBJECTIVE_WORDS,
@@ -237,6 +238,16 @@ def training(study: Study) -> str:
         verdict = f"Of these {listing([progress.run.id for progress in late])} {verb}."
     computation = scientific(sum(progress.run.compute_flop for progress in runs))
     return f"{_upper(counted(len(runs), 'training run'))} of {computation} FLOP in all. {verdict}"
+
+
+def runs_at_sites(study: Study) -> str:
+    """Which runs the plan places, and over how many sites."""
+    found = stays(study)
+    if not found:
+        return ""
+    sites = {run: [stay.site for stay in found if stay.run == run] for run in dict.fromkeys(s.run for s in found)}
+    said = [f"{run} at {listing(where)}" for run, where in sites.items()]
+    return f"Each is one job from its start to its end: {'; '.join(said)}."
 
 
 def performance(study: Study) -> str:

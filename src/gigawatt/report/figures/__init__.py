@@ -2,6 +2,7 @@
 
 from gigawatt.report.figures.binding import binding_heat
 from gigawatt.report.figures.costs import levelized_layers
+from gigawatt.report.figures.jobs import runs_at_sites
 from gigawatt.report.figures.money import (
     capex_waterfall,
     party_cash,
@@ -27,6 +28,7 @@ __all__ = [
     "payment_circle",
     "programme_cash",
     "rack_rates",
+    "runs_at_sites",
     "serving_fronts",
     "training_mfu",
     "training_runs",
