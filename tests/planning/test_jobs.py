@@ -301,3 +301,13 @@ def test_planning_anew_leaves_a_job_that_has_begun_where_it_is() -> None:
         anew = replan(inputs, performance, chosen, actuals=as_planned(as_of), churn_fraction=0.02).plan
         assert held(anew, "alpha") == pytest.approx(held(chosen, "alpha"))
         assert float(anew.decisions["training_flop"].sum()) == pytest.approx(7.32e24)
+
+
+def test_a_job_longer_than_its_window_says_so() -> None:
+    # 8640 rack-hours on 4 racks are 2160 h, 90 days; April has 30
+    asked = job(8640.0, racks=4, earliest=APRIL, deadline=APRIL)
+    with pytest.raises(InfeasibleError) as refusal:
+        best(napkin_inputs(runs=(asked,)))
+    (told,) = refusal.value.conflicts
+    assert told.startswith("training[0] (run-1, one job of 288 accelerators at one site by 2026-04)")
+    assert "takes 90 days at least, and there are 30" in told

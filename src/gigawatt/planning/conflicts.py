@@ -7,10 +7,13 @@ since a conflict seldom needs them all. Each statement left is then relaxed alon
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import floor, log10
+from math import floor, inf, isfinite, log10
 from time import perf_counter
 
+import numpy as np
+
 from gigawatt.entities.stages import Inputs
+from gigawatt.entities.workload import TrainingRun
 from gigawatt.errors import GigawattError
 from gigawatt.planning.families import LIMITS
 from gigawatt.planning.search import Ending
@@ -25,7 +28,8 @@ from gigawatt.planning.statements import (
     stated_size,
 )
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
-from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
+from gigawatt.planning.work import window_months
+from gigawatt.units import HOURS_PER_DAY, MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
 
 _LEAST_ROOM = 1e-6
 _SEARCH_TIME_SHARE = 0.05
@@ -201,12 +205,29 @@ def _short_target(soft: Softened, item: Statement, fraction: float) -> str:
 
 def _stated_run(soft: Softened, item: Statement) -> str:
     run = soft.inputs.runs[int(item.label)]
-    return f"{run.id}, {run.compute_flop:g} FLOP by {run.deadline:%Y-%m}"
+    if run.placement is None:
+        return f"{run.id}, {run.compute_flop:g} FLOP by {run.deadline:%Y-%m}"
+    most = run.placement.most_sites_count
+    where = "at one site" if most == 1 else f"at up to {most} sites"
+    return f"{run.id}, one job of {run.accelerators_count:,} accelerators {where} by {run.deadline:%Y-%m}"
 
 
 def _short_run(soft: Softened, item: Statement, fraction: float) -> str:
     run = soft.inputs.runs[int(item.label)]
+    if run.placement is not None:
+        return _longer_than_window(soft, run)
     return f"short by {_up(fraction):.4g} of its computation, {_up(fraction * run.compute_flop):.4g} FLOP"
+
+
+def _longer_than_window(soft: Softened, run: TrainingRun) -> str:
+    """Why a placed run is not done: its job is too long for its window, or too large for what stands there in time."""
+    jobs = soft.built.terms.jobs
+    least_h = inf if jobs is None else float(jobs.least_h.sel(job=run.id))
+    window_h = float(np.array(soft.inputs.calendar.month_hours) @ np.array(window_months(run, soft.inputs.calendar)))
+    if least_h <= window_h:
+        return "there is no month from which it could be done in time"
+    takes = f"takes {least_h / HOURS_PER_DAY:,.0f} days at least" if isfinite(least_h) else "runs on no platform"
+    return f"its job {takes}, and there are {window_h / HOURS_PER_DAY:,.0f}; more accelerators would make it shorter"
 
 
 def _stated_money(soft: Softened, _item: Statement) -> str:

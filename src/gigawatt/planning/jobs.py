@@ -28,7 +28,8 @@ class Jobs:
     `racks` that the job takes at each of its sites `(job, platform, site_count)`; `share` of a period in which it holds
     them `(job, platform, site_count, start, period)`; `possible` `(job, site, platform, site_count, start)` where the
     run may begin by its window and the site's platforms, `fits` where power and supply can also carry it there;
-    `of_run` `(run, job)` 1 where a job is a run's; `first_period` `(job,)`.
+    `of_run` `(run, job)` 1 where a job is a run's; `first_period` `(job,)`;
+    `least_h` the shortest that each takes, infinite where it cannot run at all `(job,)`.
     """
 
     racks: xr.DataArray
@@ -37,6 +38,7 @@ class Jobs:
     fits: xr.DataArray
     of_run: xr.DataArray
     first_period: xr.DataArray
+    least_h: xr.DataArray
 
 
 def placed_runs(inputs: Inputs) -> tuple[tuple[TrainingRun, Placement], ...]:
@@ -84,6 +86,7 @@ def jobs(inputs: Inputs, performance: Performance, *, limits: Fleet) -> Jobs | N
             coords={"run": [run.id for run in inputs.runs], "job": coords["job"]},
         ),
         first_period=first,
+        least_h=first.copy(data=[_needed_h(run.compute_flop, rate[row]).min() for row, (run, _) in enumerate(placed)]),
     )
 
 
@@ -138,13 +141,19 @@ def _shares(flop: float, flop_per_h: FloatArray, *, window: tuple[int, int], cal
     first, last = window
     hours = calendar.period_hours
     shares = np.zeros((*flop_per_h.shape, calendar.period_count, calendar.period_count))
-    needed_h = np.divide(flop, flop_per_h, out=np.full(flop_per_h.shape, np.inf), where=flop_per_h > 0.0)
+    needed_h = _needed_h(flop, flop_per_h)
     for start in range(max(0, last - first + 1)):
         before = np.concatenate([[0.0], np.cumsum(hours[first + start : last + 1])])
         held = np.clip((needed_h[..., None] - before[:-1]) / hours[first + start : last + 1], 0.0, 1.0)
         done = needed_h <= before[-1] * (1.0 + _EVEN)
         shares[..., start, first + start : last + 1] = held * done[..., None]
     return shares
+
+
+def _needed_h(flop: float, flop_per_h: FloatArray) -> FloatArray:
+    """Hours that a job takes, infinite where it cannot run."""
+    needed_h: FloatArray = np.divide(flop, flop_per_h, out=np.full(flop_per_h.shape, np.inf), where=flop_per_h > 0.0)
+    return needed_h
 
 
 def _allowed(inputs: Inputs, names: np.ndarray[tuple[int], np.dtype[np.str_]], limits: Fleet) -> xr.DataArray:
