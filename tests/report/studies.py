@@ -198,6 +198,7 @@ def inputs() -> Inputs:
             compute_flop=5e27,
             earliest=date(2028, 1, 1),
             deadline=date(2029, 6, 1),
+            accelerators_count=72_000,
             placement=Placement(sites=("abilene", "shackelford"), most_sites_count=1, wide_area=None),
         ),
     )

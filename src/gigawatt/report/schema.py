@@ -192,7 +192,7 @@ def _output() -> Schema:
     stay = {
         "site": _text("The site's id."),
         "platform": _text("The platform's id."),
-        "racks_count": _number("Racks that the run holds there at most."),
+        "racks_count": _number("Racks of its job there."),
         "facility_mw": _number("Their facility power at peak, MW."),
         "from": _reference("month", "Its first month there."),
         "until": _reference("month", "The month after its last one there."),
