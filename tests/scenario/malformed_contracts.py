@@ -165,6 +165,12 @@ CONTRACTS = (
     added("milestones that overlap", TRANCHES, '"more".unit'),
     changed("cap below the first tranche", 'cap = "1 bn USD"\nsigned', 'cap = "0.4 bn USD"\nsigned', '"tranches".cap'),
     changed("a tranche that pays nothing", 'amount = "0.5 bn USD"', 'amount = "0 USD"', '"tranches".amount'),
+    changed(
+        "more on signature than there are",
+        "binding = false",
+        "binding = false\npaid_on_signature = 99",
+        '"tranches".paid_on_signature',
+    ),
     changed("valuation of nothing", "binding = false", 'binding = false\nvaluation = "0 USD"', '"tranches".valuation'),
     changed(
         "valuation in euros", "binding = false", 'binding = false\nvaluation = "500 bn EUR"', '"tranches".valuation'
@@ -234,6 +240,9 @@ CONTRACTS = (
     wrong("commitment of nothing", SPEND, '"3 bn USD"', '"0 USD"', '"spend".amount'),
     wrong("advance before the start", ADVANCE, "2027-03-01", "2026-03-01", '"advance".on'),
     wrong("credit of more than the purchase", ADVANCE, '"100 MUSD"', '"100 MUSD"\ncredit = "150 percent"', "credit"),
+    wrong(
+        "advance that is never credited", ADVANCE, '"100 MUSD"', '"100 MUSD"\ncredit = "0 percent"', '"advance".credit'
+    ),
     wrong("deposit returned before it is paid", DEPOSIT, "2029-03-01", "2027-01-01", '"deposit".returned'),
     wrong("supply by somebody else", SUPPLY, 'vendor = "nvidia"', 'vendor = "landlord"', '"supply".vendor'),
     wrong("supply of a platform not offered", SUPPLY, '"gb300-nvl72"', '"vr-nvl72"', '"supply".platform'),
@@ -258,6 +267,14 @@ CONTRACTS = (
         '"2027-01"\nrepayment = "sculpted"\ntarget_dscr = "1.2 ratio"\nleast_dscr = "1.3 ratio"',
         '"loan".target_dscr',
     ),
+    wrong("reserve beyond the tenor", LOAN, '"2027-01"', '"2027-01"\nreserve = "600 month"', '"loan".reserve'),
+    wrong("loan on what others pay for", LOAN, '"landlord"', '"nvidia"\nborrower = "landlord"', '"loan".sites'),
+    added(
+        "loan on another's building",
+        LOAN.replace("gpu-debt", "project-debt") + 'sites = ["stargate-milam"]\n',
+        '"loan".sites',
+    ),
+    added("grant for another's building", GRANT + 'sites = ["stargate-milam"]\n', '"grant".sites'),
     wrong("unknown repayment", LOAN, '"2027-01"', '"2027-01"\nrepayment = "never"', '"loan".repayment'),
     wrong("programme that lends to itself", LOAN, '"landlord"', '"openai"', '"loan".lender'),
     wrong(

@@ -159,7 +159,9 @@ def prepayment(desk: Desk, table: PrepaymentTable, *at: Step, setting: Setting) 
         payee=payee,
         amount_usd=desk.number(table.amount, *at, "amount"),
         on=_within(desk, table.on, *at, "on", calendar=setting.calendar),
-        credit_fraction=fraction_or(desk, table.credit, *at, "credit", figure="credit"),
+        credit_fraction=fraction_or(desk, table.credit, *at, "credit", figure="credit")
+        if table.credit is None
+        else positive(desk, table.credit, *at, "credit"),
     )
 
 

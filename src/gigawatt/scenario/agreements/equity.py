@@ -1,6 +1,7 @@
 """Tranches, rounds and warrants."""
 
 from datetime import date
+from math import floor
 from typing import Final
 
 from gigawatt.entities.contracts import EquityRound, Instalment, MilestoneTranches, VestingStep, VestingWarrant
@@ -37,7 +38,8 @@ def tranches(desk: Desk, table: MilestoneTranchesTable, *at: Step, setting: Sett
     names = {"investor": table.investor, "recipient": table.recipient}
     investor, recipient = pair(desk, *at, names=names, setting=setting)
     amount_usd, cap_usd = _amount_and_cap(desk, table, *at)
-    if table.paid_on_signature:
+    on_signature_count = _on_signature(desk, table, *at, amount_usd=amount_usd, cap_usd=cap_usd)
+    if on_signature_count:
         within_calendar(desk.scenario, table.signed, *at, "signed", calendar=setting.calendar)
     return MilestoneTranches(
         id=table.id,
@@ -50,13 +52,27 @@ def tranches(desk: Desk, table: MilestoneTranchesTable, *at: Step, setting: Sett
         platforms=some(desk, table.platforms, *at, "platforms", known=setting.platforms, noun="platform"),
         sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
         signed=table.signed,
-        paid_on_signature_count=table.paid_on_signature,
+        paid_on_signature_count=on_signature_count,
         payment_lag_months=months_or_none(
             desk, table.payment_lag, *at, "payment_lag", note="a tranche is paid in the month of its milestone"
         ),
         binding=table.binding,
         pre_money_usd=path_or_none(desk, table.valuation, *at, "valuation", calendar=setting.calendar, note=NO_SHARES),
     )
+
+
+def _on_signature(desk: Desk, table: MilestoneTranchesTable, *at: Step, amount_usd: float, cap_usd: float) -> int:
+    """How many tranches are paid on signature: no more than there are."""
+    most = floor(cap_usd / amount_usd * (1.0 + 1e-9))
+    if table.paid_on_signature > most:
+        raise desk.refuse(
+            *at,
+            "paid_on_signature",
+            found=f"{table.paid_on_signature} of {most} tranches",
+            expected=f"at most the {most} tranches of the cap",
+            fix="Lower it, or raise the cap.",
+        )
+    return table.paid_on_signature
 
 
 def equity_round(desk: Desk, table: EquityRoundTable, *at: Step, setting: Setting) -> EquityRound:

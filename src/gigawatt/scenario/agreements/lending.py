@@ -57,12 +57,14 @@ def vendor_financing(desk: Desk, table: VendorFinancingTable, *at: Step, setting
 def gpu_debt(desk: Desk, table: GpuDebtTable, *at: Step, setting: Setting) -> GpuDebt:
     """A loan against systems."""
     lender, borrower = _lender(desk, *at, names={"lender": table.lender, "borrower": table.borrower}, setting=setting)
+    sites = some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site")
+    _paid_for(desk, *at, "sites", what="systems", owners={setting.systems_owner(site) for site in sites}, by=borrower)
     return GpuDebt(
         id=table.id,
         lender=lender,
         borrower=borrower,
         platforms=some(desk, table.platforms, *at, "platforms", known=setting.platforms, noun="platform"),
-        sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
+        sites=sites,
         terms=_loan_terms(desk, table, *at, setting=setting),
     )
 
@@ -70,11 +72,15 @@ def gpu_debt(desk: Desk, table: GpuDebtTable, *at: Step, setting: Setting) -> Gp
 def project_debt(desk: Desk, table: ProjectDebtTable, *at: Step, setting: Setting) -> ProjectDebt:
     """A loan against facilities."""
     lender, borrower = _lender(desk, *at, names={"lender": table.lender, "borrower": table.borrower}, setting=setting)
+    sites = some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site")
+    _paid_for(
+        desk, *at, "sites", what="buildings", owners={setting.facility_owner(site) for site in sites}, by=borrower
+    )
     return ProjectDebt(
         id=table.id,
         lender=lender,
         borrower=borrower,
-        sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
+        sites=sites,
         terms=_loan_terms(desk, table, *at, setting=setting),
     )
 
@@ -142,17 +148,31 @@ def income_tax(desk: Desk, table: TaxRegimeTable, *at: Step, setting: Setting) -
 def grant(desk: Desk, table: GrantTable, *at: Step, setting: Setting) -> Grant:
     """Public money for part of what facilities cost."""
     giver, recipient = pair(desk, *at, names={"giver": table.giver, "recipient": table.recipient}, setting=setting)
+    sites = some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site")
+    owners = {setting.facility_owner(site) for site in sites}
+    _paid_for(desk, *at, "sites", what="buildings", owners=owners, by=recipient)
     return Grant(
         id=table.id,
         giver=giver,
         recipient=recipient,
-        sites=some(desk, table.sites, *at, "sites", known=setting.site_ids, noun="site"),
+        sites=sites,
         capex_fraction=desk.number(table.share, *at, "share"),
         cap_usd=desk.number(table.cap, *at, "cap"),
         payment_lag_months=months_or_none(
             desk, table.payment_lag, *at, "payment_lag", note="a grant is paid with the spending that earns it"
         ),
     )
+
+
+def _paid_for(desk: Desk, *at: Step, what: str, owners: set[str], by: str) -> None:
+    """Refuses a contract about what somebody pays for where that party pays for none of it."""
+    if by not in owners:
+        raise desk.refuse(
+            *at,
+            found=f'none whose {what} "{by}" pays for',
+            expected=f"at least one site whose {what} it owns",
+            fix=f"Name such a site, or the owner of the {what}: {', '.join(sorted(owners))}.",
+        )
 
 
 def _schedule(
@@ -208,6 +228,15 @@ def _loan_terms(desk: Desk, table: LoanTable, *at: Step, setting: Setting) -> Lo
     grace_months = desk.months_or(table.grace, *at, "grace", default=f"{TERMS}/loan-grace", dimension=DURATION_MONTHS)
     tenor_months = desk.months_or(table.tenor, *at, "tenor", default=f"{TERMS}/loan-tenor", dimension=LIFE)
     _check_dates(desk, table, *at, grace_months=grace_months, tenor_months=tenor_months, setting=setting)
+    reserve_months = months_or_none(desk, table.reserve, *at, "reserve", note="no reserve is kept")
+    if reserve_months > tenor_months:
+        raise desk.refuse(
+            *at,
+            "reserve",
+            found=f"{reserve_months} months of a tenor of {tenor_months}",
+            expected="a reserve for months in which the loan is repaid",
+            fix='Write it like reserve = "6 month".',
+        )
     return LoanTerms(
         commitment_usd=desk.number(table.commitment, *at, "commitment"),
         advance_fraction=advance,
@@ -222,7 +251,7 @@ def _loan_terms(desk: Desk, table: LoanTable, *at: Step, setting: Setting) -> Lo
         least_dscr_ratio=least,
         most_ltv_fraction=ltv,
         sweep_fraction=_none(desk, table.sweep, *at, key="sweep"),
-        reserve_months=months_or_none(desk, table.reserve, *at, "reserve", note="no reserve is kept"),
+        reserve_months=reserve_months,
         collateral_life_months=desk.months_or(
             table.collateral_life, *at, "collateral_life", default=collateral_life, dimension=LIFE
         ),

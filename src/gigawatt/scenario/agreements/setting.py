@@ -8,7 +8,7 @@ from typing import Final
 from gigawatt.entities.capital import PowerBasis
 from gigawatt.entities.contracts import PowerCondition
 from gigawatt.entities.hardware import Offer
-from gigawatt.entities.site import Site
+from gigawatt.entities.site import Cloud, Leased, Site
 from gigawatt.scenario.checks import known_id
 from gigawatt.scenario.contract_tables import ConditionTable, VestingStepTable
 from gigawatt.scenario.desk import Desk
@@ -44,6 +44,16 @@ class Setting:
     def site(self, name: str) -> Site:
         """The site called `name`, which must exist."""
         return next(site for site in self.sites if site.id == name)
+
+    def systems_owner(self, name: str) -> str:
+        """Who pays for the systems at a site."""
+        ownership = self.site(name).ownership
+        return ownership.provider if isinstance(ownership, Cloud) else self.programme
+
+    def facility_owner(self, name: str) -> str:
+        """Who pays for the building of a site."""
+        ownership = self.site(name).ownership
+        return ownership.lessor if isinstance(ownership, Leased) else self.systems_owner(name)
 
 
 def declared(desk: Desk, name: str, *steps: Step) -> str:
