@@ -151,7 +151,7 @@ def _racks(inputs: Inputs, site: Site, offer, factor: list[float]) -> dict[str, 
     """Facility power of a rack, and per megawatt of it what a vintage costs over its life at present value."""
     it_mw = rack_it_power_mw(offer.platform, fabric_power_fraction=inputs.operation.fabric_power.best)
     mw, hours = it_mw * site.peak_pue, inputs.calendar.month_hours
-    fabric = mw * inputs.costs.fabric_usd_per_facility_mw
+    fabric = it_mw * inputs.costs.fabric_usd_per_it_mw
     operation = (offer.price_usd_per_rack + fabric) * inputs.costs.systems_operation_fraction_per_year / MONTHS_PER_YEAR
     energy = it_mw * inputs.operation.mean_power.best * site.annual_pue * site.energy_price_usd_per_mwh
     vintages = []

@@ -17,6 +17,7 @@ from gigawatt.units import (
     GROWTH,
     IT_POWER,
     MONEY_PER_FACILITY_MW,
+    MONEY_PER_IT_MW,
     MONEY_PER_RACK,
     RACK_COUNT,
     RATIO,
@@ -60,8 +61,8 @@ ASSUMED = {
         "cooling": MONEY_PER_FACILITY_MW,
         "power": MONEY_PER_FACILITY_MW,
         "grid": MONEY_PER_FACILITY_MW,
-        "network": MONEY_PER_FACILITY_MW,
-        "storage": MONEY_PER_FACILITY_MW,
+        "network": MONEY_PER_IT_MW,
+        "storage": MONEY_PER_IT_MW,
         "facility-operation": GROWTH,
         "systems-operation": GROWTH,
     },
@@ -86,12 +87,22 @@ def test_cost_layers_follow_from_the_bill_of_materials():
     # 0.05 + 0.3 + 1.4 + 1.5 + 1.0 = 4.25 and 0.4 + 1.2 + 2.5 + 2.5 + 3.0 = 9.6 MUSD/MW.
     building = ranged(CATALOG.figure("assumptions/cost/building"), MONEY_PER_FACILITY_MW)
     assert building == Ranged(low=4.25e6, best=6.5e6, high=9.6e6)
-    for layer in ("building", "cooling", "power", "network"):
+    # What joins racks is per IT megawatt: the bill's 4.0 per facility MW x 1.25 = 5.0, and 0.55 x 1.25 = 0.6875.
+    pue = quantity(CATALOG.figure("assumptions/site/peak-pue-liquid"), RATIO)
+    for layer, dimension, factor in (
+        ("building", MONEY_PER_FACILITY_MW, 1.0),
+        ("cooling", MONEY_PER_FACILITY_MW, 1.0),
+        ("power", MONEY_PER_FACILITY_MW, 1.0),
+        ("network", MONEY_PER_IT_MW, pue),
+        ("storage", MONEY_PER_IT_MW, pue),
+    ):
         figure = CATALOG.figure(f"assumptions/cost/{layer}")
-        parts = [CATALOG.figure(parent) for parent in figure.derived_from[1:]]
+        central, *parts = [CATALOG.figure(key) for key in figure.derived_from if key.startswith("economics/")]
+        assert ranged(figure, dimension).best == pytest.approx(factor * quantity(central, MONEY_PER_FACILITY_MW))
         assert all(part.in_sum for part in parts)
-        low = sum(float(part.low.split(" ")[0]) for part in parts)
-        assert ranged(figure, MONEY_PER_FACILITY_MW).low == pytest.approx(low * 1e6)
+        lows = [float(part.low.split(" ")[0]) * 1e6 for part in parts]
+        low = sum(lows) if lows else quantity(central, MONEY_PER_FACILITY_MW)
+        assert ranged(figure, dimension).low == pytest.approx(factor * low)
 
 
 def test_bases_of_power_never_convert():

@@ -42,7 +42,7 @@ def test_layers_by_hand():
     assert by_layer[Purpose.COOLING] == pytest.approx(1.5625e-3 * COSTS.cooling_usd_per_facility_mw / 240 / hours)
     # 1.25 kW x 0.8 x 1.2 = 1.2 kW at $50 a MWh: 6 cents an hour
     assert by_layer[Purpose.ENERGY] == pytest.approx(0.06)
-    fabric_usd = 1.5625e-3 * COSTS.fabric_usd_per_facility_mw
+    fabric_usd = 1.25e-3 * COSTS.fabric_usd_per_it_mw
     yearly_usd = (30e3 + fabric_usd) * COSTS.systems_operation_fraction_per_year
     assert by_layer[Purpose.SYSTEMS_OPERATION] == pytest.approx(yearly_usd / 12 / hours)
     assert Purpose.RENT not in by_layer

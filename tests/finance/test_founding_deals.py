@@ -183,6 +183,30 @@ def test_the_amd_warrant_vests_by_gigawatt_and_price(scenarios):
     ]
 
 
+def test_the_amd_warrant_vests_in_the_deal_as_rewritten(scenarios):
+    inputs = scenarios["restructured-2026"]
+    # A gigawatt stands from August 2028, two from July 2029, all six from July 2031. The price grows from 240 USD in
+    # January 2026 to 640 in December 2033, 95 months: 240 x (640/240)^(m/95). Hurdles of 300, 375, 450, 525 and 600
+    # are met after 21.6, 43.2, 60.9, 75.8 and 88.7 months: November 2027, August 2029, February 2031, May 2032, June
+    # 2033. Each step waits for the later of the two.
+    energized = [
+        ("amd-campus", "helios-mi455x", date(year, month, 1), 1000.0 * n)
+        for year, month, n in ((2028, 8, 1), (2029, 7, 2), (2031, 7, 6))
+    ]
+    warrant = agreed(inputs, history(inputs, energized=energized))["amd-warrant"]
+    assert warrant.stakes["month"].to_list() == [
+        date(2028, 8, 1),
+        date(2029, 7, 1),
+        date(2031, 7, 1),
+        date(2031, 7, 1),
+        date(2032, 5, 1),
+        date(2033, 6, 1),
+    ]
+    # The first, 31 months after January 2026: 26.67 M x (240 x (640/240)^(31/95) - 0.01) = 26.67 M x 330.53 = 8.81 bn.
+    assert warrant.stakes["value_usd"][0] == pytest.approx(8.81e9, rel=1e-3)
+    assert float(warrant.streams[0].amount_usd.sum()) == pytest.approx(160e6 * 0.01, rel=1e-6)
+
+
 def test_every_deal_of_the_catalogue_is_a_contract_and_runs(scenarios):
     inputs = scenarios["deals-2026"]
     ids = [contract.id for contract in inputs.contracts]

@@ -79,8 +79,8 @@ def programmes(draw: st.DrawFn) -> Inputs:
             cooling_usd_per_facility_mw=0.0,
             power_usd_per_facility_mw=0.0,
             grid_usd_per_facility_mw=0.0,
-            network_usd_per_facility_mw=0.2e6,
-            storage_usd_per_facility_mw=0.0,
+            network_usd_per_it_mw=0.2e6,
+            storage_usd_per_it_mw=0.0,
             facility_operation_fraction_per_year=0.03,
             systems_operation_fraction_per_year=0.02,
             facility_book_life_months=240,
@@ -165,7 +165,7 @@ def _doubled(inputs: Inputs) -> Inputs:
         costs=replace(
             costs,
             building_usd_per_facility_mw=2.0 * costs.building_usd_per_facility_mw,
-            network_usd_per_facility_mw=2.0 * costs.network_usd_per_facility_mw,
+            network_usd_per_it_mw=2.0 * costs.network_usd_per_it_mw,
         ),
     )
 

@@ -309,8 +309,8 @@ def test_energy_and_operation() -> None:
         costs=replace(
             FREE,
             building_usd_per_facility_mw=1e6,
-            network_usd_per_facility_mw=0.15e6,
-            storage_usd_per_facility_mw=0.05e6,
+            network_usd_per_it_mw=0.15e6,
+            storage_usd_per_it_mw=0.05e6,
             facility_operation_fraction_per_year=0.1,
             systems_operation_fraction_per_year=0.05,
         ),

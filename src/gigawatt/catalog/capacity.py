@@ -1,5 +1,7 @@
 """Unit costs, owners and surroundings of accelerators as the catalogue assumes them where nobody says otherwise."""
 
+from dataclasses import replace
+
 from gigawatt.catalog.items import PlatformTable
 from gigawatt.catalog.platforms import platform
 from gigawatt.catalog.quantities import quantity
@@ -11,6 +13,7 @@ from gigawatt.units import (
     FRACTION,
     LIFE,
     MONEY_PER_FACILITY_MW,
+    MONEY_PER_IT_MW,
     PUE,
     RATIO,
     RENT_PER_IT_MW,
@@ -30,8 +33,8 @@ def assumed_costs(catalog: Catalog) -> CostBook:
         cooling_usd_per_facility_mw=per_facility_mw("cooling"),
         power_usd_per_facility_mw=per_facility_mw("power"),
         grid_usd_per_facility_mw=per_facility_mw("grid"),
-        network_usd_per_facility_mw=per_facility_mw("network"),
-        storage_usd_per_facility_mw=per_facility_mw("storage"),
+        network_usd_per_it_mw=_assumed(catalog, "cost/network", MONEY_PER_IT_MW),
+        storage_usd_per_it_mw=_assumed(catalog, "cost/storage", MONEY_PER_IT_MW),
         facility_operation_fraction_per_year=_assumed(catalog, "cost/facility-operation", YEARLY_SHARE),
         systems_operation_fraction_per_year=_assumed(catalog, "cost/systems-operation", YEARLY_SHARE),
         facility_book_life_months=round(_assumed(catalog, "books/facility-life", LIFE)),
@@ -65,6 +68,18 @@ def unit(catalog: Catalog, platform_id: str, *, price_usd_per_rack: float) -> Un
         price_usd_per_rack=price_usd_per_rack,
         surroundings=_surroundings(catalog, cooling=cooling(catalog, platform_id)),
     )
+
+
+def in_hyperscaler_building(catalog: Catalog, one: Unit, *, platform_id: str) -> Unit:
+    """The same in a hyperscaler's own building, whose PUE with air cooling is that of its measured fleets."""
+    if cooling(catalog, platform_id) == "liquid":
+        return one
+    surroundings = replace(
+        one.surroundings,
+        peak_pue=_assumed(catalog, "owner/hyperscaler-peak-pue-air", PUE),
+        annual_pue=_assumed(catalog, "owner/hyperscaler-annual-pue-air", PUE),
+    )
+    return replace(one, surroundings=surroundings)
 
 
 def cooling(catalog: Catalog, platform_id: str) -> str:

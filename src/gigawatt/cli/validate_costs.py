@@ -80,6 +80,8 @@ def _hour_object(row: HourRow) -> dict[str, object]:
         "computed_usd_per_accelerator_hour": row.computed_usd_per_accelerator_hour,
         "by_layer_usd_per_accelerator_hour": _named(row.by_layer_usd_per_accelerator_hour),
         "error_fraction": row.error_fraction,
+        "on_publisher_terms_usd_per_accelerator_hour": row.on_publisher_terms_usd_per_accelerator_hour,
+        "error_on_publisher_terms_fraction": row.error_on_publisher_terms_fraction,
     }
 
 
@@ -110,7 +112,8 @@ def _site_within(row: SiteRow) -> bool:
 
 def _hours_table(rows: tuple[HourRow, ...]) -> Table:
     table = Table(title="USD per accelerator-hour", title_justify="left")
-    _columns(table, ("chip", "owner"), ("published", "layers", "error", "capital", "building", "running"))
+    heads = ("published", "layers", "error", "capital", "building", "running", "publisher's terms", "error")
+    _columns(table, ("chip", "owner"), heads)
     for row in rows:
         layers = row.by_layer_usd_per_accelerator_hour
         capital = sum(layers[layer] for layer in (Purpose.SYSTEMS, Purpose.NETWORK, Purpose.STORAGE))
@@ -125,6 +128,8 @@ def _hours_table(rows: tuple[HourRow, ...]) -> Table:
             f"{capital:.2f}",
             f"{building:.2f}",
             f"{running:.2f}",
+            f"{row.on_publisher_terms_usd_per_accelerator_hour:.2f}",
+            f"{row.error_on_publisher_terms_fraction:+.1%}",
         )
     return table
 

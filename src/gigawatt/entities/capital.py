@@ -51,8 +51,8 @@ class CostBook:
     cooling_usd_per_facility_mw: float
     power_usd_per_facility_mw: float
     grid_usd_per_facility_mw: float
-    network_usd_per_facility_mw: float
-    storage_usd_per_facility_mw: float
+    network_usd_per_it_mw: float
+    storage_usd_per_it_mw: float
     facility_operation_fraction_per_year: float
     systems_operation_fraction_per_year: float
     facility_book_life_months: int
@@ -70,9 +70,9 @@ class CostBook:
         )
 
     @property
-    def fabric_usd_per_facility_mw(self) -> float:
-        """Network outside the rack and storage."""
-        return self.network_usd_per_facility_mw + self.storage_usd_per_facility_mw
+    def fabric_usd_per_it_mw(self) -> float:
+        """Network outside the rack and storage: they join racks, and what cooling takes does not make them dearer."""
+        return self.network_usd_per_it_mw + self.storage_usd_per_it_mw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from gigawatt.entities.site import Site
 from gigawatt.entities.stages import History, Inputs
-from gigawatt.facility.electrical import facility_power_mw, rack_it_power_mw
+from gigawatt.facility.electrical import rack_it_power_mw
 from gigawatt.finance.costs import values
 from gigawatt.finance.depreciation import straight_line_fractions
 from gigawatt.finance.parties import bearers
@@ -95,13 +95,12 @@ def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> I
     retired = values(inputs, history.state["retired_racks"], "site", "platform", "month")[row]
     fabric_power = inputs.operation.fabric_power.best
     for column, offer in enumerate(inputs.offers):
-        it_mw = rack_it_power_mw(offer.platform, fabric_power_fraction=fabric_power)
-        rack_mw = facility_power_mw(it_mw, pue=site.peak_pue)
+        rack_it_mw = rack_it_power_mw(offer.platform, fabric_power_fraction=fabric_power)
         yield Assets(
             owner=who.systems,
             site=site.id,
             platform=offer.platform.id,
-            unit_usd=offer.price_usd_per_rack + rack_mw * costs.fabric_usd_per_facility_mw,
+            unit_usd=offer.price_usd_per_rack + rack_it_mw * costs.fabric_usd_per_it_mw,
             placed_count=np.clip(np.diff(installed[column], prepend=0.0) + retired[column], 0.0, None),
             retired_count=retired[column],
             life_months=offer.book_life_months,

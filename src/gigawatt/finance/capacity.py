@@ -78,16 +78,19 @@ class Unit:
 
 def capital_by_layer_usd(unit: Unit, costs: CostBook) -> dict[Purpose, float]:
     """Capital behind one accelerator by layer, whoever pays it."""
+    per_it_mw = {Purpose.NETWORK: costs.network_usd_per_it_mw, Purpose.STORAGE: costs.storage_usd_per_it_mw}
     per_facility_mw = {
-        Purpose.NETWORK: costs.network_usd_per_facility_mw,
-        Purpose.STORAGE: costs.storage_usd_per_facility_mw,
         Purpose.BUILDING: costs.building_usd_per_facility_mw,
         Purpose.COOLING: costs.cooling_usd_per_facility_mw,
         Purpose.POWER: costs.power_usd_per_facility_mw,
         Purpose.GRID: costs.grid_usd_per_facility_mw,
     }
     systems_usd = unit.price_usd_per_rack / unit.platform.accelerators_per_rack_count
-    return {Purpose.SYSTEMS: systems_usd, **{layer: usd * unit.facility_mw for layer, usd in per_facility_mw.items()}}
+    return {
+        Purpose.SYSTEMS: systems_usd,
+        **{layer: usd * unit.it_mw for layer, usd in per_it_mw.items()},
+        **{layer: usd * unit.facility_mw for layer, usd in per_facility_mw.items()},
+    }
 
 
 def cost_by_layer_usd_per_accelerator_hour(unit: Unit, costs: CostBook, *, owner: Owner) -> dict[Purpose, float]:

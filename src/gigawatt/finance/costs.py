@@ -19,8 +19,8 @@ from gigawatt.units import MONTHS_PER_YEAR, TOKENS_PER_MILLION
 class Quantities:
     """What is paid for, as arrays in the inputs' own order.
 
-    `ordered_racks`, `delivered_racks`, `installed_racks`, `energy_mwh` `(site, platform, month)`; `rack_facility_mw`
-    `(site, platform)`; `energized_facility_mw`, `built_facility_mw` `(site, month)`; `served_tokens`, `output_tokens`
+    `ordered_racks`, `delivered_racks`, `installed_racks`, `energy_mwh` `(site, platform, month)`; `rack_it_mw`
+    `(platform,)`; `energized_facility_mw`, `built_facility_mw` `(site, month)`; `served_tokens`, `output_tokens`
     `(platform, service, month)`.
     """
 
@@ -28,7 +28,7 @@ class Quantities:
     delivered_racks: FloatArray
     installed_racks: FloatArray
     energy_mwh: FloatArray
-    rack_facility_mw: FloatArray
+    rack_it_mw: FloatArray
     energized_facility_mw: FloatArray
     built_facility_mw: FloatArray
     served_tokens: FloatArray
@@ -44,7 +44,7 @@ def quantities(inputs: Inputs, plan: BuildPlan, history: History) -> Quantities:
         delivered_racks=_delivered_racks(inputs, plan),
         installed_racks=values(inputs, history.state["installed_racks"], *by_rack),
         energy_mwh=_split(_bought_energy_mwh(inputs, history), by=it_mw),
-        rack_facility_mw=rack_facility_mw(inputs),
+        rack_it_mw=rack_it_mw(inputs),
         energized_facility_mw=values(inputs, history.state["energized_facility_mw"], *by_rack).sum(axis=1),
         built_facility_mw=values(inputs, history.state["built_facility_mw"], "site", "month"),
         served_tokens=values(inputs, history.state["served_tokens"], "platform", "service", "month"),
@@ -153,13 +153,13 @@ def _rack_streams(inputs: Inputs, site: Site, given: Quantities, *, row: int, co
     who, offer, costs = bearers(inputs, site), inputs.offers[column], inputs.costs
     ordered, delivered = given.ordered_racks[row, column], given.delivered_racks[row, column]
     due_racks = offer.deposit_fraction * ordered + (1.0 - offer.deposit_fraction) * delivered
-    rack_mw = given.rack_facility_mw[row, column]
-    worth_usd = offer.price_usd_per_rack + rack_mw * costs.fabric_usd_per_facility_mw
+    rack_mw = given.rack_it_mw[column]
+    worth_usd = offer.price_usd_per_rack + rack_mw * costs.fabric_usd_per_it_mw
     yearly_usd = worth_usd * costs.systems_operation_fraction_per_year
     payments = (
         (offer.vendor, Purpose.SYSTEMS, due_racks * offer.price_usd_per_rack),
-        (who.builder, Purpose.NETWORK, delivered * rack_mw * costs.network_usd_per_facility_mw),
-        (who.builder, Purpose.STORAGE, delivered * rack_mw * costs.storage_usd_per_facility_mw),
+        (who.builder, Purpose.NETWORK, delivered * rack_mw * costs.network_usd_per_it_mw),
+        (who.builder, Purpose.STORAGE, delivered * rack_mw * costs.storage_usd_per_it_mw),
         (site.utility, Purpose.ENERGY, given.energy_mwh[row, column] * site.energy_price_usd_per_mwh),
         (who.builder, Purpose.SYSTEMS_OPERATION, given.installed_racks[row, column] * yearly_usd / MONTHS_PER_YEAR),
     )
@@ -204,9 +204,14 @@ def _delivered_racks(inputs: Inputs, plan: BuildPlan) -> FloatArray:
 
 def rack_facility_mw(inputs: Inputs) -> FloatArray:
     """Facility power of a rack with its share of the fabric, at peak, `(site, platform)`."""
-    fabric = inputs.operation.fabric_power.best
-    it_mw = [rack_it_power_mw(offer.platform, fabric_power_fraction=fabric) for offer in inputs.offers]
+    it_mw = rack_it_mw(inputs)
     return np.array([[facility_power_mw(mw, pue=site.peak_pue) for mw in it_mw] for site in inputs.sites])
+
+
+def rack_it_mw(inputs: Inputs) -> FloatArray:
+    """IT power of a rack with its share of the fabric, at peak, `(platform,)`."""
+    fabric = inputs.operation.fabric_power.best
+    return np.array([rack_it_power_mw(offer.platform, fabric_power_fraction=fabric) for offer in inputs.offers])
 
 
 def _split(total: FloatArray, *, by: FloatArray) -> FloatArray:

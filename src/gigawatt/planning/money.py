@@ -66,7 +66,7 @@ def _by_platform(inputs: Inputs, values: list[float]) -> xr.DataArray:
 
 
 def _fabric_usd_per_rack(inputs: Inputs, fleet: Fleet) -> xr.DataArray:
-    return fleet.rack_facility_mw * inputs.costs.fabric_usd_per_facility_mw
+    return fleet.rack_it_mw * inputs.costs.fabric_usd_per_it_mw
 
 
 def _arrival(inputs: Inputs, fleet: Fleet) -> xr.DataArray:

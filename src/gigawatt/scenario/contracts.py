@@ -14,7 +14,7 @@ from gigawatt.scenario.checks import unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.tables import Table
-from gigawatt.units import FRACTION, LIFE, MONEY_PER_FACILITY_MW, YEARLY_SHARE
+from gigawatt.units import FRACTION, LIFE, MONEY_PER_FACILITY_MW, MONEY_PER_IT_MW, YEARLY_SHARE
 
 COSTS: Final = "assumptions/cost"
 BOOKS: Final = "assumptions/books"
@@ -77,6 +77,9 @@ def cost_book(desk: Desk) -> CostBook:
         spreads[f"{layer}_usd_per_facility_mw"] = spread
         return desk.number_or(stated, "costs", layer, default=default, dimension=MONEY_PER_FACILITY_MW)
 
+    def per_it_mw(stated: Stated | None, layer: str) -> float:
+        return desk.number_or(stated, "costs", layer, default=f"{COSTS}/{layer}", dimension=MONEY_PER_IT_MW)
+
     def share(stated: Stated | None, key: str) -> float:
         default = f"{BOOKS}/{key.replace('_', '-')}"
         return desk.number_or(stated, "costs", key, default=default, dimension=FRACTION)
@@ -92,8 +95,8 @@ def cost_book(desk: Desk) -> CostBook:
         cooling_usd_per_facility_mw=per_facility_mw(costs.cooling, "cooling"),
         power_usd_per_facility_mw=per_facility_mw(costs.power, "power"),
         grid_usd_per_facility_mw=per_facility_mw(costs.grid, "grid"),
-        network_usd_per_facility_mw=per_facility_mw(costs.network, "network"),
-        storage_usd_per_facility_mw=per_facility_mw(costs.storage, "storage"),
+        network_usd_per_it_mw=per_it_mw(costs.network, "network"),
+        storage_usd_per_it_mw=per_it_mw(costs.storage, "storage"),
         facility_operation_fraction_per_year=per_year(costs.facility_operation, "facility_operation"),
         systems_operation_fraction_per_year=per_year(costs.systems_operation, "systems_operation"),
         facility_book_life_months=desk.months_or(

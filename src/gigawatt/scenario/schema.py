@@ -261,8 +261,8 @@ class CostsTable(Table):
     cooling: q.FacilityCost | None = None
     power: q.FacilityCost | None = None
     grid: q.FacilityCost | None = None
-    network: q.FacilityCost | None = None
-    storage: q.FacilityCost | None = None
+    network: q.ItCost | None = None
+    storage: q.ItCost | None = None
     facility_operation: q.YearlyShare | None = None
     systems_operation: q.YearlyShare | None = None
     facility_life: q.Life | None = None

@@ -55,7 +55,7 @@ class Purse:
 
 def purse(inputs: Inputs, *, terms: Terms) -> Purse:
     """The unit payments of `terms.money`, taken apart."""
-    bare = replace(inputs.costs, network_usd_per_facility_mw=0.0, storage_usd_per_facility_mw=0.0)
+    bare = replace(inputs.costs, network_usd_per_it_mw=0.0, storage_usd_per_it_mw=0.0)
     without_fabric = money(replace(inputs, costs=bare), fleet=terms.fleet).arrival_usd_per_rack
     idle = replace(inputs.costs, systems_operation_fraction_per_year=0.0)
     without_operation = money(replace(inputs, costs=idle), fleet=terms.fleet).service_usd_per_rack
