@@ -94,11 +94,18 @@ def run(
 
 
 def run_again(
-    study: Study, *, actuals: Actuals, churn_fraction: float, draws_count: int, progress: Progress
+    study: Study,
+    *,
+    actuals: Actuals,
+    churn_fraction: float,
+    draws_count: int,
+    progress: Progress,
+    stop: Stop | None = None,
 ) -> tuple[Study, Replanned]:
     """A study planned anew from the day of the actuals on, and what the planning changed.
 
-    Performance, scenario and seed stay those of `study`.
+    Performance, scenario and seed stay those of `study`. Where `stop` is asked for while the plan is searched for, the
+    study is that of the best plan so far.
     """
     progress("plan", 0.0)
     anew = replan(
@@ -108,6 +115,7 @@ def run_again(
         actuals=actuals,
         churn_fraction=churn_fraction,
         report=lambda line: progress("plan", 0.0, str(line)),
+        stop=stop,
     )
     origin = Origin(
         scenario_sha256=study.manifest.scenario_sha256,

@@ -1,6 +1,7 @@
 """`gigawatt explain` on the smallest study: what it prints, and what it refuses."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from gigawatt.cli import app
 from gigawatt.errors import ScenarioError, StudyFolderError
+from gigawatt.planning import explanation as module
 from gigawatt.report.explanation import explanation_schema
 
 
@@ -37,6 +39,26 @@ def test_a_month_and_a_site_are_told_in_words(minimal_study: tuple[Path, dict[st
     assert answer.exit_code == 0, answer.output
     assert "chips: gb300-nvl72: one rack more is worth $" in answer.output
     assert "chips" not in _explain(str(folder), "--month", bound["period"], "--site", "stargate-milam").output
+
+
+def test_a_signal_leaves_what_is_known_so_far(
+    minimal_study: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sites = module._sites
+
+    def stopped(*arguments: Any) -> Any:  # whatever it takes and gives
+        signal.raise_signal(signal.SIGINT)
+        return sites(*arguments)
+
+    monkeypatch.setattr(module, "_sites", stopped)
+    answer = _explain(str(minimal_study[0]), "--json")
+    assert answer.exit_code == 130, answer.output
+    printed = json.loads(answer.stdout)
+    jsonschema.validate(printed, explanation_schema())
+    assert printed["interrupted"]
+    assert printed["sentences"] == minimal_study[1]["binding"]
+    assert printed["sites"]["stargate-milam"]["usd_per_month_earlier"] is None
+    assert "what was found so far is told" in answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from gigawatt.entities.stages import Inputs, Objective
 from gigawatt.planning import plan
 from gigawatt.planning.counterfactual import Choice, Counterfactual, choices, counterfactual
 from gigawatt.planning.explanation import Explanation, explanation
+from gigawatt.planning.stopping import Stop
 from tests.planning.cases import (
     FREE,
     NAPKIN_PLATFORM,
@@ -125,3 +126,21 @@ def test_ways_to_use_one_place_have_its_worth() -> None:
     ways = (napkin_site(), napkin_site("beta", ownership=lease, same_place_as="alpha"))
     answer = explained(napkin_inputs(costs=dear, sites=ways))
     assert [worth.usd_per_mw for worth in answer.sites.values()] == pytest.approx([6.56e6, 6.56e6], rel=1e-6)
+
+
+def test_an_interrupt_leaves_the_choices_that_were_planned_again() -> None:
+    # Stopped while the plan without alpha is searched for: that one is kept if a plan was found, beta is left out
+    inputs = napkin_inputs(sites=(napkin_site(), napkin_site("beta")))
+    performance, stop = napkin_performance(inputs), Stop()
+    asked = (Choice(kind="site", label="alpha"), Choice(kind="site", label="beta"))
+
+    def listen(_fraction: float, detail: str) -> None:
+        if "beta" in detail:
+            stop.ask()
+
+    chosen = plan(inputs, performance)
+    answer = explanation(inputs, performance, chosen, asked=asked, time_limit_s=20.0, progress=listen, stop=stop)
+    assert answer.was_stopped
+    assert [item.choice.label for item in answer.counterfactuals] == ["alpha"]
+    assert answer.counterfactuals[0].least_worth == pytest.approx(77.6e6, rel=1e-4)
+    assert answer.not_planned == (Choice(kind="site", label="beta"),)

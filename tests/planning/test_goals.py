@@ -8,10 +8,12 @@ from gigawatt.entities.actuals import Actuals
 from gigawatt.entities.capital import PowerTarget
 from gigawatt.entities.hardware import SupplyStep
 from gigawatt.entities.stages import BuildPlan, Inputs, SolveStatus
+from gigawatt.errors import GigawattError, InfeasibleError
 from gigawatt.planning import plan
 from gigawatt.planning.families import unregistered
 from gigawatt.planning.repeat import repeated
 from gigawatt.planning.replan import replan
+from gigawatt.planning.stopping import Stop
 from gigawatt.scenario.objectives import goals_of
 from tests.planning.cases import (
     START,
@@ -134,3 +136,30 @@ def test_planning_anew_with_nothing_new_moves_nothing(text: str) -> None:
 
 def test_what_keeps_a_later_goal_is_registered() -> None:
     assert unregistered({"goal_kept", "goal_kept 1", "goal_lost"}) == {"goal_lost"}
+
+
+def test_an_interrupt_at_the_second_goal_leaves_what_the_first_reached() -> None:
+    stop = Stop()
+
+    def listen(line: str) -> None:
+        if line.startswith("goal 2"):
+            stop.ask()
+
+    inputs = short("served-tokens, npv", offers=(napkin_offer(price_usd_per_rack=3e6),))
+    chosen = plan(inputs, napkin_performance(inputs), report=listen, stop=stop)
+    assert chosen.goal_values[0] == pytest.approx(2.88e13, rel=1e-6)
+    assert chosen.status is SolveStatus.INTERRUPTED
+
+
+def asks(stop: Stop) -> None:
+    """Asks to stop, whether that is heard or not."""
+    stop.ask()
+
+
+def test_an_interrupt_before_the_earliest_date_is_known_is_no_conflict() -> None:
+    asked = PowerTarget(facility_mw=5.0, deadline=month(2), platforms=("box",))
+    stop = Stop()
+    inputs = short("earliest-target", targets=(asked,))
+    with pytest.raises(GigawattError, match="no plan was found") as caught:
+        plan(inputs, napkin_performance(inputs), report=lambda _line: asks(stop), stop=stop)
+    assert not isinstance(caught.value, InfeasibleError)

@@ -1,5 +1,6 @@
 """Planning anew: what has happened and what is on order stands; the rest moves only where moving pays."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
@@ -11,10 +12,14 @@ from gigawatt.entities.actuals import Actuals, Ordered, Quote, RacksInService, S
 from gigawatt.entities.capital import Treasury
 from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import PowerStep
-from gigawatt.entities.stages import BuildPlan, Inputs
-from gigawatt.errors import InfeasibleError, ScenarioError
+from gigawatt.entities.stages import BuildPlan, Inputs, SolveStatus
+from gigawatt.errors import GigawattError, InfeasibleError, ScenarioError
 from gigawatt.planning import plan
+from gigawatt.planning.counterfactual import Choice, choices, counterfactual
+from gigawatt.planning.explanation import explanation
+from gigawatt.planning.repeat import repeated
 from gigawatt.planning.replan import Replanned, replan
+from gigawatt.planning.stopping import Stop
 from tests.planning.cases import (
     NAPKIN_PLATFORM,
     START,
@@ -131,6 +136,20 @@ def test_what_is_not_ordered_yet_is_not_ordered_for_a_late_site() -> None:
     assert arrivals(on_order.plan, "beta") == at(m14=10.0)  # paid for already, so they serve
 
 
+def test_racks_that_wait_are_still_there_when_a_plan_is_made_anew_again(base: tuple[Inputs, BuildPlan]) -> None:
+    # Beta's ten racks, due in July, wait until January for its power. In August a rack earns nothing more (its energy
+    # costs twice its revenue), so nobody would order one; but these are paid for, and no order reaches January from
+    # August unless it is placed by October.
+    inputs, chosen = base
+    once = again(inputs, chosen, seen(month(5), sites=(SiteNews(site="beta", energized=None, slip_months=6),)))
+    dear = tuple(replace(site, energy_price_usd_per_mwh=2e3) for site in once.inputs.sites)
+    twice = again(replace(once.inputs, sites=dear), once.plan, seen(month(7)))
+    assert float(twice.commitments.waiting.sum()) == 10.0
+    assert sum(arrivals(twice.plan, "beta")) == 10.0
+    ordered = twice.plan.decisions["ordered_racks"]
+    assert float(ordered.sum()) == float(ordered[..., :7].sum()) == 20.0
+
+
 def test_racks_that_wait_go_where_there_is_power() -> None:
     # At gamma a rack earns 100 USD an hour after energy: 0.876 MUSD from July on, too little to buy one. Beta's power
     # comes in the last month, worth 0.72 to a rack. So racks that are paid for go to gamma.
@@ -234,3 +253,95 @@ def test_what_stands_may_leave_no_plan() -> None:
     chosen = plan(inputs, napkin_performance(inputs))
     with pytest.raises(InfeasibleError, match=r"programme.minimum_cash .*as of 2026-06"):
         again(inputs, chosen, seen(month(5), cash_usd=1e6))
+
+
+def hear(stop: Stop) -> Callable[[str], None]:
+    """A listener to progress that asks to stop as soon as that is heard."""
+
+    def listen(_line: str) -> None:
+        stop.ask()
+
+    return listen
+
+
+def test_a_plan_made_anew_is_asked_with_what_stood(base: tuple[Inputs, BuildPlan]) -> None:
+    # In March alpha's racks are on order for April, and nothing new can come before June. So one more MW at alpha
+    # carries a rack from June on, 9480 h less its price, though from April on, 10,944 h, before the orders stood; one
+    # at beta from July on, 8760 h. Beta's power a month earlier: June's 720 h for ten racks.
+    inputs, chosen = base
+    performance = napkin_performance(inputs)
+    anew = again(inputs, chosen, seen(month(2)))
+    first = explanation(inputs, performance, chosen, time_limit_s=20.0)
+    now = explanation(anew.inputs, performance, anew.plan, time_limit_s=20.0)
+    assert first.sites["alpha"].usd_per_mw == pytest.approx(9.944e6)
+    assert now.sites["alpha"].usd_per_mw == pytest.approx(8.48e6)
+    assert now.sites["beta"].usd_per_mw == pytest.approx(7.76e6)
+    assert now.sites["beta"].usd_per_month_earlier == pytest.approx(7.2e6)
+
+
+def test_what_is_still_open_can_be_done_without(base: tuple[Inputs, BuildPlan]) -> None:
+    # In March beta is open: without it ten times 8.76 - 1 are lost. In June its racks are on order, and nothing is open
+    inputs, chosen = base
+    performance = napkin_performance(inputs)
+    march, june = (again(inputs, chosen, seen(day)) for day in (month(2), month(5)))
+    assert choices(march.inputs, march.plan) == (
+        Choice(kind="site", label="beta"),
+        Choice(kind="platform", label="box"),
+    )
+    assert choices(june.inputs, june.plan) == ()
+    for choice in choices(march.inputs, march.plan):
+        lost = counterfactual(march.inputs, performance, march.plan, choice=choice, time_limit_s=20.0)
+        assert (lost.least_worth, lost.most_worth) == pytest.approx((77.6e6, 77.6e6), rel=1e-4)
+
+
+def test_racks_on_order_keep_their_price_however_often_a_plan_is_made_anew(base: tuple[Inputs, BuildPlan]) -> None:
+    # At 20 MUSD nothing more is ordered; alpha's ten, at 1, run from April on: 10 x 10.944 - 10
+    inputs, chosen = base
+    performance = napkin_performance(inputs)
+    dear = (Quote(platform="box", price_usd_per_rack=20e6, lead_months=8, supply=None),)
+    once = again(inputs, chosen, seen(month(2), quotes=dear))
+    assert once.plan.objective_value == pytest.approx(99.44e6)
+    assert "energized" in once.plan.marginals
+    repeat = repeated(once.inputs, performance, once.plan)
+    assert repeat is not None
+    assert repeat.npv_usd == pytest.approx(99.44e6)
+    twice = replan(once.inputs, performance, once.plan, actuals=seen(month(4)), churn_fraction=0.01)
+    assert twice.is_unchanged
+    assert twice.plan.objective_value == pytest.approx(99.44e6)
+
+
+def test_stopped_early_the_earlier_plan_goes_on_with_its_gap() -> None:
+    # Crates at 0.5 MUSD would be worth 5 more on 77.6; interrupted before they are found, boxes stay
+    inputs, chosen = two_platforms()
+    cheap = (Quote(platform="crate", price_usd_per_rack=0.5e6, lead_months=None, supply=None),)
+    stop = Stop()
+    anew = replan(
+        inputs,
+        napkin_performance(inputs),
+        chosen,
+        actuals=seen(month(2), quotes=cheap),
+        churn_fraction=0.0,
+        report=hear(stop),
+        stop=stop,
+    )
+    assert stop.heard
+    assert anew.is_unchanged
+    assert anew.plan.status is SolveStatus.INTERRUPTED
+    assert anew.plan.gap_fraction == pytest.approx(5.0 / 77.6, rel=1e-3)
+    assert "energized" in anew.plan.marginals
+
+
+def test_stopped_before_anything_is_known_there_is_no_plan(base: tuple[Inputs, BuildPlan]) -> None:
+    inputs, chosen = base
+    stop, late = Stop(), (SiteNews(site="beta", energized=None, slip_months=6),)
+    with pytest.raises(GigawattError):
+        replan(
+            inputs,
+            napkin_performance(inputs),
+            chosen,
+            actuals=seen(month(5), sites=late),
+            churn_fraction=0.0,
+            report=hear(stop),
+            stop=stop,
+        )
+    assert stop.heard

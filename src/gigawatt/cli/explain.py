@@ -10,11 +10,13 @@ from rich.table import Table
 from gigawatt import store
 from gigawatt.cli.console import INTERRUPTED, err, out, print_json
 from gigawatt.cli.progress import StageProgress
+from gigawatt.cli.signals import signals_ask
 from gigawatt.cli.study import study_place
 from gigawatt.entities.stages import Study
 from gigawatt.errors import ScenarioError
 from gigawatt.planning.counterfactual import Choice, choices
 from gigawatt.planning.explanation import Explanation, explanation
+from gigawatt.planning.stopping import Stop
 from gigawatt.report.explanation import Scope, bound_words, explanation_json, selected, worth_words
 from gigawatt.report.wording import money
 
@@ -44,14 +46,15 @@ def explain(
 ) -> None:
     """Say what holds a plan back and what more of each limit would be worth.
 
-    Exit code 2: the study, site, month or choice does not exist. 130: interrupted.
+    Exit code 2: the study, site, month or choice does not exist. 130: interrupted, with what was found so far.
     """
     place = study_place(folder)
     study = store.read(place)
     scope = Scope(site=_known_site(study, site), month=_known_month(study, month))
     asked = _asked(study, tuple(without or ()))
+    stop = Stop()
     try:
-        with StageProgress(err) as progress:
+        with signals_ask(stop), StageProgress(err) as progress:
             answer = explanation(
                 study.inputs,
                 study.performance,
@@ -59,17 +62,27 @@ def explain(
                 asked=asked,
                 time_limit_s=time_limit,
                 progress=lambda fraction, detail: progress("explanation", fraction, detail),
+                stop=stop,
             )
     except KeyboardInterrupt:
-        _leave_interrupted()
+        _leave_interrupted("Interrupted; the study is untouched.")
     if as_json:
         print_json(explanation_json(study, answer, scope=scope))
-        return
-    _show(study, answer, scope)
+    else:
+        _show(study, answer, scope)
+    if answer.was_stopped:
+        _leave_interrupted(_left_out(answer))
 
 
-def _leave_interrupted() -> NoReturn:
-    err.print("Interrupted; the study is untouched.", highlight=False)
+def _left_out(answer: Explanation) -> str:
+    """What an interrupt left without an answer."""
+    names = [f"{choice.kind}:{choice.label}" for choice in answer.not_planned]
+    rest = f"; not planned again: {', '.join(names)}" if names else ""
+    return f"Interrupted; what was found so far is told{rest}. The study is untouched."
+
+
+def _leave_interrupted(said: str) -> NoReturn:
+    err.print(said, highlight=False, soft_wrap=True, markup=False)
     raise typer.Exit(INTERRUPTED)
 
 

@@ -156,7 +156,8 @@ class BuildPlan:
     and `bound` are in the objective's own unit (USD, tokens, FLOP or periods), those of the first goal where there are
     several; `goal_values` has what each reaches, empty where there is one. `marginals` holds, by family of constraints,
     what one more unit of each limit would add to the present value (`planning.marginals`); `binding` says in words
-    what holds the plan back.
+    what holds the plan back. A plan made anew on a later day also has in `decisions` what stood on that day
+    (`planning.holding`).
     """
 
     objective: Objective

@@ -119,7 +119,8 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
     kept, waiting = _carried(
         stated.where((period < first) | on_order, 0.0), limits=limits, room_mw=room_mw, first=first
     )
-    late = (missing * (period == first)).transpose("platform", "period")
+    unplaced = missing + _still_waiting(plan, planned, limits=limits, due=first + before.lead_periods, first=first)
+    late = (unplaced * (period == first)).transpose("platform", "period")
     in_lead = (period >= first) & (period < first + limits.lead_periods)
     return Commitments(
         first=first,
@@ -129,6 +130,18 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
         in_lead=in_lead.transpose("platform", "period"),
         firm_mw=firm_mw,
     )
+
+
+def _still_waiting(
+    plan: BuildPlan, planned: xr.DataArray, *, limits: Fleet, due: xr.DataArray, first: int
+) -> xr.DataArray:
+    """Blocks ordered long enough ago to have come that the plan lets wait for power beyond that, `(platform,)`."""
+    period = limits.supply_blocks.period
+    ordered = plan.decisions["ordered_racks"].assign_coords(period=period) / limits.block_racks
+    placed = ordered.where(period < first, 0.0).sum(["site", "period"])
+    placed_to_come = planned.where(period < due, 0.0).sum(["site", "period"])
+    waiting: xr.DataArray = (placed - placed_to_come).clip(0.0).round()
+    return waiting
 
 
 def _as_it_was(

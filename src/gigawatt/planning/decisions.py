@@ -35,7 +35,7 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     Racks follow from whole arrivals; building follows racks, since earlier building never pays; counts follow power.
     """
     choose, limits = built.choose, terms.fleet
-    arrivals = choose.arrivals.solution.round()
+    arrivals = choose.arrivals.solution.round() + 0.0  # no minus zero
     in_service = (arrivals * limits.alive).sum("period").rename(later="period")
     drawn = (limits.rack_facility_mw * limits.block_racks * in_service).sum("platform").transpose("site", "period")
     facility = latest_building_mw(drawn, terms.places)

@@ -16,6 +16,7 @@ from gigawatt.planning.counterfactual import Choice, Counterfactual, counterfact
 from gigawatt.planning.explain import Bound, bounds
 from gigawatt.planning.fleet import energized_facility_mw
 from gigawatt.planning.repeat import Repeated, repeated, worth_usd
+from gigawatt.planning.stopping import Stop
 
 Progress = Callable[[float, str], None]
 _POWER = "energized"
@@ -37,11 +38,16 @@ class SiteWorth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`bounds` by period; `sites` by id; `counterfactuals` as far as they were asked for."""
+    """`bounds` by period; `sites` by id; `counterfactuals` as far as they were asked for.
+
+    `not_planned` are choices that an interrupt left without an answer; `was_stopped` says that there was one.
+    """
 
     bounds: tuple[Bound, ...]
     sites: Mapping[str, SiteWorth]
     counterfactuals: tuple[Counterfactual, ...]
+    not_planned: tuple[Choice, ...] = ()
+    was_stopped: bool = False
 
 
 def nothing_said(fraction: float, detail: str) -> None:
@@ -56,23 +62,32 @@ def explanation(
     asked: tuple[Choice, ...] = (),
     time_limit_s: float,
     progress: Progress = nothing_said,
+    stop: Stop | None = None,
 ) -> Explanation:
-    """What holds `plan` and what more would be worth; each choice of `asked` is planned again in `time_limit_s`."""
-    progress(0.0, "power one month earlier, site by site")
-    sites = _sites(inputs, performance, plan)
-    others: list[Counterfactual] = []
-    for index, choice in enumerate(asked):
-        said = f"without {choice.kind} {choice.label}"
-        progress(index / len(asked), said)
-        others.append(
-            counterfactual(
-                inputs, performance, plan, choice=choice, time_limit_s=time_limit_s, report=lambda _line: None
+    """What holds `plan` and what more would be worth; each choice of `asked` is planned again in `time_limit_s`.
+
+    Where `stop` is asked for, what is known so far is the answer.
+    """
+    stop = stop or Stop()
+    with stop.listening():
+        progress(0.0, "power one month earlier, site by site")
+        sites = _sites(inputs, performance, plan)
+        others: list[Counterfactual] = []
+        for index, choice in enumerate(asked):
+            if stop.heard:
+                break
+            progress(index / len(asked), f"without {choice.kind} {choice.label}")
+            others.append(
+                counterfactual(inputs, performance, plan, choice=choice, time_limit_s=time_limit_s, stop=stop)
             )
-        )
+    if stop.heard and others and others[-1].reason:
+        others.pop()  # the interrupt came before anything was found of this one
     return Explanation(
         bounds=bounds(inputs, marginals=plan.marginals),
         sites=sites,
         counterfactuals=tuple(others),
+        not_planned=asked[len(others) :],
+        was_stopped=stop.heard,
     )
 
 

@@ -146,6 +146,7 @@ BOOKKEEPING: frozenset[str] = frozenset(
         "past",
         "in_lead",
         "ordered",
+        "ordered_no_more",
         "past_served",
         "past_trained",
         "known_cash",

@@ -8,15 +8,16 @@ nothing useless is built.
 from dataclasses import dataclass, replace
 
 import linopy
+import numpy as np
 
 from gigawatt.entities.stages import Goal, Inputs, Objective
-from gigawatt.errors import ScenarioError
+from gigawatt.errors import GigawattError, InputError, ScenarioError
 from gigawatt.planning.aims import KEPT_TOLERANCE, goal_aim, hold_aim
 from gigawatt.planning.constraints import counted_mw
 from gigawatt.planning.fleet import period_axis
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.search import Report, gap_fraction, search, silent
-from gigawatt.planning.solve import maximized
+from gigawatt.planning.solve import judged, maximized
 from gigawatt.timeline import FloatArray
 
 _EARLIEST = "earliest_target"
@@ -56,7 +57,12 @@ def pursue(inputs: Inputs, *, built: Formulation, report: Report, start: FloatAr
             report(f"goal {index + 1} of {len(stages)}: the best {goal.text}")
         known = found[-1].values if found else start
         name = _kept_name(index) if index + 1 < len(stages) else ""
-        reached = _pursued(timed, goal, built=built, report=report, name=name, start=known)
+        try:
+            reached = _pursued(timed, goal, built=built, report=report, name=name, start=known)
+        except GigawattError as error:
+            if not found or isinstance(error, InputError):
+                raise
+            reached = None  # no time for this goal: the plan stays as the earlier ones have it
         if reached is None and not found:
             return None
         found.append(reached or replace(found[-1], gap_fraction=1.0))
@@ -118,12 +124,17 @@ def _earliest_divisible(inputs: Inputs, *, built: Formulation) -> int | None:
     while first < last:
         middle = (first + last) // 2
         _insist_on_target(inputs, built=built, period=middle)
-        possible = search(built.model, settings=inputs.solver, report=silent).found
-        first, last = (first, middle) if possible else (middle + 1, last)
+        first, last = (first, middle) if _possible(inputs, built) else (middle + 1, last)
     _insist_on_target(inputs, built=built, period=first)
-    possible = search(built.model, settings=inputs.solver, report=silent).found
+    possible = _possible(inputs, built)
     built.model.variables.unrelax()
     return first if possible else None
+
+
+def _possible(inputs: Inputs, built: Formulation) -> bool:
+    """Whether the model has a solution. Raises GigawattError where the time does not suffice to tell."""
+    found = search(built.model, settings=inputs.solver, report=silent)
+    return judged(found, bound=np.inf, settings=inputs.solver) is not None
 
 
 def _insist_on_target(inputs: Inputs, *, built: Formulation, period: int) -> None:

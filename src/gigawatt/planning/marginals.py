@@ -90,7 +90,8 @@ def divisible(built: Formulation) -> None:
 
     Bounds that repeat power and supply are lifted, so that each limit's value stands in one place.
     """
-    arrivals, possible = built.choose.arrivals, can_arrive(built.terms.fleet)
+    arrivals = built.choose.arrivals
+    possible = can_arrive(built.terms.fleet) | (arrivals.upper > 0.0)
     arrivals.update(
         lower=xr.zeros_like(arrivals.lower), upper=xr.full_like(arrivals.upper, np.inf).where(possible, 0.0)
     )

@@ -12,14 +12,13 @@ import xarray as xr
 from gigawatt.entities.stages import BuildPlan, Inputs, Performance
 from gigawatt.planning.formulation import Formulation, earned_count, formulation, insist
 from gigawatt.planning.goals import keep
+from gigawatt.planning.holding import hold, planned_terms, stands
 from gigawatt.planning.marginals import Racks, divisible, fix_integers
 from gigawatt.planning.placing import fix_starts, planned_place
 from gigawatt.planning.restate import Standing, solved, standing
-from gigawatt.planning.terms import MONEY_UNIT_USD, Terms, terms
+from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
 
 _LEAST_CHANGE_FRACTION = 1e-9
-REPLANNED = "replanned_as_of"
-"""Attribute of a plan's decisions that says from which month on it was planned anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +48,16 @@ def _indexed(array: xr.DataArray) -> xr.DataArray:
 def repeated(inputs: Inputs, performance: Performance, plan: BuildPlan) -> Repeated | None:
     """The plan's linear programme; None where it is not solved again in the time that the inputs allow.
 
-    A plan made anew on a later day is not repeated either: what stood on that day is not stored with it.
+    What stood when a plan was made anew on a later day stands here too.
     """
-    if REPLANNED in plan.decisions.attrs:
-        return None
     with linopy.options as options:
         options(semantics="v1")
-        known = terms(inputs, performance)
+        known = planned_terms(inputs, performance, plan)
         built = formulation(inputs, terms=known)
         insist(built)
+        stand = stands(inputs, plan, known=known)
+        if stand is not None:
+            hold(inputs, plan, built=built, stand=stand)
         keep(inputs, built=built, values=plan.goal_values or (plan.objective_value,))
         if known.jobs is not None and built.choose.starts is not None:
             placed = planned_place(known.jobs, _indexed(plan.decisions["training_racks"]))

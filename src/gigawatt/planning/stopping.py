@@ -31,13 +31,13 @@ class Stop:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """While this lasts, searches end when they are asked to."""
-        token = _current.set(self)
+        """While this lasts, searches end when they are asked to; one may listen within another."""
+        token, outer = _current.set(self), self._listening
         self._listening = True
         try:
             yield
         finally:
-            self._listening = False
+            self._listening = outer
             _current.reset(token)
 
 

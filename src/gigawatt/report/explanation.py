@@ -70,6 +70,8 @@ def explanation_json(study: Study, explanation: Explanation, *, scope: Scope) ->
             if scope.site in {"", site}
         },
         "counterfactuals": [_counterfactual(item) for item in explanation.counterfactuals],
+        "not_planned": [f"{choice.kind}:{choice.label}" for choice in explanation.not_planned],
+        "interrupted": explanation.was_stopped,
     }
 
 
@@ -131,6 +133,12 @@ def explanation_schema() -> dict[str, Any]:
                 "binding": {"type": "array", "items": closed(bound)},
                 "sites": {"type": "object", "additionalProperties": closed(site)},
                 "counterfactuals": {"type": "array", "items": closed(other)},
+                "not_planned": {
+                    "type": "array",
+                    "items": {"type": "string"},
+                    "description": "Choices that an interrupt left without an answer.",
+                },
+                "interrupted": {"type": "boolean", "description": "Somebody stopped the command early."},
             }
         ),
     }

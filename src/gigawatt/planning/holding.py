@@ -1,0 +1,203 @@
+"""What stands in a plan made anew: held in the model, stored with the plan's decisions, and found there again.
+
+So a plan made anew can be asked what its limits are worth, or what it would be without a choice, like any other.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from gigawatt.entities.stages import BuildPlan, Inputs, Performance
+from gigawatt.errors import StudyFolderError
+from gigawatt.planning.commitments import Commitments
+from gigawatt.planning.fleet import in_period
+from gigawatt.planning.formulation import Formulation
+from gigawatt.planning.generation import brought_energy
+from gigawatt.planning.placing import held_by_job, planned_place, ready_racks, unplaced
+from gigawatt.planning.plants import planned_firm_mw, planned_plant_mw
+from gigawatt.planning.terms import TOKEN_UNIT, Terms, terms
+
+REPLANNED = "replanned_as_of"
+"""Attribute of a plan's decisions that says from which month on it was planned anew."""
+_FIRST = "first_open_period"
+KEPT, _WAITING, _CLOSED, _PAID = "kept_racks", "waiting_racks", "closed_to_orders", "paid_more_usd_per_rack"
+_LONG_AGO = -1e9
+EVEN = 1.0 + 1e-9
+_LEAST_RACKS = 1e-3
+
+
+def stored(decisions: xr.Dataset, stand: Commitments, *, as_of: str, known: Terms, listed: Terms) -> xr.Dataset:
+    """A plan's decisions with what stood when it was made: racks, orders and, where it differs, what they were paid at.
+
+    `known` has the price that each rack is paid at, `listed` today's.
+    """
+    block, period = known.fleet.block_racks, decisions["period"]
+    more = (known.money.arrival_usd_per_rack - listed.money.arrival_usd_per_rack).assign_coords(period=period.values)
+    kept = {
+        KEPT: (stand.kept * block).assign_coords(period=period.values).assign_attrs(units="rack"),
+        _WAITING: (stand.waiting * block).assign_coords(period=period.values).assign_attrs(units="rack"),
+        _CLOSED: stand.in_lead.astype(np.float64).assign_coords(period=period.values).assign_attrs(units="1"),
+    }
+    if bool((more != 0.0).any()):
+        months = more.rename(month="payment").drop_vars("payment")
+        kept[_PAID] = months.assign_attrs(units="USD/rack")
+    return decisions.assign(kept).assign_attrs({REPLANNED: as_of, _FIRST: stand.first})
+
+
+def is_made_anew(plan: BuildPlan) -> bool:
+    """Whether a plan was made anew on a later day. Raises StudyFolderError where what stood then is not with it."""
+    anew = REPLANNED in plan.decisions.attrs
+    if anew and KEPT not in plan.decisions:
+        raise StudyFolderError(
+            where="the study's plan",
+            found="a plan made anew, without what stood on that day",
+            expected="what stood, which gigawatt keeps with such a plan",
+            fix="Make it anew with `gigawatt replan`.",
+        )
+    return anew
+
+
+def stands(inputs: Inputs, plan: BuildPlan, *, known: Terms) -> Commitments | None:
+    """What stood when a plan was made anew; None for a plan made at the start."""
+    if not is_made_anew(plan):
+        return None
+    decisions, block = plan.decisions, known.fleet.block_racks
+    period = known.fleet.supply_blocks.period
+
+    def blocks(name: str, *dims: str) -> xr.DataArray:
+        return (decisions[name].assign_coords(period=period) / block).transpose(*dims)
+
+    return Commitments(
+        first=int(decisions.attrs[_FIRST]),
+        planned=blocks("arrived_racks", "site", "platform", "period"),
+        kept=blocks(KEPT, "site", "platform", "period"),
+        waiting=blocks(_WAITING, "platform", "period"),
+        in_lead=decisions[_CLOSED].assign_coords(period=period).transpose("platform", "period") > 0.0,
+        firm_mw=planned_firm_mw(inputs, decisions),
+    )
+
+
+def planned_terms(inputs: Inputs, performance: Performance, plan: BuildPlan) -> Terms:
+    """The arrays that a plan was made with; racks ordered before it was made anew are paid at the price of then."""
+    known = terms(inputs, performance)
+    if _PAID not in plan.decisions:
+        return known
+    listed = known.money.arrival_usd_per_rack
+    more = plan.decisions[_PAID].rename(payment="month").assign_coords(month=listed.month, period=listed.period)
+    paid = (listed + more).transpose(*listed.dims)
+    return replace(known, money=replace(known.money, arrival_usd_per_rack=paid))
+
+
+def hold(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:
+    """Holds the model to the past and to what is on order, and lets go of what the past has broken already."""
+    model, arrivals, limits = built.model, built.choose.arrivals, built.terms.fleet
+    period = limits.supply_blocks.period
+    past = period < stand.first
+    waiting = stand.waiting.cumsum("period")
+    free = (~past & ~stand.in_lead).transpose("platform", "period")
+    most = arrivals.upper.where(free, 0.0) + stand.kept + waiting.where(stand.in_lead & (waiting > 0.0), 0.0)
+    arrivals.update(upper=most.transpose(*arrivals.dims))
+    model.add_constraints(1.0 * arrivals >= stand.kept, name="standing", mask=stand.kept > 0.0)
+    model.add_constraints(1.0 * arrivals <= stand.kept, name="past", mask=past & (stand.kept >= 0.0))
+    so_far = (period <= period.rename(period="later")) & ~past
+    standing = stand.kept.sum("site")
+    received = (so_far * built.choose.delivered).sum("period").rename(later="period")
+    limit = (so_far * standing).sum("period").rename(later="period") + waiting
+    model.add_constraints(received <= limit, name="in_lead", mask=stand.in_lead)
+    total = (standing.where(~past, 0.0) + stand.waiting).sum("period")
+    model.add_constraints((~past * built.choose.delivered).sum("period") >= total, name="ordered", mask=total > 0.0)
+    _let_go(built, stand, past=past, delivered=standing + waiting.where(stand.in_lead, 0.0))
+    _hold_plants(inputs, plan, built=built, stand=stand)
+    _hold_work(inputs, plan, built=built, stand=stand, past=past)
+
+
+def _let_go(built: Formulation, stand: Commitments, *, past: xr.DataArray, delivered: xr.DataArray) -> None:
+    """Limits of the past and of deliveries on order give way to what was; targets, to what can still be met."""
+    rows = built.model.constraints
+    _raise(built, "energized", _drawn_mw(built, stand).where(past, 0.0))
+    _raise(built, "supply", delivered.where(past | stand.in_lead, 0.0))
+    _let_windows_go(built, delivered=stand.kept.sum("site"), closed=past | stand.in_lead)
+    rows["minimum_cash"].update(rhs=rows["minimum_cash"].rhs.where(~past, _LONG_AGO))
+    if "targets" in rows:
+        closed = past | stand.in_lead.all("platform")
+        asked = rows["targets"].rhs
+        rows["targets"].update(rhs=asked.where(~closed, 0.0).transpose(*asked.dims))
+
+
+def _let_windows_go(built: Formulation, *, delivered: xr.DataArray, closed: xr.DataArray) -> None:
+    """Allocations give way to what was delivered, and minimum purchases to what can still be ordered in time."""
+    stated, rows = built.terms.purchases, built.model.constraints
+    if stated is None:
+        return
+    taken = (stated.counted * built.terms.fleet.block_racks * delivered).sum(["platform", "period"])
+    if "allocated" in rows:
+        _raise(built, "allocated", taken)
+    if "purchases" in rows:
+        over = ~((stated.counted > 0.0) & ~closed).any(["platform", "period"])
+        asked = rows["purchases"].rhs
+        rows["purchases"].update(rhs=asked.where(~over | ~stated.refused | (asked <= taken), taken))
+
+
+def _drawn_mw(built: Formulation, stand: Commitments) -> xr.DataArray:
+    """Power at peak of the racks that stand or are kept on order, `(site, period)`."""
+    limits = built.terms.fleet
+    serving = (stand.kept * limits.alive).sum("period").rename(later="period")
+    return (limits.rack_facility_mw * limits.block_racks * serving).sum("platform")
+
+
+def _hold_plants(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:
+    """Plants that stand or are begun come as planned; in the past, connections brought what racks drew beyond them."""
+    planned, chosen, known = planned_plant_mw(inputs, plan.decisions), built.choose.plants, built.terms.plants
+    if planned is None or chosen is None or known is None:
+        return
+    begun = (known.lead_periods > planned.period - stand.first).transpose("plant", "period")
+    chosen.standing.update(lower=planned.where(begun, 0.0), upper=planned.where(begun, chosen.standing.upper))
+    came_mw = (_drawn_mw(built, stand) - stand.firm_mw).clip(0.0).where(planned.period < stand.first, 0.0)
+    rows, came = built.model.constraints["plant_need"], brought_energy(inputs, came_mw)
+    rows.update(rhs=rows.rhs.where(rows.rhs <= -came, -came).transpose(*rows.rhs.dims))
+
+
+def _raise(built: Formulation, family: str, least: xr.DataArray) -> None:
+    """Lifts the right-hand sides of a family to `least` where they are lower."""
+    rows = built.model.constraints[family]
+    stated = rows.rhs
+    rows.update(rhs=stated.where(stated >= least, least).transpose(*stated.dims))
+
+
+def _hold_work(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments, past: xr.DataArray) -> None:
+    """No more was served and trained in the past than the plan had meant to."""
+    choose, work, by_period = built.choose, built.terms.work, in_period(inputs.calendar)
+    index = {"period": past.period}
+    meant = plan.decisions["served_tokens"].assign_coords(index).transpose("service", "period") / TOKEN_UNIT
+    served = (by_period * choose.served).sum("month")
+    built.model.add_constraints(served <= meant * EVEN, name="past_served", mask=past & (meant >= 0.0))
+    _hold_jobs(inputs, plan, built=built, stand=stand)
+    if not inputs.runs:
+        return
+    flop = plan.decisions["training_flop"].assign_coords(index).transpose("run", "period")
+    share = unplaced(work.flop_per_rack / work.compute_flop, built.terms.jobs) * by_period
+    trained = (share * choose.training).sum(["platform", "month"])
+    done = flop / work.compute_flop
+    built.model.add_constraints(trained <= done * EVEN, name="past_trained", mask=past & (done >= 0.0))
+
+
+def _hold_jobs(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:
+    """Placed runs that have begun go on where they are; others begin from the first open period on.
+
+    One whose racks were not there in the past has not begun.
+    """
+    jobs, choose, limits = built.terms.jobs, built.choose.starts, built.terms.fleet
+    if jobs is None or choose is None:
+        return
+    racks = plan.decisions["training_racks"].assign_coords(period=limits.supply_blocks.period)
+    planned = planned_place(jobs, racks)
+    begins = jobs.first_period + jobs.possible.start
+    ready = ready_racks(limits, calendar=inputs.calendar, arrived_blocks=stand.kept)
+    missing = (held_by_job(jobs, planned) > ready + _LEAST_RACKS) & (ready.period < stand.first)
+    stands = (planned > 0.0) & (begins < stand.first) & ~missing.any(["site", "platform", "period"])
+    going = stands.any(["site", "platform", "site_count", "start"])
+    kept = planned.where(stands, 0.0)
+    most = kept.where(going | (begins < stand.first), choose.place.upper)
+    dims = choose.place.dims
+    choose.place.update(lower=kept.transpose(*dims), upper=most.transpose(*dims))
