@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -71,7 +72,24 @@ def test_processors_of_unpublished_devices_follow_their_peak():
     units = sheet.processors("no-such-platform", peak_dense_bf16_flop_per_s=164e12)
     assert units.processors_count == pytest.approx(10.0)
     assert units.exponential_units_count == pytest.approx(160.0)
+    assert units.dies_count == 2.0
     assert sheet.processors("dgx-a100", peak_dense_bf16_flop_per_s=1.0).processors_count == 108.0
+    alike = sheet.processors("hgx-h20", peak_dense_bf16_flop_per_s=1.0, silicon_of="dgx-h100")
+    assert (alike.processors_count, alike.dies_count) == (78.0, 1.0)
+
+
+def test_relatives_enter_what_is_shared_and_nothing_else():
+    """Short passes on cards of one die lower the shared launch; no platform's own fit knows them."""
+    few = observations("streaming")
+    cards = few.filter(pl.col("platform") == "dgx-h100").with_columns(
+        platform=pl.lit("l40s-server"), time_s=pl.col("time_s") / 2
+    )
+    alone, beside = (
+        calibrated_family(SOURCES["streaming"], few, load(), shipped_processors(), relatives=relatives)
+        for relatives in (None, cards)
+    )
+    assert beside.measured == alone.measured
+    assert beside.projected.coefficients.launch_s < alone.projected.coefficients.launch_s
 
 
 def test_evidence_marks_measured_and_projected():

@@ -1,14 +1,14 @@
 """Operator families: which table each is measured in, and what its rows mean to the law."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import polars as pl
 
 from gigawatt.calibration.laws import STRONG_SKEW, WEAK_SKEW
-from gigawatt.calibration.tables import TableSet, read_table, reference
+from gigawatt.calibration.tables import RELATIVES, TableSet, read_table, reference
 from gigawatt.performance.kernels.collective import Collective
 from gigawatt.performance.kernels.device import NVFP4_VALUE_BYTES
 from gigawatt.performance.kernels.scan import delta_rule_chunk_flop, delta_rule_token_bytes
@@ -45,6 +45,9 @@ _WITHOUT_FP8 = ("dgx-a100",)
 # power limits do not lower the clock, which no product of real values reaches.
 UNFILLED_ENGINES = {"bf16": ("vllm",), "fp8": ("vllm",)}
 
+# A pass over fewer bytes is bound by its start: memory needs a microsecond for them at the slowest of the relatives.
+SHORT_BYTES = 0.8e6
+
 # Nobody has tuned latent decode for it: its kernel takes 2 to 20 times what the law that suits all others says.
 _WITHOUT_TUNED_LATENT_DECODE = ("dgx-a100",)
 
@@ -53,7 +56,8 @@ _WITHOUT_TUNED_LATENT_DECODE = ("dgx-a100",)
 class FamilySource:
     """One operator family: its law, the peak that bounds it, and how its measurements are read.
 
-    Platforms in `unlike` have kernels of another kind: they are fitted, but nothing is inferred from them.
+    Platforms in `unlike` have kernels of another kind: they are fitted, but nothing is inferred from them. `relatives`
+    are observations of other devices that only what is shared is inferred from.
     """
 
     id: str
@@ -63,6 +67,7 @@ class FamilySource:
     tables: tuple[str, ...]
     observe: Callable[[TableSet], pl.DataFrame]
     unlike: tuple[str, ...] = ()
+    relatives: Callable[[TableSet], pl.DataFrame] | None = None
 
 
 def products_of_values(timings: pl.DataFrame, precision: str) -> pl.DataFrame:
@@ -195,6 +200,14 @@ def _streaming(tables: TableSet) -> pl.DataFrame:
     return shapes.with_columns(volume_bytes=pl.col("m") * pl.col("k") * value_bytes)
 
 
+def _short_streaming(tables: TableSet) -> pl.DataFrame:
+    """Short passes on devices of one die: how long they start. Longer ones run from caches larger than their kin's."""
+    own = replace(tables, platforms=tuple(RELATIVES.values()))
+    if not own.holds("scale_matrix_perf"):
+        return pl.DataFrame()
+    return _streaming(own).filter(pl.col("volume_bytes") < SHORT_BYTES)
+
+
 _NCCL_NAMES = {"all_reduce": "all-reduce", "all_gather": "all-gather", "reduce_scatter": "reduce-scatter"} | {
     "alltoall": "all-to-all"
 }
@@ -322,6 +335,7 @@ def _links_and_memory() -> tuple[FamilySource, ...]:
         peak="bf16",
         tables=("scale_matrix_perf",),
         observe=_streaming,
+        relatives=_short_streaming,
     )
     scan = FamilySource(
         id="scan-delta-rule",

@@ -118,11 +118,18 @@ def _step_errors(errors: FloatArray, time_s: FloatArray) -> FloatArray:
 
 
 def family_fit(
-    family: str, law: Law, observations: pl.DataFrame, sheets: Mapping[str, Device], *, unlike: Sequence[str] = ()
+    family: str,
+    law: Law,
+    observations: pl.DataFrame,
+    sheets: Mapping[str, Device],
+    *,
+    unlike: Sequence[str] = (),
+    relatives: pl.DataFrame | None = None,
 ) -> Family:
     """A law fitted to each measured platform, to all together, and to all but each generation.
 
-    Platforms in `unlike` have kernels of another kind and stay out of what is transferred.
+    Platforms in `unlike` have kernels of another kind and stay out of what is transferred; `relatives` are observations
+    that enter only there.
     """
     sample = thinned(observations, count=POINTS_PER_PLATFORM)
     measured = {}
@@ -131,8 +138,11 @@ def family_fit(
         few = points_of(sample.filter(pl.col("platform") == platform), sheets)
         measured[platform] = assessed(law, fitted(law, few), own)
     alike = ~pl.col("platform").is_in(list(unlike))
-    left_out = _left_out(law, observations.filter(alike), sample.filter(alike), sheets)
-    shared = points_of(sample.filter(alike), sheets)
+    known = sample.filter(alike)
+    if relatives is not None and relatives.height:
+        known = pl.concat([known, thinned(relatives, count=POINTS_PER_PLATFORM)], how="diagonal_relaxed")
+    left_out = _left_out(law, observations.filter(alike), known, sheets)
+    shared = points_of(known, sheets)
     return Family(
         id=family,
         law=law.id,

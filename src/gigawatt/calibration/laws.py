@@ -239,6 +239,7 @@ LAWS = {
             predict=_streaming,
             priors={
                 "launch_s": _LAUNCH,
+                "crossing_s": _GROWTH,
                 "ramp_s": Prior(start=1e-7, low=1e-12, high=1e-4),
                 "bandwidth_fraction": _FRACTION,
             },

@@ -28,14 +28,21 @@ def calibrated_families(
     found = []
     for source in sources:
         report(source.name)
-        found.append(calibrated_family(source, source.observe(tables), catalog, processors))
+        relatives = pl.DataFrame() if source.relatives is None else source.relatives(tables)
+        found.append(calibrated_family(source, source.observe(tables), catalog, processors, relatives=relatives))
     return tuple(found)
 
 
 def calibrated_family(
-    source: FamilySource, observations: pl.DataFrame, catalog: Catalog, processors: ProcessorSheet
+    source: FamilySource,
+    observations: pl.DataFrame,
+    catalog: Catalog,
+    processors: ProcessorSheet,
+    *,
+    relatives: pl.DataFrame | None = None,
 ) -> Family:
-    """One family fitted to its observations, with the data sheets of the catalogue."""
-    platforms = sorted(observations["platform"].unique())
-    sheets = device_sheets(catalog, processors, platforms, peak=Precision(source.peak))
-    return family_fit(source.id, LAWS[source.law], observations, sheets, unlike=source.unlike)
+    """One family fitted to its observations, and what is shared to those of relatives too, with their data sheets."""
+    beside = pl.DataFrame() if relatives is None else relatives
+    platforms = {name for frame in (observations, beside) if frame.height for name in frame["platform"].unique()}
+    sheets = device_sheets(catalog, processors, sorted(platforms), peak=Precision(source.peak))
+    return family_fit(source.id, LAWS[source.law], observations, sheets, unlike=source.unlike, relatives=relatives)

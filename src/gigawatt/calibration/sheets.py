@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from gigawatt.catalog import Catalog, platform
+from gigawatt.catalog import Catalog
+from gigawatt.catalog.platforms import timed_platform
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.kernels.device import Device, fed_peak_flop_per_s
 from gigawatt.performance.kernels.library import ProcessorSheet
@@ -16,7 +17,7 @@ def device_sheets(
 
 
 def _device(catalog: Catalog, processors: ProcessorSheet, name: str, peak: Precision) -> Device:
-    accelerator = platform(catalog, name).item.accelerator
+    accelerator = timed_platform(catalog, name).accelerator
     peaks = accelerator.peak_dense_flop_per_s
     units = processors.processors(name, peak_dense_bf16_flop_per_s=peaks[Precision.BF16])
     return Device(
@@ -25,4 +26,5 @@ def _device(catalog: Catalog, processors: ProcessorSheet, name: str, peak: Preci
         link_bytes_per_s=accelerator.scale_up_bandwidth_bytes_per_s,
         processors_count=units.processors_count,
         exponential_units_count=units.exponential_units_count,
+        dies_count=units.dies_count,
     )

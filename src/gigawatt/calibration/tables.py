@@ -34,6 +34,10 @@ PLATFORMS = {
     "gb300": "gb300-nvl72",
 }
 
+# Devices of other classes whose tables tell what those of the platforms cannot: what a second die costs.
+RELATIVES = {"l40s": "l40s-server", "rtx_pro_6000_server": "rtx-pro-6000-server"}
+SYSTEMS = PLATFORMS | RELATIVES
+
 GENERATIONS = {
     "ampere": ("dgx-a100",),
     "hopper": ("dgx-h100", "hgx-h200"),
@@ -52,7 +56,7 @@ class TableSet:
 
     def holds(self, name: str) -> bool:
         """Whether any of the platforms has a table of this name."""
-        systems = [system for system, platform in PLATFORMS.items() if platform in self.platforms]
+        systems = [system for system, platform in SYSTEMS.items() if platform in self.platforms]
         return any(any((self.root / system).glob(f"*/*/*/{name}.parquet")) for system in systems)
 
 
@@ -90,7 +94,7 @@ def read_table(tables: TableSet, name: str, *, shape: Sequence[str]) -> pl.DataF
     Of each engine only the version that the module's rule chooses; `shape` are the columns that make a shape.
     """
     frames = []
-    for system, platform in PLATFORMS.items():
+    for system, platform in SYSTEMS.items():
         if platform not in tables.platforms:
             continue
         by_engine: dict[str, list[tuple[tuple[int, ...], pl.DataFrame]]] = {}

@@ -85,8 +85,10 @@ class ProcessorsTable(Table):
     name: str
     processors: dict[Kebab, FigureTable]
     exponentials_per_clock: dict[Kebab, FigureTable]
+    dies: dict[Kebab, FigureTable]
     assumed_bf16_peak_per_processor: FigureTable
     assumed_exponentials_per_clock: FigureTable
+    assumed_dies: FigureTable
 
 
 @cache
@@ -122,10 +124,12 @@ def read_processors(file: Traversable) -> ProcessorSheet:
         exponentials_per_processor={
             key: _number(stated.value, file.name) for key, stated in table.exponentials_per_clock.items()
         },
+        dies_count={key: _number(stated.value, file.name) for key, stated in table.dies.items()},
         assumed_bf16_flop_per_s_per_processor=parse(
             table.assumed_bf16_peak_per_processor.value, COMPUTE_RATE, where=f"kernels/{file.name}"
         ),
         assumed_exponentials_per_processor=_number(table.assumed_exponentials_per_clock.value, file.name),
+        assumed_dies_count=_number(table.assumed_dies.value, file.name),
     )
 
 

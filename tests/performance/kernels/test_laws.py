@@ -86,7 +86,7 @@ DECODE = DecodeCoefficients(
     bandwidth_fraction=0.9,
     overlap_exponent=2.0,
 )
-STREAMING = StreamingCoefficients(launch_s=2e-6, ramp_s=1e-6, bandwidth_fraction=0.8)
+STREAMING = StreamingCoefficients(launch_s=2e-6, crossing_s=5e-7, ramp_s=1e-6, bandwidth_fraction=0.8)
 COLLECTIVE = CollectiveCoefficients(launch_s=5e-6, step_s=2e-6, ramp_s=1e-5, bandwidth_fraction=0.9, contention=0.5)
 SHAPES = AttentionShapes(
     sequences_count=2.0,
@@ -217,6 +217,9 @@ def test_a_collective_by_hand():
 def test_a_pass_over_memory_by_hand():
     """400 MB at 4 TB/s is 100 us, at 0.8 of it 125 us; ramp sqrt(1e-6 x 1e-4) = 10 us; launch 2 us."""
     assert streaming_time_s(4e8, device=DEVICE, coefficients=STREAMING) == pytest.approx(137e-6)
+    # Four dies are two doublings of one: 2 x 0.5 us more.
+    four = replace(DEVICE, dies_count=4.0)
+    assert streaming_time_s(4e8, device=four, coefficients=STREAMING) == pytest.approx(138e-6)
 
 
 def test_decode_of_a_long_cache_by_hand():

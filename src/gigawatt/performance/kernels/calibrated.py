@@ -226,6 +226,7 @@ class CalibratedOperators:
             link_bytes_per_s=accelerator.scale_up_bandwidth_bytes_per_s,
             processors_count=units.processors_count,
             exponential_units_count=units.exponential_units_count,
+            dies_count=units.dies_count,
         )
 
 

@@ -17,7 +17,8 @@ class Device:
 
     `processors_count` counts the units that work is dealt out to (streaming multiprocessors); 1 stands for a device
     whose work divides without remainder. `exponential_units_count` is how many exponentials all of them finish in a
-    clock cycle. Fields broadcast with the shapes asked, so that one call can span devices.
+    clock cycle, `dies_count` the dies of its package that compute. Fields broadcast with the shapes asked, so that one
+    call can span devices.
     """
 
     peak_dense_flop_per_s: Reals
@@ -25,6 +26,7 @@ class Device:
     link_bytes_per_s: Reals
     processors_count: Reals
     exponential_units_count: Reals
+    dies_count: Reals = 1.0
 
 
 # Bytes of a stored FP4 value with its share of block scales: NVFP4 has one FP8 scale for every 16 values.

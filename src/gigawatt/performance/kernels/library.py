@@ -66,20 +66,23 @@ class Family:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processors:
-    """How many processors an accelerator has, and how many exponentials all of them finish in a clock cycle."""
+    """How many processors an accelerator has, how many exponentials all finish in a clock cycle, and its dies."""
 
     processors_count: float
     exponential_units_count: float
+    dies_count: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessorSheet:
-    """Processors and exponentials per processor of each platform where published, and what is assumed elsewhere."""
+    """Processors, exponentials per processor and dies of each platform; what is assumed where none are published."""
 
     processors_count: Mapping[str, float]
     exponentials_per_processor: Mapping[str, float]
+    dies_count: Mapping[str, float]
     assumed_bf16_flop_per_s_per_processor: float
     assumed_exponentials_per_processor: float
+    assumed_dies_count: float
 
     def processors(
         self, platform: str, *, peak_dense_bf16_flop_per_s: float, silicon_of: str | None = None
@@ -89,7 +92,8 @@ class ProcessorSheet:
         assumed = peak_dense_bf16_flop_per_s / self.assumed_bf16_flop_per_s_per_processor
         count = self.processors_count.get(platform, self.processors_count.get(alike, assumed))
         each = self.exponentials_per_processor.get(alike, self.assumed_exponentials_per_processor)
-        return Processors(processors_count=count, exponential_units_count=count * each)
+        dies = self.dies_count.get(alike, self.assumed_dies_count)
+        return Processors(processors_count=count, exponential_units_count=count * each, dies_count=dies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
