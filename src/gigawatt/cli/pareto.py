@@ -2,58 +2,70 @@
 
 from pathlib import Path
 
+import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gigawatt.cli.console import err, out, print_json
+from gigawatt.cli.console import INTERRUPTED, err, out, print_json
 from gigawatt.cli.progress import StageProgress
-from gigawatt.entities.stages import Inputs, Objective
+from gigawatt.entities.stages import Goal, Inputs, Objective
 from gigawatt.errors import ScenarioError, StudyFolderError
 from gigawatt.planning.pareto import front
-from gigawatt.report.pareto_page import Front, pareto_html, pareto_json
-from gigawatt.report.wording import OBJECTIVE_WORDS, gigawatts, percent
+from gigawatt.planning.stopping import Stop
+from gigawatt.report.pareto_page import Front, pareto_html, pareto_json, remarks, values_words
+from gigawatt.report.wording import gigawatts, percent
+from gigawatt.scenario.objectives import goals_of
+from gigawatt.scenario.refusals import RefusedError
 from gigawatt.study import performance_of
 
 PAGE = "pareto.html"
-_ALONE = {Objective.EARLIEST_TARGET, Objective.WEIGHTED}
-_KNOWN = tuple(str(objective) for objective in Objective if objective not in _ALONE)
+_KNOWN = tuple(str(objective) for objective in Objective if objective is not Objective.WEIGHTED)
 
 
-def objectives_of(text: str) -> tuple[Objective, Objective]:
+def goals_of_pair(text: str) -> tuple[Goal, Goal]:
     """The two objectives that `A,B` names. Raises ScenarioError where it names none."""
-    names = [name.strip() for name in text.split(",")]
-    if len(names) != 2 or any(name not in _KNOWN for name in names) or names[0] == names[1]:
+    try:
+        goals = goals_of(text)
+    except RefusedError as error:
+        raise ScenarioError(where="--pareto", found=error.found, expected=error.expected, fix=error.fix) from error
+    if len(goals) != 2 or any(goal.within_fraction for goal in goals):
         raise ScenarioError(
             where="--pareto",
             found=text,
-            expected=f"two different ones of {', '.join(_KNOWN)}",
+            expected=f"two different ones of {', '.join(_KNOWN)}, or sums of them, without a tolerance",
             fix="Write it like --pareto npv,served-tokens.",
         )
-    return Objective(names[0]), Objective(names[1])
+    return goals[0], goals[1]
 
 
 def show_front(
-    inputs: Inputs, *, objectives: tuple[Objective, Objective], points_count: int, place: Path, as_json: bool
+    inputs: Inputs, *, goals: tuple[Goal, Goal], points_count: int, place: Path, as_json: bool, stop: Stop
 ) -> None:
-    """Searches the front, writes its page into `place` and prints it."""
+    """Searches the front, writes its page into `place` and prints it; ends with 130 where it was stopped early."""
     with StageProgress(err) as progress:
         progress("performance", 0.0)
         performance = performance_of(inputs)
         progress("plan", 0.0)
-        points = front(
+        traced = front(
             inputs,
             performance,
-            objectives=objectives,
+            goals=goals,
             points_count=points_count,
             report=lambda line: progress("plan", 0.0, line),
+            stop=stop,
         )
-    found = Front(inputs=inputs, objectives=objectives, points=points)
+    found = Front(inputs=inputs, goals=goals, traced=traced)
     page = _written(found, place)
     if as_json:
         print_json(pareto_json(found, report=str(page)))
-        return
-    out.print(_table(found))
-    out.print(f"Page: {page}", soft_wrap=True, highlight=False)
+    else:
+        out.print(_table(found))
+        for line in remarks(found):
+            out.print(line, soft_wrap=True, highlight=False)
+        out.print(f"Page: {page}", soft_wrap=True, highlight=False)
+    if traced.was_stopped:
+        err.print("Interrupted; the points found so far were written.", highlight=False)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _written(found: Front, place: Path) -> Path:
@@ -73,16 +85,12 @@ def _written(found: Front, place: Path) -> Path:
 
 def _table(found: Front) -> Table:
     table = Table(title=escape(found.inputs.title), title_justify="left")
-    for objective in found.objectives:
-        table.add_column(str(objective), justify="right")
+    for goal in found.goals:
+        table.add_column(escape(goal.text), justify="right")
     table.add_column("Facility power", justify="right")
     table.add_column("Gap", justify="right")
-    first, second = (OBJECTIVE_WORDS[objective] for objective in found.objectives)
-    for point in found.points:
+    for point in found.traced.points:
         table.add_row(
-            first(point.first),
-            second(point.second),
-            gigawatts(point.facility_mw),
-            percent(point.gap_fraction, decimals=2),
+            *values_words(found, point), gigawatts(point.facility_mw), percent(point.gap_fraction, decimals=2)
         )
     return table

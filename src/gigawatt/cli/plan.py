@@ -10,11 +10,11 @@ import typer
 
 from gigawatt import catalog, store
 from gigawatt.cli.console import INTERRUPTED, err, out, print_json
-from gigawatt.cli.pareto import objectives_of, show_front
+from gigawatt.cli.pareto import goals_of_pair, show_front
 from gigawatt.cli.progress import StageProgress
 from gigawatt.cli.signals import signals_ask
 from gigawatt.cli.tables import headline_table
-from gigawatt.entities.stages import Objective, SolveStatus, Study
+from gigawatt.entities.stages import Goal, SolveStatus, Study
 from gigawatt.errors import GigawattError
 from gigawatt.planning.stopping import Stop
 from gigawatt.report.documents import PAGE, documents
@@ -48,7 +48,7 @@ def plan(
         ),
     ] = None,
     pareto: Annotated[
-        str, typer.Option(help="The front of two objectives, A,B, instead of one plan.", metavar="A,B")
+        str, typer.Option(help="The front of two objectives or sums, A,B, instead of one plan.", metavar="A,B")
     ] = "",
     points: Annotated[int, typer.Option(min=2, max=100, help="Points of the front.")] = 7,
     time_limit: Annotated[float | None, typer.Option(min=0.1, help="Most seconds for the solver.", metavar="S")] = None,
@@ -70,7 +70,7 @@ def plan(
     """
     settings = (*(overrides or ()), *_settings(objective, time_limit, gap))
     if pareto:
-        _show_front(source, folder, settings, objectives=objectives_of(pareto), points=points, as_json=as_json)
+        _show_front(source, folder, settings, goals=goals_of_pair(pareto), points=points, as_json=as_json)
         return
     stop = Stop()
     try:
@@ -129,7 +129,7 @@ def _show_front(
     folder: Path | None,
     settings: tuple[str, ...],
     *,
-    objectives: tuple[Objective, Objective],
+    goals: tuple[Goal, Goal],
     points: int,
     as_json: bool,
 ) -> None:
@@ -137,10 +137,16 @@ def _show_front(
     written = loading.read(source, settings)
     place = folder if folder is not None else STUDIES / f"{written.name}-pareto"
     inputs = resolve(written, catalog.load())
+    stop = Stop()
     try:
-        show_front(inputs, objectives=objectives, points_count=points, place=place, as_json=as_json)
+        with signals_ask(stop):
+            show_front(inputs, goals=goals, points_count=points, place=place, as_json=as_json, stop=stop)
     except KeyboardInterrupt:
         _leave_interrupted()
+    except GigawattError:
+        if stop.heard:
+            _leave_interrupted()
+        raise
 
 
 def _leave_interrupted() -> NoReturn:

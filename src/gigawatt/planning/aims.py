@@ -49,7 +49,7 @@ def aim(inputs: Inputs, objective: Objective, *, built: Formulation) -> Aim:
             where="objective",
             found=str(objective),
             expected="an objective that is a sum over the plan",
-            fix="A date or a weighted sum is sought by itself: leave it out of fronts.",
+            fix="A date is sought by itself; a sum is stated by its terms.",
         )
     return Aim(words="present value", expression=built.npv, unit=MONEY_UNIT_USD)
 

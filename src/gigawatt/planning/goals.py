@@ -7,20 +7,15 @@ nothing useless is built.
 
 from dataclasses import dataclass, replace
 
-import linopy
-import numpy as np
-
 from gigawatt.entities.stages import Goal, Inputs, Objective
-from gigawatt.errors import GigawattError, InputError, ScenarioError
-from gigawatt.planning.aims import KEPT_TOLERANCE, goal_aim, hold_aim
-from gigawatt.planning.constraints import counted_mw
-from gigawatt.planning.fleet import period_axis
+from gigawatt.errors import GigawattError, InputError
+from gigawatt.planning.aims import goal_aim, hold_aim
+from gigawatt.planning.dates import earliest_target, insist_on_target, target_period
 from gigawatt.planning.formulation import Formulation
-from gigawatt.planning.search import Report, gap_fraction, search, silent
-from gigawatt.planning.solve import judged, maximized
+from gigawatt.planning.search import Report, gap_fraction
+from gigawatt.planning.solve import maximized
 from gigawatt.timeline import FloatArray
 
-_EARLIEST = "earliest_target"
 _KEPT = "goal_kept"
 _VALUE = Goal(text=str(Objective.NPV), objective=Objective.NPV)
 
@@ -86,7 +81,11 @@ def _pursued(
 ) -> _Reached | None:
     """The best plan at one goal, which the model is then held to under `name`; a date is always held."""
     if goal.objective is Objective.EARLIEST_TARGET:
-        return _earliest_target(inputs, built=built, report=report)
+        dated = earliest_target(inputs, built=built, sought=built.npv, report=report)
+        if dated is None:
+            return None
+        late = gap_fraction(float(dated.period), float(dated.earliest))
+        return _Reached(values=dated.best.values, bound=float(dated.earliest), gap_fraction=late)
     sought = goal_aim(inputs, goal, built=built)
     best = maximized(built, sought.expression, settings=inputs.solver, report=report, start=start)
     if best is None:
@@ -96,85 +95,15 @@ def _pursued(
     return _Reached(values=best.values, bound=best.bound * sought.unit, gap_fraction=best.gap_fraction)
 
 
-def _earliest_target(inputs: Inputs, *, built: Formulation, report: Report) -> _Reached | None:
-    """The most valuable plan that has the target from the earliest possible period on.
-
-    Bisection over periods with divisible racks proves how early it can be; from there on periods are tried in turn.
-    """
-    report("the earliest period of the target")
-    period_count = inputs.calendar.period_count
-    earliest = _earliest_divisible(inputs, built=built)
-    if earliest is None:
-        return None
-    for period in range(earliest, period_count + 1):
-        _insist_on_target(inputs, built=built, period=period)
-        report(f"the most valuable plan with the target from period {period + 1} of {period_count} on")
-        best = maximized(built, built.npv, settings=inputs.solver, report=report)
-        if best is not None:
-            late = gap_fraction(float(period), float(earliest))
-            return _Reached(values=best.values, bound=float(earliest), gap_fraction=late)
-    return None
-
-
-def _earliest_divisible(inputs: Inputs, *, built: Formulation) -> int | None:
-    """First period from which the target can stand if racks and milestones are divisible; None if nothing can."""
-    first, last = 0, inputs.calendar.period_count
-    built.model.add_objective(0.0 * built.npv, sense="max", overwrite=True)
-    built.model.variables.relax()
-    while first < last:
-        middle = (first + last) // 2
-        _insist_on_target(inputs, built=built, period=middle)
-        first, last = (first, middle) if _possible(inputs, built) else (middle + 1, last)
-    _insist_on_target(inputs, built=built, period=first)
-    possible = _possible(inputs, built)
-    built.model.variables.unrelax()
-    return first if possible else None
-
-
-def _possible(inputs: Inputs, built: Formulation) -> bool:
-    """Whether the model has a solution. Raises GigawattError where the time does not suffice to tell."""
-    found = search(built.model, settings=inputs.solver, report=silent)
-    return judged(found, bound=np.inf, settings=inputs.solver) is not None
-
-
-def _insist_on_target(inputs: Inputs, *, built: Formulation, period: int) -> None:
-    """The largest target stands from `period` on; nothing is asked where that lies after the horizon."""
-    model, energized = built.model, _counted_mw(inputs, built=built)
-    if _EARLIEST in model.constraints:
-        model.remove_constraints(_EARLIEST)
-    goal_mw = largest_target_mw(inputs) * (period_axis(inputs.calendar) >= period)
-    if period < inputs.calendar.period_count:
-        model.add_constraints(energized >= goal_mw, name=_EARLIEST, mask=goal_mw > 0.0)
-
-
-def _counted_mw(inputs: Inputs, *, built: Formulation) -> linopy.LinearExpression:
-    """Facility power that the largest target counts, `(period,)`."""
-    largest_mw = largest_target_mw(inputs)
-    index = [target.facility_mw for target in inputs.targets].index(largest_mw)
-    return counted_mw(inputs, terms=built.terms, choose=built.choose).sel(target=index, drop=True)
-
-
 def keep(inputs: Inputs, *, built: Formulation, values: tuple[float, ...]) -> None:
     """Holds a plan's model to what its goals reached, each in its own unit; the last goal is left to be sought."""
     sought_last = len(_stages(inputs)) - 1
     for index, (goal, value) in enumerate(zip(inputs.pursued, values, strict=True)):
         if goal.objective is Objective.EARLIEST_TARGET:
-            _insist_on_target(inputs, built=built, period=round(value))
+            insist_on_target(inputs, built=built, period=round(value))
         elif index < sought_last:
             kept = goal_aim(inputs, goal, built=built)
             hold_aim(built, kept, reached=value / kept.unit, name=_kept_name(index))
-
-
-def largest_target_mw(inputs: Inputs) -> float:
-    """Facility power of the largest target, which `earliest-target` is about."""
-    if not inputs.targets:
-        raise ScenarioError(
-            where="programme.objective",
-            found='"earliest-target" without any target',
-            expected="a target to reach as early as possible",
-            fix='Add [[target]] with facility = "1 GW facility" and by = "2030-12", or choose another objective.',
-        )
-    return max(target.facility_mw for target in inputs.targets)
 
 
 def achieved(inputs: Inputs, *, built: Formulation) -> tuple[float, ...]:
@@ -184,7 +113,5 @@ def achieved(inputs: Inputs, *, built: Formulation) -> tuple[float, ...]:
 
 def _achieved(inputs: Inputs, goal: Goal, *, built: Formulation) -> float:
     if goal.objective is Objective.EARLIEST_TARGET:
-        goal_mw = largest_target_mw(inputs)
-        short = _counted_mw(inputs, built=built).solution < goal_mw * (1.0 - KEPT_TOLERANCE)
-        return float(short.values.nonzero()[0].max(initial=-1) + 1)
+        return float(target_period(inputs, built=built))
     return goal_aim(inputs, goal, built=built).value()
