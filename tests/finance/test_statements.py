@@ -7,12 +7,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gigawatt.entities.capital import Party, PartyRole
 from gigawatt.entities.contracts import EquityRound, Instalment
 from gigawatt.finance.assets import Assets, written_off_usd
 from gigawatt.finance.flows import Purpose
 from gigawatt.finance.statements import Line, booked, in_real_usd, statements
-from tests.finance.agreements import GPU_LOAN
+from tests.finance.agreements import GPU_LOAN, WARRANT
 from tests.finance.programmes import eight_racks
+from tests.samples import offer
 
 
 def rows(table: pl.DataFrame, party: str) -> dict[date, dict]:
@@ -51,6 +53,44 @@ def test_the_vendor_earns_what_the_programme_puts_into_assets(bare):
     vendor = found.income.filter(pl.col("party") == "nvidia")
     assert vendor["revenue_usd"].sum() == 28e6
     assert rows(found.balance_sheet, "nvidia")[date(2029, 12, 1)]["retained_earnings_usd"] == 28e6
+
+
+def test_goods_are_what_a_vendors_systems_cost_it():
+    made = replace(offer(), supplier="makers", goods_fraction=0.25)
+    makers = Party(id="makers", name="Makers", roles=(PartyRole.SUPPLIER,))
+    played = eight_racks(offers=(made,), parties=(*eight_racks().inputs.parties, makers))
+    found = statements(played.inputs, played.history, appraisal=played.appraisal)
+    # A quarter of 5.6 M in January and of 22.4 M in July: 1.4 M and 5.6 M; of 28 M the vendor keeps 21 M.
+    goods = played.appraisal.flows.filter(pl.col("purpose") == "goods")
+    assert goods.select("month", "payer", "payee", "amount_usd").rows() == [
+        (date(2027, 1, 1), "nvidia", "makers", 1.4e6),
+        (date(2027, 7, 1), "nvidia", "makers", 5.6e6),
+    ]
+    assert found.income.filter(pl.col("party") == "nvidia")["net_income_usd"].sum() == 21e6
+    # A price between parties: neither the programme nor the cost of compute pays it a second time.
+    without = eight_racks().appraisal
+    assert played.appraisal.npv_usd == without.npv_usd
+    assert played.appraisal.unit_costs.equals(without.unit_costs)
+
+
+def test_vested_shares_are_income_here_and_an_expense_there():
+    played = eight_racks(contracts=(WARRANT,))
+    found = statements(played.inputs, played.history, appraisal=played.appraisal)
+    # July 2027: 20 M shares at $260 for $0.01 each: 200,000 paid, 5,199.8 M gained, an investment of 5,200 M.
+    july = date(2027, 7, 1)
+    assert rows(found.balance_sheet, "openai")[july]["investments_usd"] == 5.2e9
+    assert rows(found.income, "openai")[july]["other_income_usd"] == 5.1998e9
+    assert rows(found.cash_flow, "openai")[july]["investing_usd"] == pytest.approx(
+        -200e3 + rows(statements_of_eight_racks().cash_flow, "openai")[july]["investing_usd"]
+    )
+    assert rows(found.balance_sheet, "nvidia")[july]["paid_in_capital_usd"] == 5.2e9
+    assert rows(found.income, "nvidia")[july]["other_expense_usd"] == 5.1998e9
+    assert found.balance_sheet["total_assets_usd"].to_list() == found.balance_sheet["total_claims_usd"].to_list()
+
+
+def statements_of_eight_racks():
+    played = eight_racks()
+    return statements(played.inputs, played.history, appraisal=played.appraisal)
 
 
 def test_equity_is_an_investment_here_and_capital_there():

@@ -14,6 +14,7 @@ class PartyRole(StrEnum):
     PROGRAMME = "programme"
     INVESTOR = "investor"
     VENDOR = "vendor"
+    SUPPLIER = "supplier"
     SITE_PARTNER = "site partner"
     LENDER = "lender"
     UTILITY = "utility"

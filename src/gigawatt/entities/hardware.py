@@ -107,7 +107,8 @@ class Offer:
     the rest on delivery. Systems are bought from the party `vendor`. The books write a rack off evenly over
     `book_life_months`, but for `residual_fraction` of its cost. Serving software matures from the month
     `software_from` on. `price_spread` is what the price may turn out to be, as factors of it. `allocations`
-    limit deliveries over several months and say how many racks must be taken.
+    limit deliveries over several months and say how many racks must be taken. Of each payment the vendor passes
+    `goods_fraction` on to `supplier`, for what its goods cost it.
     """
 
     platform: Platform
@@ -123,3 +124,5 @@ class Offer:
     block_racks_count: int
     price_spread: Ranged = SURE
     allocations: tuple[Allocation, ...] = ()
+    supplier: str = ""
+    goods_fraction: float = 0.0

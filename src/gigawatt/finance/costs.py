@@ -172,6 +172,15 @@ def _rack_streams(inputs: Inputs, site: Site, given: Quantities, *, row: int, co
             site=site.id,
             platform=offer.platform.id,
         )
+    if offer.goods_fraction:
+        yield Stream(
+            payer=offer.vendor,
+            payee=offer.supplier,
+            purpose=Purpose.GOODS,
+            amount_usd=offer.goods_fraction * due_racks * offer.price_usd_per_rack,
+            site=site.id,
+            platform=offer.platform.id,
+        )
 
 
 def _token_streams(inputs: Inputs, given: Quantities) -> Iterator[Stream]:

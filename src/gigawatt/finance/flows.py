@@ -32,6 +32,7 @@ class Purpose(StrEnum):
     PLANT_OPERATION = "power plant operation"
     FACILITY_OPERATION = "facility operation"
     SYSTEMS_OPERATION = "systems operation"
+    GOODS = "goods"
     RENT = "rent"
     CLOUD = "cloud"
     TOKENS = "tokens"
@@ -84,6 +85,7 @@ _KINDS = {
     Purpose.PLANT_OPERATION: FlowKind.OPEX,
     Purpose.FACILITY_OPERATION: FlowKind.OPEX,
     Purpose.SYSTEMS_OPERATION: FlowKind.OPEX,
+    Purpose.GOODS: FlowKind.OPEX,
     Purpose.RENT: FlowKind.OPEX,
     Purpose.CLOUD: FlowKind.OPEX,
     Purpose.TOKENS: FlowKind.REVENUE,
@@ -97,6 +99,7 @@ _KINDS = {
 """The kind of each purpose; what is not named is financing."""
 
 TRANSFERS = (
+    Purpose.GOODS,
     Purpose.RENT,
     Purpose.CLOUD,
     Purpose.LEASE,
@@ -105,7 +108,7 @@ TRANSFERS = (
     Purpose.REVENUE_SHARE,
     Purpose.POWER_PURCHASE,
 )
-"""What parties pay each other for capacity and by contract: a price between parties, not a cost of its own kind."""
+"""Prices between parties, for goods, capacity and by contract: the costs that they pay for are in already."""
 
 FACILITY_PURPOSES = (Purpose.BUILDING, Purpose.COOLING, Purpose.POWER, Purpose.GRID)
 """What a facility is made of."""

@@ -65,12 +65,21 @@ def _references(inputs: Inputs) -> list[tuple[str, str]]:
     sites = [(f"sites.{site.id}.utility", site.utility) for site in inputs.sites]
     owners = [(f"sites.{site.id}.ownership", _owner(site.ownership)) for site in inputs.sites]
     vendors = [(f"offers.{offer.platform.id}.vendor", offer.vendor) for offer in inputs.offers]
+    suppliers = [(f"offers.{o.platform.id}.supplier", o.supplier) for o in inputs.offers if o.goods_fraction]
     contracts = [
         (f"contracts.{contract.id}.{role}", party)
         for contract in inputs.contracts
         for role, party in parties_of(contract).items()
     ]
-    return [("programme", inputs.programme), ("customers", inputs.customers), *vendors, *sites, *owners, *contracts]
+    return [
+        ("programme", inputs.programme),
+        ("customers", inputs.customers),
+        *vendors,
+        *suppliers,
+        *sites,
+        *owners,
+        *contracts,
+    ]
 
 
 def _owner(ownership: Ownership) -> str:

@@ -1,9 +1,11 @@
 """Statements of every party, month by month: cash flow, income, balance sheet, by double entry and in whole cents.
 
 Each payment is booked twice with its payer and twice with its payee: cash, and the line that its purpose stands for.
-What is not paid is booked too: depreciation of what is in service, and interest that a borrower could not pay. So every
-balance sheet balances to the cent by construction. A party's statements cover its dealings within the programme: what a
-vendor's goods cost it, and what anybody owned before, is not in a scenario. Money is nominal USD; `in_real_usd` gives
+What is not paid is booked too: depreciation of what is in service, interest that a borrower could not pay, and what
+vested shares are worth beyond their strike: income and an investment of the holder, an expense and paid-in capital of
+the issuer (a consideration paid to a customer in shares; ASC 606-10-32-25, here at the price of the month in which they
+vest). So every balance sheet balances to the cent by construction. A party's statements cover its dealings within the
+programme: what else it sells, and what it owned before, is not in a scenario. Money is nominal USD; `in_real_usd` gives
 amounts of one year, under names that say so.
 """
 
@@ -153,6 +155,7 @@ def _books(inputs: Inputs, history: History, appraisal: Appraisal, *, party: str
     debits[Line.DEPRECIATION] += written
     debits[Line.ACCUMULATED_DEPRECIATION] -= written
     _book_unpaid_interest(inputs, appraisal, party=party, debits=debits)
+    _book_vested_shares(appraisal, calendar, party=party, debits=debits)
     opening = round(inputs.treasury.opening_cash_usd * CENTS_PER_USD) if party == inputs.programme else 0
     return _Books(party=party, opening=opening, debits=debits, paid=paid)
 
@@ -172,6 +175,19 @@ def _book_unpaid_interest(inputs: Inputs, appraisal: Appraisal, *, party: str, d
         elif party == lender:
             debits[Line.LOANS_GIVEN] += added
             debits[Line.INTEREST_INCOME] -= added
+
+
+def _book_vested_shares(appraisal: Appraisal, calendar: Calendar, *, party: str, debits: dict[Line, IntArray]) -> None:
+    """What shares of vested warrants are worth beyond the strike that was paid, with holder and issuer."""
+    vested = appraisal.stakes.filter(pl.col("shares_count").is_not_null())
+    for month, issuer, holder, worth_usd in vested.select("month", "issuer", "holder", "value_usd").iter_rows():
+        index, cents = calendar.month_index(month), round(worth_usd * CENTS_PER_USD)
+        if party == holder:
+            debits[Line.INVESTMENTS][index] += cents
+            debits[Line.OTHER_INCOME][index] -= cents
+        elif party == issuer:
+            debits[Line.OTHER_EXPENSE][index] += cents
+            debits[Line.PAID_IN_CAPITAL][index] -= cents
 
 
 def _cents(amount_usd: FloatArray) -> IntArray:

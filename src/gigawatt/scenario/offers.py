@@ -13,11 +13,12 @@ from gigawatt.errors import CatalogError
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.allocations import allocations
 from gigawatt.scenario.checks import rising_dates, unique_ids
-from gigawatt.scenario.desk import Desk
+from gigawatt.scenario.desk import Desk, slug
 from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.schema import PlatformTable
 from gigawatt.units import DURATION_MONTHS, FRACTION, LIFE, MONEY_PER_RACK, RACK_COUNT
 
+SUPPLIERS: Final = "Suppliers"
 PRICE_FIGURES: Final = ("street-price", "list-price")
 ONE_WAY: Final = "each way"
 FIGURE_OF_KEY: Final[Mapping[str, str]] = {
@@ -73,7 +74,19 @@ def _offer(desk: Desk, table: PlatformTable, index: int) -> Offer:
         ),
         block_racks_count=round(block) if table.block is None else desk.whole(block, table.block, *at, "block"),
         allocations=allocations(desk, table, index),
+        supplier=desk.party(None, *at, default=SUPPLIERS),
+        goods_fraction=1.0
+        - desk.number_or(
+            table.gross_margin, *at, "gross_margin", default=_margin_figure(desk, record), dimension=FRACTION
+        ),
     )
+
+
+def _margin_figure(desk: Desk, record: Record) -> str:
+    """The gross margin that the vendor reports, or the assumption on vendors at large."""
+    own = slug(_vendor(record))
+    reported = own in desk.catalog.record("economics", "vendor-margin").figures
+    return f"economics/vendor-margin/{own}" if reported else "assumptions/offer/gross-margin"
 
 
 def _book_figure(desk: Desk, platform_id: str, name: str) -> str:

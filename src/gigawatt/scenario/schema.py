@@ -189,6 +189,7 @@ class PlatformTable(Table):
     book_life: q.Life | None = None
     residual: q.FractionText | None = None
     deposit: q.FractionText | None = None
+    gross_margin: q.FractionText | None = None
     block: q.Racks | None = None
     rack_power: q.DevicePower | None = None
     accelerators: q.Accelerators | None = None
