@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from gigawatt.catalog.capacity import assumed_costs, neocloud, unit
 from gigawatt.catalog.dimensions import MONEY_PER_ACCELERATOR, MONEY_PER_ACCELERATOR_HOUR
 from gigawatt.catalog.platforms import platform
-from gigawatt.catalog.quantities import published, quantity
+from gigawatt.catalog.prices import accelerator_price, system_price
+from gigawatt.catalog.quantities import quantity
 from gigawatt.catalog.records import Catalog
 from gigawatt.finance.capacity import cost_by_layer_usd_per_accelerator_hour
 from gigawatt.units import MONEY_PER_RACK, parse
-
-_PRICES = ("street-price", "list-price")
-_PRICES_EACH = ("street-price-per-accelerator", "list-price-per-accelerator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +38,11 @@ def accelerator_hour(catalog: Catalog, platform_id: str, *, stated: str | None) 
 
 def _rack_price(catalog: Catalog, platform_id: str) -> tuple[float, str] | None:
     record = catalog.record("platforms", platform_id)
-    for name in (*_PRICES, *_PRICES_EACH):
-        figure = record.figures.get(name)
-        if figure is None or not published(figure):
-            continue
-        key = f"platforms/{record.id}/{name}"
-        if name in _PRICES:
-            return quantity(figure, MONEY_PER_RACK), key
-        each = platform(catalog, platform_id).item.accelerators_per_rack_count
-        return quantity(figure, MONEY_PER_ACCELERATOR) * each, key
-    return None
+    whole = system_price(record)
+    if whole is not None:
+        return quantity(whole, MONEY_PER_RACK), whole.key
+    each = accelerator_price(record)
+    if each is None:
+        return None
+    accelerators = platform(catalog, platform_id).item.accelerators_per_rack_count
+    return quantity(each, MONEY_PER_ACCELERATOR) * accelerators, each.key

@@ -60,3 +60,20 @@ def power_difference_usd(contract: PowerPurchase, calendar: Calendar, *, energy_
     term = in_term(calendar, start=contract.start, term_months=contract.term_months)
     energy_mwh = term * contract.contracted_grid_mw * calendar.month_hours
     return np.asarray(energy_mwh * (contract.strike_usd_per_mwh * growth - energy_price_usd_per_mwh), dtype=np.float64)
+
+
+def annuity_factor(payments_count: float, *, interest_fraction: float) -> float:
+    """Present value of so many payments of one dollar: (1 - (1 + i)^-n) / i, and n without interest."""
+    if interest_fraction == 0.0:
+        return payments_count
+    return -float(np.expm1(-payments_count * np.log1p(interest_fraction))) / interest_fraction
+
+
+def level_balance_fractions(payments_count: int, *, interest_fraction: float) -> FloatArray:
+    """What is owed of a dollar after each of n level payments, from 1 before the first to 0, `(1 + payment,)`.
+
+    After k of them the annuity of those that are left over that of all: a(n - k) / a(n).
+    """
+    left = range(payments_count, -1, -1)
+    factors = np.array([annuity_factor(count, interest_fraction=interest_fraction) for count in left])
+    return np.asarray(factors / factors[0], dtype=np.float64)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from gigawatt.entities.capital import CostBook
 from gigawatt.entities.hardware import Platform
+from gigawatt.entities.schedules import annuity_factor
 from gigawatt.facility.electrical import facility_power_mw, rack_it_power_mw
-from gigawatt.finance.debt_sizing import annuity_factor
 from gigawatt.finance.flows import FABRIC_PURPOSES, FACILITY_PURPOSES, FlowKind, Purpose
 from gigawatt.units import HOURS_PER_YEAR, MONTHS_PER_YEAR
 

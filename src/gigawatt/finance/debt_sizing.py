@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gigawatt.entities.schedules import annuity_factor, level_balance_fractions
 from gigawatt.timeline import FloatArray
 from gigawatt.units import MONTHS_PER_YEAR
 
@@ -41,13 +42,6 @@ def interest_per_month_fraction(interest_per_year_fraction: float) -> float:
     return interest_per_year_fraction / MONTHS_PER_YEAR
 
 
-def annuity_factor(payments_count: float, *, interest_fraction: float) -> float:
-    """Present value of so many payments of one dollar: (1 - (1 + i)^-n) / i, and n without interest."""
-    if interest_fraction == 0.0:
-        return payments_count
-    return -float(np.expm1(-payments_count * np.log1p(interest_fraction))) / interest_fraction
-
-
 def level_payment_usd(principal_usd: float, *, interest_fraction: float, payments_count: int) -> float:
     """The equal payment that serves a loan: principal over the annuity factor."""
     return principal_usd / annuity_factor(payments_count, interest_fraction=interest_fraction)
@@ -57,14 +51,10 @@ def level_debt(
     principal_usd: float, *, interest_fraction: float, payments_count: int, grace_count: int = 0
 ) -> DebtService:
     """A level annuity of `payments_count` payments, after `grace_count` steps that pay interest alone."""
-    payment_usd = level_payment_usd(principal_usd, interest_fraction=interest_fraction, payments_count=payments_count)
-    due_counts = [*[payments_count] * grace_count, *range(payments_count, 0, -1)]
-    factors = [annuity_factor(count, interest_fraction=interest_fraction) for count in due_counts]
-    opening_usd = payment_usd * np.array(factors)
-    interest_usd = opening_usd * interest_fraction
-    principal_paid_usd = payment_usd - interest_usd
-    principal_paid_usd[:grace_count] = 0.0
-    return _paid_in_full(opening_usd, interest_usd, principal_paid_usd)
+    owed = level_balance_fractions(payments_count, interest_fraction=interest_fraction)
+    opening_usd = principal_usd * np.concatenate([np.ones(grace_count), owed[:-1]])
+    principal_paid_usd = principal_usd * np.concatenate([np.zeros(grace_count), -np.diff(owed)])
+    return _paid_in_full(opening_usd, opening_usd * interest_fraction, principal_paid_usd)
 
 
 def equal_principal_debt(

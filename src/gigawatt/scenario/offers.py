@@ -7,6 +7,7 @@ from typing import Final
 
 from gigawatt.catalog import Catalog, Figure, Record, platform
 from gigawatt.catalog.items import PlatformTable as CatalogPlatform
+from gigawatt.catalog.prices import system_price
 from gigawatt.catalog.quantities import published
 from gigawatt.entities.hardware import Offer, Platform, SupplyStep
 from gigawatt.errors import CatalogError
@@ -19,7 +20,6 @@ from gigawatt.scenario.schema import PlatformTable
 from gigawatt.units import DURATION_MONTHS, FRACTION, LIFE, MONEY_PER_RACK, RACK_COUNT
 
 SUPPLIERS: Final = "Suppliers"
-PRICE_FIGURES: Final = ("street-price", "list-price")
 ONE_WAY: Final = "each way"
 FIGURE_OF_KEY: Final[Mapping[str, str]] = {
     "rack_power": "system-power-max",
@@ -175,8 +175,8 @@ def _price(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> f
 
 def _price_figure(record: Record) -> str:
     """The address of the platform's published price, empty if it has none."""
-    names = [name for name in PRICE_FIGURES if published(record.figures.get(name))]
-    return f"platforms/{record.id}/{names[0]}" if names else ""
+    figure = system_price(record)
+    return "" if figure is None else figure.key
 
 
 def _software_from(desk: Desk, table: PlatformTable, index: int, *, record: Record) -> date:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from gigawatt.catalog import Catalog, quantity
 from gigawatt.catalog.capacity import assumed_costs, hyperscaler, in_hyperscaler_building, neocloud, unit
 from gigawatt.catalog.dimensions import MONEY_PER_ACCELERATOR_HOUR, MONEY_PER_MW, POWER
+from gigawatt.catalog.prices import system_price_at
 from gigawatt.catalog.records import Figure
 from gigawatt.entities.capital import CostBook
 from gigawatt.facility.electrical import facility_power_mw
@@ -38,12 +39,12 @@ HOUR_TOLERANCE_FRACTION = 0.15
 SITE_TOLERANCE_FRACTION = 0.20
 _TCO = "economics/tco-per-gpu-hour-2026-04"
 _OWNERS = {"hyperscaler": hyperscaler, "neocloud": neocloud}
-_PRICES = {
-    "h100": "platforms/dgx-h100/server-price-2025-08",
-    "h200": "platforms/hgx-h200/server-price-2026-01",
-    "b200": "platforms/dgx-b200/server-price-2025-05",
-    "gb200": "platforms/gb200-nvl72/street-price",
-    "gb300": "platforms/gb300-nvl72/street-price",
+_PLATFORMS = {
+    "h100": "dgx-h100",
+    "h200": "hgx-h200",
+    "b200": "dgx-b200",
+    "gb200": "gb200-nvl72",
+    "gb300": "gb300-nvl72",
 }
 
 
@@ -187,7 +188,9 @@ def hour_rows(catalog: Catalog) -> tuple[HourRow, ...]:
     """Every accelerator with every kind of owner that the publisher has."""
     costs = assumed_costs(catalog)
     return tuple(
-        _hour_row(catalog, costs, accelerator=accelerator, owner=owner) for accelerator in _PRICES for owner in _OWNERS
+        _hour_row(catalog, costs, accelerator=accelerator, owner=owner)
+        for accelerator in _PLATFORMS
+        for owner in _OWNERS
     )
 
 
@@ -201,7 +204,7 @@ def waterfall_rows(catalog: Catalog) -> tuple[WaterfallRow, ...]:
     """Capital by layer per facility and per IT megawatt of every accelerator that is compared."""
     costs = assumed_costs(catalog)
     rows = []
-    for accelerator in _PRICES:
+    for accelerator in _PLATFORMS:
         one = _unit(catalog, accelerator)
         capital_usd = capital_by_layer_usd(one, costs)
         rows.append(
@@ -245,9 +248,12 @@ def _on_publisher_terms(catalog: Catalog, costs: CostBook, one: Unit, *, owner: 
 
 
 def _unit(catalog: Catalog, accelerator: str) -> Unit:
-    key = _PRICES[accelerator]
-    platform_id = key.split("/")[1]
-    return unit(catalog, platform_id, price_usd_per_rack=quantity(catalog.figure(key), MONEY_PER_RACK))
+    platform_id = _PLATFORMS[accelerator]
+    published = catalog.figure(f"{_TCO}/{accelerator}-neocloud")
+    price = system_price_at(catalog.record("platforms", platform_id), day=published.as_of)
+    if price is None:
+        raise ValueError(f"no price of {platform_id} in the catalogue")
+    return unit(catalog, platform_id, price_usd_per_rack=quantity(price, MONEY_PER_RACK))
 
 
 def _site_row(catalog: Catalog, costs: CostBook, case: SiteCase) -> SiteRow:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.contracts import GpuDebt, Loan, ProjectDebt, Repayment, VendorFinancing
+from gigawatt.entities.schedules import level_balance_fractions
 from gigawatt.planning.agreements.pieces import NAME, Desk, Pay, increments, steps, up_to_month
 from gigawatt.planning.agreements.spending import Counted, Spending, most_spending
 from gigawatt.planning.fleet import in_period, month_axis
@@ -94,11 +95,8 @@ def _draws(contract: Loan, desk: Desk, *, months: range, first: int) -> Drawn:
 
 
 def _level(drawn: Drawn) -> tuple[Pay, Pay, Pay]:
-    """Interest, principal and what is owed at the end of a month, all in proportion to what was drawn.
-
-    After k of n payments of an annuity the part 1 - (1 - (1 + r)^-(n - k)) / (1 - (1 + r)^-n) is repaid.
-    """
-    owed = level_balance_fractions(drawn.loan.terms.tenor_months, rate=drawn.rate)
+    """Interest, principal and what is owed at the end of a month, all in proportion to what was drawn."""
+    owed = level_balance_fractions(drawn.loan.terms.tenor_months, interest_fraction=drawn.rate)
     last = drawn.months[-1]
 
     def in_repayment(weights: xr.DataArray, parts: FloatArray) -> xr.DataArray:
@@ -132,14 +130,6 @@ def _level(drawn: Drawn) -> tuple[Pay, Pay, Pay]:
         return held(weights, delay=0) + left
 
     return interest, principal, balance
-
-
-def level_balance_fractions(payments_count: int, *, rate: float) -> FloatArray:
-    """What is owed of a dollar after each of the payments of an annuity, from 1 before the first to 0."""
-    left = np.arange(payments_count, -1, -1, dtype=np.float64)
-    if rate == 0.0:
-        return left / payments_count
-    return np.asarray(np.expm1(-left * np.log1p(rate)) / np.expm1(-payments_count * np.log1p(rate)), dtype=np.float64)
 
 
 def _sculpted(drawn: Drawn, desk: Desk) -> tuple[Pay, Pay, Pay]:
