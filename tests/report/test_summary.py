@@ -7,8 +7,11 @@ import jsonschema
 import numpy as np
 import polars as pl
 import pytest
+import xarray as xr
 
 from gigawatt.entities.stages import Study
+from gigawatt.entities.workload import ServicePart
+from gigawatt.report.reach import parts_table, served_services
 from gigawatt.report.schema import study_schema
 from gigawatt.report.summary import summary
 
@@ -157,3 +160,33 @@ def test_where_a_placed_run_stands(study: Study) -> None:
     assert (stay["site"], stay["platform"], stay["racks_count"]) == ("abilene", "vr-nvl72", 1000.0)
     assert stay["facility_mw"] == pytest.approx(318.75)
     assert (stay["from"], stay["until"]) == ("2028-01", "2028-10")
+
+
+def test_services_by_class_and_region(study: Study) -> None:
+    """Two services over 96 months, whole ones: no class, no region, and no word of where from."""
+    chat, agents = summary(study)["services"]
+    assert (chat["of"], chat["class"], chat["region"], chat["served_from"]) == ("chat", None, None, {})
+    wanted = sum(study.inputs.services[1].demand_tokens_per_month.values())
+    assert agents["wanted_tokens"] == pytest.approx(wanted)
+    assert not parts_table(study).rows
+
+
+def test_a_service_by_region_says_where_it_is_served_from(study: Study) -> None:
+    """Racks in two sites of two regions, one with three times as many."""
+    chat, agents = study.inputs.services
+    part = ServicePart(service="chat", service_class="live", region="us")
+    places = {"abilene": "us", "norway": "eu"}
+    sites = tuple(replace(site, region=places.get(site.id)) for site in study.inputs.sites)
+    inputs = replace(study.inputs, sites=sites, services=(replace(chat, part=part), agents))
+    racks = study.plan.decisions["training_racks"].rename(run="service").assign_coords(service=["chat", "agents"])
+    racks = xr.zeros_like(racks)
+    racks.loc[{"site": "abilene", "service": "chat"}] = 3.0
+    racks.loc[{"site": "norway", "service": "chat"}] = 1.0
+    plan = replace(study.plan, decisions=study.plan.decisions.assign(serving_racks=racks))
+    divided = replace(study, inputs=inputs, plan=plan)
+    first, second = served_services(divided)
+    assert first.from_fraction == pytest.approx({"us": 0.75, "eu": 0.25})
+    assert second.from_fraction == {}
+    row = parts_table(divided).rows[0]
+    assert [cell.text for cell in row.cells[:3]] == ["chat", "live", "us"]
+    assert row.cells[5].text == "75% us and 25% eu"

@@ -72,7 +72,7 @@ class Site:
     party `utility`. `construction_mw_per_month` is the most that its builders finish in a month, None where nothing
     limits them; `one_vendor` says that racks of one vendor only may come in; `same_place_as` names the site whose
     power this one shares, being another way to use the same place. What a MWh at the meter takes of carbon and water
-    is known where a cap needs it.
+    is known where a cap needs it; the `region` that it serves from, where regions matter.
     """
 
     id: str
@@ -96,3 +96,4 @@ class Site:
     water_kl_per_mwh: float | None = None
     water_cap_kl_per_year: float | None = None
     plants: tuple[Plant, ...] = ()
+    region: str | None = None

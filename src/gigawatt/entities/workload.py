@@ -169,12 +169,27 @@ class AttentionPattern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePart:
+    """Which class of which stated service, asked for in which region; None where it is not divided so."""
+
+    service: str
+    service_class: str | None
+    region: str | None
+
+    @property
+    def id(self) -> str:
+        """The parts of the name, joined by dots."""
+        return ".".join(name for name in (self.service, self.service_class, self.region) if name is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """Tokens to serve with one model at a service level.
 
     `demand_tokens_per_month` maps the first day of a month to input plus output tokens wanted in that month;
     every month of the calendar is present. Prices are per million tokens in the same months. `pattern` says what the
-    model's queries see; FP8 weights of `block_scaled` models have a scale per block.
+    model's queries see; FP8 weights of `block_scaled` models have a scale per block. A class or region of a service is
+    a service of its own, `part` of the stated one; only `sites` (ids) may serve it, all where None.
     """
 
     id: str
@@ -191,6 +206,8 @@ class Service:
     demand_tokens_per_month: Mapping[date, float]
     input_price_usd_per_mtoken: Mapping[date, float]
     output_price_usd_per_mtoken: Mapping[date, float]
+    part: ServicePart | None = None
+    sites: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

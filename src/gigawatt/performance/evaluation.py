@@ -84,7 +84,7 @@ def evaluate(inputs: Inputs, *, operators: LawFactory = roofline_laws) -> Perfor
     laws = operators(inputs.efficiency)
     platforms = [offer.platform for offer in inputs.offers]
     services, runs = [service.id for service in inputs.services], [run.id for run in inputs.runs]
-    served = [[_served(inputs, service, platform, laws) for service in inputs.services] for platform in platforms]
+    served = [_all_served(inputs, platform, laws) for platform in platforms]
     trained = [_trained(inputs, platform, laws) for platform in platforms]
     serving_rows = [
         [_serving_row(platform, service, answer) for service, answer in zip(inputs.services, row, strict=True)]
@@ -98,6 +98,28 @@ def evaluate(inputs: Inputs, *, operators: LawFactory = roofline_laws) -> Perfor
         serving=_dataset(serving_rows, platforms, axis=("service", services), shapes=_SERVING),
         training=training.assign(_over_sites(inputs, platforms, laws)),
         refusals={**_refusals(platforms, services, served), **_refusals(platforms, runs, trained)},
+    )
+
+
+def _all_served(inputs: Inputs, platform: Platform, laws: OperatorLaws) -> list[Served | Refused]:
+    """Every service on a platform; services of the same model at the same level are searched once."""
+    levels = [_level_alone(service) for service in inputs.services]
+    first = [levels.index(level) for level in levels]
+    found = {row: _served(inputs, inputs.services[row], platform, laws) for row in sorted(set(first))}
+    return [found[row] for row in first]
+
+
+def _level_alone(service: Service) -> Service:
+    """The service without what its throughput does not depend on."""
+    nothing: dict[date, float] = {}
+    return replace(
+        service,
+        id="",
+        demand_tokens_per_month=nothing,
+        input_price_usd_per_mtoken=nothing,
+        output_price_usd_per_mtoken=nothing,
+        part=None,
+        sites=None,
     )
 
 

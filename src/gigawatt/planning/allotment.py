@@ -6,6 +6,7 @@ from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import ROUNDING, in_period, month_axis
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.placing import held_by_run, unplaced
+from gigawatt.planning.reach import spread_in_reach
 from gigawatt.planning.terms import Terms
 
 
@@ -21,9 +22,10 @@ def allotted_at_sites(
     output = _output_hours(terms=terms, built=built, hours=hours)
     placed = _placed_hours(terms=terms, built=built, hours=hours)
     left = (output - placed.sum("run")).clip(0.0)
-    free = unplaced(built.choose.training.solution, terms.jobs) @ hours
-    training = placed + _spread(free, over=left)
-    serving = _spread(built.choose.serving.solution @ hours, over=left)
+    near = _near_hours(terms=terms, built=built, hours=hours, over=left)
+    left = (left - near.sum("service")).clip(0.0)
+    training = placed + _spread(unplaced(built.choose.training.solution, terms.jobs) @ hours, over=left)
+    serving = near + _spread(_anywhere(terms=terms, built=built) @ hours, over=left)
     served = serving.sum("service")
     idle = (output - training.sum("run")).clip(0.0)
     filled = serving * (idle / served.where(served > ROUNDING)).fillna(0.0)
@@ -55,3 +57,20 @@ def _spread(wanted: xr.DataArray, *, over: xr.DataArray) -> xr.DataArray:
     """Rack-hours of a platform, the same part of what `over` leaves at every site."""
     whole = over.sum("site")
     return wanted * (over / whole.where(whole > ROUNDING)).fillna(0.0)
+
+
+def _anywhere(*, terms: Terms, built: Formulation) -> xr.DataArray:
+    """Racks of the services that every site may serve, 0 for others, `(platform, service, month)`."""
+    serving: xr.DataArray = built.choose.serving.solution
+    return serving if terms.reach is None else serving.where(~terms.reach.limited, 0.0)
+
+
+def _near_hours(*, terms: Terms, built: Formulation, hours: xr.DataArray, over: xr.DataArray) -> xr.DataArray:
+    """Rack-hours of services that only some sites may serve, 0 for others, `(site, platform, service, period)`."""
+    names = terms.work.demand_tokens.service
+    if terms.reach is None or built.choose.regional is None:
+        nowhere: xr.DataArray = over * xr.zeros_like(names, dtype=float)
+        return nowhere
+    near = spread_in_reach(terms.reach, built.choose.regional.solution @ hours, over=over)
+    every: xr.DataArray = near.reindex(service=names, fill_value=0.0)
+    return every

@@ -11,8 +11,9 @@ from gigawatt.entities.stages import Inputs
 from gigawatt.planning.agreements import Agreed
 from gigawatt.planning.fleet import in_period, most_blocks, period_axis
 from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
-from gigawatt.planning.placing import done_fraction, job_training, site_racks, unplaced
+from gigawatt.planning.placing import done_fraction, held_racks, job_training, site_racks, unplaced
 from gigawatt.planning.purchases import allocated
+from gigawatt.planning.reach import held_in_regions, region_racks, served_in_reach
 from gigawatt.planning.site_limits import usable_mw
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, reachable_mw
@@ -98,6 +99,26 @@ def placed_training(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose
         jobs=terms.jobs,
         limits=terms.fleet,
         choose=choose.starts,
+        arrivals=choose.arrivals,
+        in_service=choose.in_service,
+    )
+
+
+def regional_serving(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables) -> None:
+    """Services that only some sites may serve have racks of those sites."""
+    if terms.reach is None or choose.regional is None:
+        return
+    served_in_reach(model, reach=terms.reach, serving=choose.serving, regional=choose.regional)
+    used = choose.regional.sum("service")
+    if terms.jobs is not None and choose.starts is not None:
+        held = held_racks(terms.jobs, choose.starts.place)
+        used = used + held_in_regions(inputs, reach=terms.reach, held=held)
+    region_racks(
+        model,
+        inputs,
+        reach=terms.reach,
+        limits=terms.fleet,
+        used=used,
         arrivals=choose.arrivals,
         in_service=choose.in_service,
     )

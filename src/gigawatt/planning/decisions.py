@@ -54,6 +54,8 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     choose.served.solution = served.where(served < wanted, wanted)
     choose.serving.solution = choose.serving.solution.clip(0.0)
     choose.training.solution = choose.training.solution.clip(0.0)
+    if choose.regional is not None:
+        choose.regional.solution = choose.regional.solution.clip(0.0)
     if terms.jobs is not None and choose.starts is not None:
         settle_starts(inputs, jobs=terms.jobs, choose=choose.starts, training=choose.training)
     choose.tranches.solution = earned_count(in_service, terms=terms)
@@ -164,7 +166,7 @@ def allocation(inputs: Inputs, *, terms: Terms, built: Formulation, racks: Racks
     is given to them in proportion, so that months of higher demand within a period find racks ready.
     """
     choose = built.choose
-    if terms.jobs is not None:
+    if terms.jobs is not None or terms.reach is not None:
         return allotted_at_sites(inputs, terms=terms, built=built, installed=racks.installed)
     hours = in_period(inputs.calendar) * month_axis(inputs.calendar).copy(data=inputs.calendar.month_hours)
     full = terms.fleet.output_share * terms.fleet.block_racks

@@ -20,6 +20,7 @@ from gigawatt.timeline import IntArray
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_MILLION
 
 _POWER = "energized"
+_IN_REGION = "region_racks"
 _LEAST_USD = 0.01
 
 
@@ -177,6 +178,9 @@ def _power(found: list[Bound], periods: IntArray, terms: Terms) -> Iterator[str]
 def _chips(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
     for family, own in _families(found):
         best, usd = next(iter(_worth(own, summed=False).items()))
+        if family == _IN_REGION:
+            yield f"{statement(family, best)} bind (one more for a month is worth {_usd(usd)})"
+            continue
         what = "chip supply" if family == "supply" else statement(family, best)
         more = f"one more rack of {best}" if family == "supply" else "one more rack"
         yield f"{what} binds ({more} is worth {_usd(usd)})"
@@ -218,6 +222,9 @@ def statement(family: str, label: str) -> str:
         "allocated": f"the allocation of {label}",
         "purchases": f"the minimum purchase of {label}",
     }
+    if family == _IN_REGION:
+        region, _, platform = label.partition("/")
+        return f"racks of {platform} that can serve {region}"
     return names.get(family, f"{family.replace('_', ' ')} {label}".strip())
 
 

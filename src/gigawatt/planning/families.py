@@ -32,7 +32,8 @@ class Family:
     """A limit or a demand of the scenario.
 
     `words` what one unit of it is, `unit` that unit, `key` where the scenario states it, `scale` how many units one
-    unit of the model's own rows is.
+    unit of the model's own rows is. Without a `key` it is no statement that could be taken back. One unit more of it is
+    one more in the rows `within` which it lies too, if any.
     """
 
     scarcity: Scarcity
@@ -40,6 +41,7 @@ class Family:
     unit: str
     key: str
     scale: Scale
+    within: str = ""
 
 
 def _one(_terms: Terms) -> float:
@@ -74,6 +76,14 @@ LIMITS: Mapping[str, Family] = {
     ),
     "demand": Family(
         scarcity=Scarcity.DEMAND, words="demand for a service", unit="Mtoken", key="service.demand", scale=_mtokens
+    ),
+    "region_racks": Family(
+        scarcity=Scarcity.CHIPS,
+        words="racks in a region through a month",
+        unit="rack",
+        key="",
+        scale=_one,
+        within="allocation",
     ),
     "shared_power": Family(
         scarcity=Scarcity.POWER, words="power of a place used in several ways", unit="MW", key="site.power", scale=_one
@@ -158,6 +168,7 @@ BOOKKEEPING: frozenset[str] = frozenset(
         "job_parts",
         "job_racks",
         "job_training",
+        "regional_serving",
         "plant_growth",
         "plant_energy",
         "plant_use",

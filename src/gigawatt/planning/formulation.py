@@ -62,6 +62,7 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
     site_limits.caps(model, inputs, terms=terms, choose=choose)
     constraints.allocation(model, inputs, terms=terms, choose=choose)
     constraints.placed_training(model, inputs, terms=terms, choose=choose)
+    constraints.regional_serving(model, inputs, terms=terms, choose=choose)
     constraints.tokens(model, terms=terms, choose=choose)
     constraints.milestones(model, terms=terms, choose=choose)
     agreed = agreements(model, inputs, terms=terms, choose=choose)

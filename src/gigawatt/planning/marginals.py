@@ -17,12 +17,14 @@ from gigawatt.planning.fleet import can_arrive
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.restate import Standing, solved, standing
 from gigawatt.planning.search import duals_of, search, silent
-from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
+from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 
 _LEAST_WORTH_USD = 1.0
 """Less than this for a unit of the model's own is the solver's noise."""
 _HAIR_FRACTION = 1e-5
 _GOLDEN_RATIO = 0.6180339887498949
+_IN_REGION = "region_racks"
+_SERVED_FRACTION = 1e-6
 _FULL_FRACTION = 0.95
 """A site whose racks draw this part of its energized power is full; so is one with no room for a block."""
 
@@ -44,13 +46,28 @@ def marginal_values(
     Each family has its model's own dimensions and, as attributes, its `units`, `words`, `scarcity` and `key`.
     `site_filled_fraction` `(site, period)` is the part of the energized power that racks draw at peak; `site_full`
     marks where no more fits, `site_waiting` where there is no power yet. Where plants may be built, what of them is
-    firm, `firm_mw` `(site, period)`, counts as energized and is kept as `site_plants_mw`.
+    firm, `firm_mw` `(site, period)`, counts as energized and is kept as `site_plants_mw`. A rack more in a region is
+    worth something where demand that its sites alone may serve goes unserved.
     """
     values: dict[str, xr.DataArray] = {}
+    waiting = _unserved(terms, built)
     if fix_integers(built, racks=racks, settings=inputs.solver):
         divisible(built)
         values = values_by_family(standing(built.model, settings=inputs.solver), terms=terms)
+        if waiting is not None and _IN_REGION in values:
+            found = values[_IN_REGION]
+            values[_IN_REGION] = found.where(waiting, 0.0).transpose(*found.dims).assign_attrs(found.attrs)
     return _dated(xr.Dataset({**values, **_fullness(terms=terms, racks=racks, firm_mw=firm_mw)}), inputs)
+
+
+def _unserved(terms: Terms, built: Formulation) -> xr.DataArray | None:
+    """Whether demand that only a region's sites may serve goes unserved there in a month, `(region, month)`."""
+    if terms.reach is None:
+        return None
+    wanted = terms.work.demand_tokens / TOKEN_UNIT
+    short = built.choose.served.solution < wanted * (1.0 - _SERVED_FRACTION)
+    waiting: xr.DataArray = (terms.reach.allowed & short.sel(service=terms.reach.allowed.service)).any("service")
+    return waiting
 
 
 def fix_integers(built: Formulation, *, racks: Racks, settings: SolverSettings) -> bool:
@@ -111,10 +128,16 @@ def values_by_family(programme: Standing, *, terms: Terms) -> dict[str, xr.DataA
         rows = programme.model.constraints[name]
         if rows.rhs.size == 0:
             continue
-        found = solved(programme, **{name: rows.rhs + _hair(rows.rhs, rows.sign)})
+        hair = _hair(rows.rhs, rows.sign)
+        around = [programme.model.constraints[family.within]] if family.within else []
+        wider = {
+            outer.name: outer.rhs + hair.sum([d for d in hair.dims if d not in outer.rhs.dims]) for outer in around
+        }
+        found = solved(programme, **{name: rows.rhs + hair, **wider})
         if not found.found:
             continue
-        dual_usd = duals_of(rows, found.duals) * MONEY_UNIT_USD
+        dual_usd = sum((duals_of(each, found.duals) for each in around), duals_of(rows, found.duals)) * MONEY_UNIT_USD
+        dual_usd = dual_usd.transpose(*rows.rhs.dims)
         worth = dual_usd.where(dual_usd > _LEAST_WORTH_USD, 0.0) / family.scale(terms)
         values[name] = worth.transpose(*dual_usd.dims).assign_attrs(
             units=f"USD/{family.unit}", words=family.words, scarcity=str(family.scarcity), key=family.key

@@ -65,7 +65,7 @@ def softened(inputs: Inputs, *, terms: Terms, settings: SolverSettings) -> Softe
     insist(built)
     room: dict[str, linopy.Variable] = {}
     size: dict[str, xr.DataArray] = {}
-    for name in [name for name in LIMITS if name in built.model.constraints]:
+    for name in [name for name, family in LIMITS.items() if family.key and name in built.model.constraints]:
         if built.model.constraints[name].rhs.size:
             room[name], size[name] = _make_room(inputs, built.model, name)
     built.choose.tranches.update(upper=_any_tranches(terms))

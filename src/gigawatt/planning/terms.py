@@ -14,6 +14,7 @@ from gigawatt.planning.money import Money, money
 from gigawatt.planning.places import Places, places
 from gigawatt.planning.plants import Plants, plants
 from gigawatt.planning.purchases import Purchases, purchases
+from gigawatt.planning.reach import Reach, reach
 from gigawatt.planning.work import Work, work
 from gigawatt.units import TOKENS_PER_MILLION, USD_PER_MILLION
 
@@ -33,6 +34,7 @@ class Terms:
     plants: Plants | None
     purchases: Purchases | None
     jobs: Jobs | None
+    reach: Reach | None
 
 
 def terms(inputs: Inputs, performance: Performance) -> Terms:
@@ -47,4 +49,5 @@ def terms(inputs: Inputs, performance: Performance) -> Terms:
         plants=plants(inputs, fleet=limits),
         purchases=purchases(inputs),
         jobs=jobs(inputs, performance, limits=limits),
+        reach=reach(inputs),
     )

@@ -12,6 +12,7 @@ from gigawatt.planning.fleet import most_blocks, period_axis
 from gigawatt.planning.generation import Generation, generation
 from gigawatt.planning.placing import Starts, starts
 from gigawatt.planning.purchases import missing_racks
+from gigawatt.planning.reach import regional_racks
 from gigawatt.planning.terms import Terms
 
 
@@ -24,8 +25,8 @@ class Variables:
     `(platform, service, month)` and `training` racks `(platform, run, month)`, both at full output; `served`
     tokens `(service, month)`; `tranches` earned by milestones so far `(contract, period)`; `cash` at the end of
     a period `(period,)`; `plants` of the sites' own, if they allow any; `missing` racks of what must be taken
-    `(window,)`, if anything must be; `starts` of placed runs, if there are any. Money, tokens and blocks are in the
-    solver's units (see `terms`).
+    `(window,)`, if anything must be; `starts` of placed runs, if there are any; `regional` racks of services that only
+    some sites may serve (`reach`), if there are any. Money, tokens and blocks are in the solver's units (see `terms`).
     """
 
     arrivals: linopy.Variable
@@ -42,6 +43,7 @@ class Variables:
     plants: Generation | None
     missing: linopy.Variable | None
     starts: Starts | None
+    regional: linopy.Variable | None
 
 
 def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables:
@@ -71,6 +73,9 @@ def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables
         plants=None if terms.plants is None else generation(model, inputs, plants=terms.plants),
         missing=missing_racks(model, terms.purchases),
         starts=None if terms.jobs is None else starts(model, jobs=terms.jobs),
+        regional=None
+        if terms.reach is None
+        else regional_racks(model, reach=terms.reach, rate=terms.work.tokens_per_rack),
     )
 
 

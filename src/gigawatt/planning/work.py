@@ -13,6 +13,7 @@ from gigawatt.entities.stages import Inputs, Performance
 from gigawatt.entities.workload import TrainingRun
 from gigawatt.performance.software import software_fraction
 from gigawatt.planning.fleet import month_axis
+from gigawatt.planning.reach import may_be_served
 from gigawatt.timeline import Calendar
 from gigawatt.units import SECONDS_PER_HOUR
 
@@ -43,11 +44,12 @@ def work(inputs: Inputs, performance: Performance) -> Work:
     )
     used = inputs.operation.availability.best * inputs.operation.serving_load.best
     tokens_per_s = _median(inputs, performance.serving["tokens_per_s_per_rack"], items=[s.id for s in inputs.services])
+    served = xr.DataArray([float(may_be_served(inputs, service)) for service in inputs.services], dims="service")
     software = software_fraction(inputs, first_fraction=inputs.operation.software_first.best)
     flop_per_s = _median(inputs, performance.training["flop_per_s_per_rack"], items=runs)
     flop = flop_per_s * inputs.operation.training_ettr.best * in_window * hours * SECONDS_PER_HOUR
     return Work(
-        tokens_per_rack=tokens_per_s * used * hours * SECONDS_PER_HOUR * software,
+        tokens_per_rack=tokens_per_s * served * used * hours * SECONDS_PER_HOUR * software,
         demand_tokens=_demand(inputs),
         flop_per_rack=flop.transpose("platform", "run", "month"),
         compute_flop=xr.DataArray([run.compute_flop for run in inputs.runs], dims="run", coords={"run": runs}),

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from gigawatt.entities.stages import Manifest, Study
 from gigawatt.provenance import Evidence, Grade
-from gigawatt.report import blocks, figures, measures, rates, words
+from gigawatt.report import blocks, figures, measures, rates, reach, words
 from gigawatt.report.blocks import Tile
 from gigawatt.report.cells import Table
 from gigawatt.report.figures.binding import heat_words
@@ -69,6 +69,7 @@ TABLES: dict[str, Callable[[Study], Table]] = {
     "investors": blocks.investors_table,
     "exposures": blocks.exposures_table,
     "training": blocks.training_table,
+    "parts": reach.parts_table,
     "returns": blocks.returns_table,
     "loans": blocks.loans_table,
     "levelized": blocks.levelized_table,

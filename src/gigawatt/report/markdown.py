@@ -1,7 +1,7 @@
 """The report as Markdown: the same sentences and tables, to paste into a memo or a review."""
 
 from gigawatt.entities.stages import Study
-from gigawatt.report import blocks, rates, words
+from gigawatt.report import blocks, rates, reach, words
 from gigawatt.report.cells import Cell, Table
 
 
@@ -26,6 +26,7 @@ def report_markdown(study: Study) -> str:
         _table(blocks.exposures_table(study)),
         "## Tokens and training",
         words.service(study),
+        _table(reach.parts_table(study)),
         words.training(study),
         _table(blocks.training_table(study)),
         words.runs_at_sites(study),

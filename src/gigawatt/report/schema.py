@@ -52,6 +52,10 @@ def _text(description: str) -> Schema:
     return {"type": "string", "description": description}
 
 
+def _text_or_null(description: str) -> Schema:
+    return {"type": ["string", "null"], "description": description}
+
+
 def _choice(description: str, values: list[str]) -> Schema:
     return {"type": "string", "enum": values, "description": description}
 
@@ -189,6 +193,17 @@ def _sum_and_parts(what: str, key: str, noun: str) -> Schema:
 
 
 def _output() -> Schema:
+    served = {
+        "service": _text("The service's id."),
+        "of": _text("The service as stated."),
+        "class": _text_or_null("Its class; null where the service has none."),
+        "region": _text_or_null("Where it is wanted; null where the scenario does not say."),
+        "wanted_tokens": _number("Tokens wanted over the horizon."),
+        "served_tokens": _number("Tokens served over the horizon."),
+        "served_from": _keyed(
+            "Share of its racks' time by region; empty where regions do not matter.", _number("Ratio.")
+        ),
+    }
     stay = {
         "site": _text("The site's id."),
         "platform": _text("The platform's id."),
@@ -212,6 +227,7 @@ def _output() -> Schema:
         "served_tokens_total": _number("Tokens served over the horizon."),
         "served_tokens_by_service": _keyed("By service.", _series("Tokens.")),
         "demand_tokens": _series("Tokens wanted."),
+        "services": _list("Services, classes and regions one by one.", _closed("One of them.", served)),
         "training": _list("Training runs.", _closed("One run.", run)),
     }
 

@@ -11,6 +11,7 @@ from gigawatt.finance.circle import investor_circles
 from gigawatt.finance.compute_costs import WATERFALL_SCHEMA, compute_costs, waterfall
 from gigawatt.finance.party_returns import party_returns
 from gigawatt.report import measures
+from gigawatt.report.reach import Served, served_services
 from gigawatt.report.stays import Stay, stays
 from gigawatt.report.wording import month_key
 from gigawatt.timeline import FloatArray
@@ -137,6 +138,7 @@ def _output(study: Study) -> Summary:
         "served_tokens_total": _number(float(served.sum())),
         "served_tokens_by_service": _table(study, served, "service"),
         "demand_tokens": _series(study, measures.demand_tokens(study)),
+        "services": [_served(served) for served in served_services(study)],
         "training": [
             {
                 "run": progress.run.id,
@@ -150,6 +152,19 @@ def _output(study: Study) -> Summary:
             }
             for progress in measures.training_progress(study)
         ],
+    }
+
+
+def _served(served: Served) -> Summary:
+    part = served.service.part
+    return {
+        "service": served.service.id,
+        "of": part.service if part else served.service.id,
+        "class": part.service_class if part else None,
+        "region": part.region if part else None,
+        "wanted_tokens": _number(served.wanted_tokens),
+        "served_tokens": _number(served.served_tokens),
+        "served_from": _numbers(served.from_fraction),
     }
 
 

@@ -8,6 +8,7 @@ from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.checks import known_id, rising_dates, rising_power, unique_ids
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.grounds import site_rules, step_start
+from gigawatt.scenario.parts import site_region
 from gigawatt.scenario.schema import CloudTable, Cooling, LeasedTable, OwnedTable, PowerStepTable, SiteTable
 from gigawatt.units import (
     DURATION_MONTHS,
@@ -92,6 +93,7 @@ def _site(desk: Desk, table: SiteTable, index: int, *, platforms: tuple[str, ...
             default="assumptions/operation/slip-median",
             dimension=DURATION_MONTHS,
         ),
+        region=site_region(desk, table, index, record=record),
         **site_rules(desk, table, index),
     )
 

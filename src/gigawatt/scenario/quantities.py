@@ -208,6 +208,20 @@ def _count(value: object) -> int:
     return value
 
 
+ANYWHERE, OWN_REGION = "anywhere", "own-region"
+
+
+def _served_from(value: object) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names or (len(names) > 1 and {ANYWHERE, OWN_REGION} & set(names)):
+        raise RefusedError(
+            found=quoted(value),
+            expected="where it may be served from",
+            fix=f'Write "{OWN_REGION}", "{ANYWHERE}" or regions, like ["us", "eu"].',
+        )
+    return tuple(_identifier(name) for name in names)
+
+
 def _flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise RefusedError(found=quoted(value), expected="true or false", fix="Write true or false without quotes.")
@@ -230,5 +244,10 @@ Identifier = Annotated[
     str, PlainValidator(_identifier), WithJsonSchema({"type": "string", "pattern": _IDENTIFIER.pattern})
 ]
 Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 400})]
+ServedFrom = Annotated[
+    tuple[str, ...],
+    PlainValidator(_served_from),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
 Count = Annotated[int, BeforeValidator(_count)]
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -59,7 +59,7 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
         ),
         offers=setting.offers,
         sites=setting.sites,
-        services=services(desk, calendar=calendar),
+        services=services(desk, calendar=calendar, sites=setting.sites),
         runs=runs(desk, calendar=calendar, sites=setting.sites),
         parties=parties(desk, setting, customers=customers, offers=setting.offers, contracts=agreements),
         contracts=agreements,

@@ -151,6 +151,7 @@ class SiteTable(Table):
     slip_median: q.Months | None = None
     latitude: q.Latitude | None = None
     longitude: q.Longitude | None = None
+    region: q.Identifier | None = None
 
 
 class SupplyStepTable(Table):
@@ -203,8 +204,33 @@ class PlatformTable(Table):
     peak_dense_fp4: q.ComputeRate | None = None
 
 
+class RegionTable(Table):
+    """A region that asks for a service: for a `share` of its demand, or for a `demand` of its own."""
+
+    id: Annotated[q.Identifier, Shown('"eu"')]
+    share: q.FractionText | None = None
+    demand: DemandPath | None = None
+
+
+class ClassTable(Table):
+    """A class of a service: a `share` of the demand of each region, on terms of its own where they differ."""
+
+    id: Annotated[q.Identifier, Shown('"interactive"')]
+    share: q.FractionText | None = None
+    served_from: q.ServedFrom | None = None
+    input: q.Tokens | None = None
+    output: q.Tokens | None = None
+    ttft: q.Latency | None = None
+    tpot: q.Latency | None = None
+    input_price: PricePath | None = None
+    output_price: PricePath | None = None
+
+
 class ServiceTable(Table):
-    """Tokens to serve with one model at a service level; `input` and `output` are tokens per request."""
+    """Tokens to serve with one model at a service level; `input` and `output` are tokens per request.
+
+    `demand` may be stated by region instead.
+    """
 
     id: q.Identifier | None = None
     model: Annotated[q.Identifier, Shown('"gpt-oss-120b"')]
@@ -214,7 +240,10 @@ class ServiceTable(Table):
     tpot: q.Latency | None = None
     precision: Annotated[Precision, choice(Precision)] | None = None
     cache_precision: Annotated[Precision, choice(Precision)] | None = None
-    demand: Annotated[DemandPath, Shown('"20e12 token/month"')]
+    demand: Annotated[DemandPath, Shown('"20e12 token/month"')] | None = None
+    served_from: q.ServedFrom | None = None
+    regions: Annotated[tuple[RegionTable, ...], Field(alias="region")] = ()
+    classes: Annotated[tuple[ClassTable, ...], Field(alias="class")] = ()
     input_price: Annotated[PricePath, Shown('"0.15 USD/Mtoken"')]
     output_price: Annotated[PricePath, Shown('"0.60 USD/Mtoken"')]
 

@@ -1,6 +1,7 @@
 """Services and training runs: the catalogue's models with the scenario's demand, prices and deadlines."""
 
 from collections.abc import Callable
+from datetime import date
 
 from gigawatt.catalog import Catalog, Cited, training_model, training_variant
 from gigawatt.catalog import model as serving_model
@@ -11,19 +12,24 @@ from gigawatt.entities.workload import AttentionPattern, Model, Service, Trainin
 from gigawatt.scenario.checks import unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.monthly import monthly
+from gigawatt.scenario.parts import Part, parts
 from gigawatt.scenario.placement import placement
 from gigawatt.scenario.places import Step
 from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.schema import ServiceTable, TrainingTable
 from gigawatt.timeline import Calendar
-from gigawatt.units import LATENCY, TOKEN_COUNT
+from gigawatt.units import LATENCY, TOKEN_COUNT, Dimension
 
 
-def services(desk: Desk, *, calendar: Calendar) -> tuple[Service, ...]:
-    """All services, with demand and prices for every month of the calendar."""
+def services(desk: Desk, *, calendar: Calendar, sites: tuple[Site, ...]) -> tuple[Service, ...]:
+    """All services by class and region, with demand and prices for every month of the calendar."""
     tables = desk.scenario.document.services
     unique_ids(desk.scenario, [table.id or table.model for table in tables], key="service")
-    return tuple(_service(desk, table, index, calendar=calendar) for index, table in enumerate(tables))
+    return tuple(
+        _service(desk, table, index, part=part, calendar=calendar)
+        for index, table in enumerate(tables)
+        for part in parts(desk, table, "service", index, calendar=calendar, sites=sites)
+    )
 
 
 def runs(desk: Desk, *, calendar: Calendar, sites: tuple[Site, ...]) -> tuple[TrainingRun, ...]:
@@ -33,30 +39,48 @@ def runs(desk: Desk, *, calendar: Calendar, sites: tuple[Site, ...]) -> tuple[Tr
     return tuple(_run(desk, table, index, calendar=calendar, sites=sites) for index, table in enumerate(tables))
 
 
-def _service(desk: Desk, table: ServiceTable, index: int, *, calendar: Calendar) -> Service:
+def _service(desk: Desk, table: ServiceTable, index: int, *, part: Part, calendar: Calendar) -> Service:
     at = ("service", index)
-    known = "assumptions/service"
     weights = _precision(desk, table.precision, *at, "precision", default=Precision.FP8)
     served = _model(desk, serving_model, table.model, *at, "model")
     configured = family(served.id)
     return Service(
-        id=table.id or table.model,
+        id=part.part.id if part.part is not None else table.id or table.model,
         model=served,
         pattern=family_pattern(served, configured) if configured else AttentionPattern(),
         block_scaled=is_block_scaled(served.id),
-        input_tokens_count=desk.number_or(table.input, *at, "input", default=f"{known}/input", dimension=TOKEN_COUNT),
-        output_tokens_count=desk.number_or(
-            table.output, *at, "output", default=f"{known}/output", dimension=TOKEN_COUNT
-        ),
-        ttft_limit_s=desk.number_or(table.ttft, *at, "ttft", default=f"{known}/ttft", dimension=LATENCY),
-        tpot_limit_s=desk.number_or(table.tpot, *at, "tpot", default=f"{known}/tpot", dimension=LATENCY),
+        input_tokens_count=_own(desk, table, part, "input", *at, dimension=TOKEN_COUNT),
+        output_tokens_count=_own(desk, table, part, "output", *at, dimension=TOKEN_COUNT),
+        ttft_limit_s=_own(desk, table, part, "ttft", *at, dimension=LATENCY),
+        tpot_limit_s=_own(desk, table, part, "tpot", *at, dimension=LATENCY),
         weight_precision=weights,
         attention_precision=attention_precision(served.id, weights),
         cache_precision=_precision(desk, table.cache_precision, *at, "cache_precision", default=Precision.FP8),
-        demand_tokens_per_month=monthly(desk, table.demand, *at, "demand", calendar=calendar),
-        input_price_usd_per_mtoken=monthly(desk, table.input_price, *at, "input_price", calendar=calendar),
-        output_price_usd_per_mtoken=monthly(desk, table.output_price, *at, "output_price", calendar=calendar),
+        demand_tokens_per_month=part.demand_tokens_per_month,
+        input_price_usd_per_mtoken=_own_price(desk, table, part, "input_price", *at, calendar=calendar),
+        output_price_usd_per_mtoken=_own_price(desk, table, part, "output_price", *at, calendar=calendar),
+        part=part.part,
+        sites=part.sites,
     )
+
+
+def _own(desk: Desk, table: ServiceTable, part: Part, key: str, *at: Step, dimension: Dimension) -> float:
+    """A class's own figure, else the service's, else the catalogue's."""
+    own: Stated | None = None if part.own is None else getattr(part.own, key)
+    if own is not None:
+        return desk.number(own, *part.own_at, key)
+    default = f"assumptions/service/{key}"
+    return desk.number_or(getattr(table, key), *at, key, default=default, dimension=dimension)
+
+
+def _own_price(
+    desk: Desk, table: ServiceTable, part: Part, key: str, *at: Step, calendar: Calendar
+) -> dict[date, float]:
+    """A class's own price in every month, else the service's."""
+    own = None if part.own is None else getattr(part.own, key)
+    if own is not None:
+        return monthly(desk, own, *part.own_at, key, calendar=calendar)
+    return monthly(desk, getattr(table, key), *at, key, calendar=calendar)
 
 
 def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar, sites: tuple[Site, ...]) -> TrainingRun:

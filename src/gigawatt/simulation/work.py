@@ -111,7 +111,8 @@ _LEAST_RACKS = 1e-3
 
 def site_pools(inputs: Inputs) -> bool:
     """Whether the racks of each site are a pool of their own, or those of all sites one."""
-    return any(run.placement is not None for run in inputs.runs)
+    placed = any(run.placement is not None for run in inputs.runs)
+    return placed or any(service.sites is not None for service in inputs.services)
 
 
 def pooled(inputs: Inputs, by_site: FloatArray) -> FloatArray:
