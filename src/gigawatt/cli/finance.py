@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from gigawatt import store
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.project_finance import project_command
 from gigawatt.cli.shares import shares_command
 from gigawatt.cli.study import study_place, write_page
 from gigawatt.cli.tables import terminal_table
@@ -112,6 +113,7 @@ def circle_command(
 
 
 finance_app.command("shares")(shares_command)
+finance_app.command("project")(project_command)
 
 
 def _print_statements(study: Study, party: Party) -> None:

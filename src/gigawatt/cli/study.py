@@ -13,7 +13,7 @@ from gigawatt.report.compare import compare, comparison_json
 from gigawatt.report.comparison_page import comparison_html
 from gigawatt.report.documents import PAGE, documents
 from gigawatt.report.explanation import explanation_schema
-from gigawatt.report.finance_schema import circle_schema, finance_schema, shares_schema
+from gigawatt.report.finance_schema import circle_schema, finance_schema, project_schema, shares_schema
 from gigawatt.report.pareto_page import pareto_schema
 from gigawatt.report.replan import replan_schema
 from gigawatt.report.schema import study_schema
@@ -98,6 +98,12 @@ def schema_circle() -> None:
 def schema_shares() -> None:
     """The schema of the object that `gigawatt finance shares --json` prints."""
     print_json(shares_schema())
+
+
+@schema_app.command("project")
+def schema_project() -> None:
+    """The schema of the object that `gigawatt finance project --json` prints."""
+    print_json(project_schema())
 
 
 @schema_app.command("pareto")

@@ -95,6 +95,33 @@ def shares_schema() -> Schema:
     }
 
 
+def project_schema() -> Schema:
+    """Schema of the object that `gigawatt finance project --json` prints."""
+    money = ("revenue", "operating", "interest", "principal", "depreciation", "federal_tax", "state_tax")
+    year = {
+        **{f"{name}_usd": _USD for name in (*money, "equity_pretax", "equity_aftertax")},
+        "dscr_ratio": _maybe("Cash over debt service (ratio)."),
+    }
+    return {
+        "$schema": _DRAFT,
+        "title": "One project after debt and tax",
+        **closed(
+            {
+                "capital_usd": _USD,
+                "debt_usd": _USD,
+                "equity_usd": _USD,
+                "pretax_return_fraction": _maybe("Equity's yearly rate before tax (ratio)."),
+                "aftertax_return_fraction": _maybe("Equity's yearly rate after tax (ratio)."),
+                "least_dscr_ratio": _maybe("Least cash over debt service of a year (ratio)."),
+                "pretax_usd": _series("Equity's cash before tax: what is spent first, then each year."),
+                "aftertax_usd": _series("Equity's cash after tax: what is spent first, then each year."),
+                "years": _list("Years of operation, the first first.", closed(year)),
+                "defaults": {"type": "object", "additionalProperties": {"type": "string"}},
+            }
+        ),
+    }
+
+
 def circle_schema() -> Schema:
     """Schema of the object that `gigawatt finance circle STUDY --json` prints."""
     payment = {
