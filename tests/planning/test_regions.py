@@ -67,8 +67,6 @@ def test_demand_is_served_in_its_own_region() -> None:
     assert value(chosen) == pytest.approx(38.8)
     assert serving(chosen, "alpha", "live.us") == pytest.approx(3.0)
     assert serving(chosen, "beta", "live.us") == 0.0
-    anywhere = tuple(replace(service, sites=None) for service in near)
-    assert value(best(napkin_inputs(sites=TWO, services=anywhere))) == pytest.approx(54.32)
 
 
 def test_a_class_that_may_be_served_anywhere_takes_what_is_left() -> None:
@@ -79,15 +77,6 @@ def test_a_class_that_may_be_served_anywhere_takes_what_is_left() -> None:
     assert value(chosen) == pytest.approx(36.8)
     assert serving(chosen, "alpha", "batch") == pytest.approx(0.0)
     assert serving(chosen, "beta", "batch") == pytest.approx(4.0)
-
-
-def test_a_region_is_not_crowded_out_by_dearer_demand_that_could_go_elsewhere() -> None:
-    # Anywhere pays twice as much and could fill alpha, but there is room for all of it at beta (6), and live demand
-    # has alpha alone: 6 x (17.52 - 1) + 3 x 7.76 = 122.4
-    services = (wanted("live.us", racks=5.0, sites=("alpha",)), wanted("agents", racks=6.0, price=2.0))
-    chosen = best(napkin_inputs(sites=TWO, services=services))
-    assert value(chosen) == pytest.approx(122.4)
-    assert serving(chosen, "beta", "agents") == pytest.approx(6.0)
 
 
 def test_classes_differ_in_what_their_level_lets_a_rack_serve() -> None:
@@ -118,7 +107,8 @@ def test_reaches_that_overlap_share_what_both_may_use() -> None:
 
 
 def test_a_job_takes_racks_from_the_region_it_stands_in() -> None:
-    # A job of 2 racks for April's 720 h at alpha, where live demand of us waits: 1.44 less, though beta has 4 idle MW
+    # A job of 2 racks for April's 720 h. At alpha live demand of us waits for them: 1.44. At beta there is power, but
+    # the job would need 2 racks more, 2.00: alpha it is
     near = (wanted("live.us", racks=5.0, sites=("alpha",)), wanted("live.eu", racks=2.0, sites=("beta",)))
     asked = replace(
         run(),
@@ -126,13 +116,10 @@ def test_a_job_takes_racks_from_the_region_it_stands_in() -> None:
         accelerators_count=144,
         earliest=date(2026, 4, 1),
         deadline=date(2026, 4, 1),
-        placement=Placement(sites=("alpha",), most_sites_count=1, wide_area=None),
+        placement=Placement(sites=("alpha", "beta"), most_sites_count=1, wide_area=None),
     )
     inputs = napkin_inputs(sites=TWO, services=near, runs=(asked,))
     assert value(best(inputs)) == pytest.approx(38.8 - 1.44)
-    # At beta it needs 2 racks more, each at 1: 38.8 - 2 is worse than alpha; both open, alpha it is
-    both = replace(asked, placement=Placement(sites=("alpha", "beta"), most_sites_count=1, wide_area=None))
-    assert value(best(replace(inputs, runs=(both,)))) == pytest.approx(38.8 - 1.44)
 
 
 def test_a_service_that_no_site_may_serve_is_not_served() -> None:
@@ -160,9 +147,8 @@ def test_one_more_rack_in_a_region_is_worth_what_it_would_serve() -> None:
     assert worth_usd(again, region_racks=more, allocation=whole) == pytest.approx(744e3)
 
 
-@pytest.mark.parametrize("months_per_period", [1, 3])
-def test_history_and_accounts_agree_with_the_plan(months_per_period: int) -> None:
-    calendar = napkin_calendar(months_per_period=months_per_period)
+def test_history_and_accounts_agree_with_the_plan() -> None:
+    calendar = napkin_calendar(months_per_period=3)
     services = (
         wanted("live.us", racks=5.0, sites=("alpha",)),
         wanted("live.eu", racks=2.5, sites=("beta",), price=0.9),

@@ -50,7 +50,8 @@ def _stays(study: Study, *, run: TrainingRun) -> tuple[Stay, ...]:
 
 def _stay(study: Study, *, run: TrainingRun, site: Site, platform: Platform, sites_count: int) -> Stay:
     held = study.plan.decisions["training_racks"].sel(run=run.id, site=site.id, platform=platform.id) > _LEAST_RACKS
-    busy = np.flatnonzero(held.values)
+    busy, calendar = np.flatnonzero(held.values), study.inputs.calendar
+    last_month = (int(busy[-1]) + 1) * calendar.months_per_period - 1
     accelerators = job_accelerators_count(run, platform, sites_count=sites_count) / sites_count
     racks = accelerators / platform.accelerators_per_rack_count
     it_mw = rack_it_power_mw(platform, fabric_power_fraction=study.inputs.operation.fabric_power.best)
@@ -58,18 +59,13 @@ def _stay(study: Study, *, run: TrainingRun, site: Site, platform: Platform, sit
         run=run.id,
         site=site.id,
         platform=platform.id,
-        first=study.inputs.calendar.periods[busy[0]],
-        end=_end_of(study.inputs.calendar, int(busy[-1])),
+        first=calendar.periods[busy[0]],
+        end=month_after(calendar.months[last_month]),
         racks_count=racks,
         facility_mw=racks * facility_power_mw(it_mw, pue=site.peak_pue),
     )
 
 
-def _end_of(calendar: Calendar, period: int) -> date:
-    """The first day after a period."""
-    longer = Calendar(
-        start=calendar.start,
-        month_count=calendar.month_count + calendar.months_per_period,
-        months_per_period=calendar.months_per_period,
-    )
-    return longer.periods[period + 1]
+def month_after(day: date) -> date:
+    """The first day of the next month: a deadline is the end of its month."""
+    return Calendar(start=day, month_count=2, months_per_period=1).months[1]

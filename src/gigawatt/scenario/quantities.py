@@ -247,6 +247,7 @@ Text = Annotated[str, PlainValidator(_text), WithJsonSchema({"type": "string", "
 ServedFrom = Annotated[
     tuple[str, ...],
     PlainValidator(_served_from),
+    PlainSerializer(list, return_type=list[str]),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
 Count = Annotated[int, BeforeValidator(_count)]

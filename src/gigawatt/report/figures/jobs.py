@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from gigawatt.entities.stages import Study
 from gigawatt.report.figures.canvas import sheet
 from gigawatt.report.palette import INK, layer_colours
-from gigawatt.report.stays import stays
+from gigawatt.report.stays import month_after, stays
 from gigawatt.report.wording import month_name
 
 _ROW_HEIGHT = 34
@@ -40,7 +40,7 @@ def runs_at_sites(study: Study) -> go.Figure | None:
             ),
         )
         figure.add_scatter(
-            x=[deadlines[stay.run]], y=[row], mode="markers", showlegend=False,
+            x=[month_after(deadlines[stay.run])], y=[row], mode="markers", showlegend=False,
             marker={"symbol": "line-ns", "size": 20, "line": {"color": INK, "width": 2}},
             hovertemplate=f"deadline {month_name(deadlines[stay.run])}<extra></extra>",
         )  # fmt: skip
