@@ -152,6 +152,7 @@ def _as_noted(row: TruthRow, practice: Practice) -> Practice:
 def _as_released(row: TruthRow, practice: Practice) -> Practice:
     """What the recipe of a release does that neither its table nor its notes say."""
     graphed, modules = bool(_fact(row, "graphed")), _fact(row, "recomputed")
+    plain = _fact(row, "dispatcher") == "alltoall"
     named = frozenset(_MODULES[str(name)] for name in modules) if isinstance(modules, list) else frozenset()
     return replace(
         practice,
@@ -160,6 +161,8 @@ def _as_released(row: TruthRow, practice: Practice) -> Practice:
         graphed_attention=practice.graphed_attention or bool(_fact(row, "graphed-attention")),
         recomputed_modules=named or practice.recomputed_modules,
         grouped_products=practice.grouped_products or graphed,
+        deduplicated_dispatch=practice.deduplicated_dispatch and not plain,
+        fused_dispatch=practice.fused_dispatch and not plain,
     )
 
 
