@@ -302,10 +302,11 @@ def test_planning_anew_leaves_a_job_that_has_begun_where_it_is() -> None:
 
 
 def test_a_job_longer_than_its_window_says_so() -> None:
-    # 8640 rack-hours on 4 racks are 2160 h, 90 days; April has 30
+    # 8640 rack-hours on 4 racks are 2160 h, 90 days; April has 30, and with March and February 89
     asked = job(8640.0, racks=4, earliest=APRIL, deadline=APRIL)
     with pytest.raises(InfeasibleError) as refusal:
         best(napkin_inputs(runs=(asked,)))
-    (told,) = refusal.value.conflicts
+    told, begins = refusal.value.conflicts
+    assert begins.startswith("training[0].earliest (2026-04): 3 months earlier would do")
     assert told.startswith("training[0] (run-1, one job of 288 accelerators at one site by 2026-04)")
     assert "takes 90 days at least, and there are 30" in told

@@ -5,18 +5,20 @@ Dravnieks, 1991). What is left is irreducible: without any one of them a plan ex
 since a conflict seldom needs them all. Each statement left is then relaxed alone, by as little as suffices.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import floor, inf, isfinite, log10
 from time import perf_counter
 
 import numpy as np
 
-from gigawatt.entities.stages import Inputs
+from gigawatt.entities.stages import Inputs, Performance, SolverSettings
 from gigawatt.entities.workload import TrainingRun
 from gigawatt.errors import GigawattError
 from gigawatt.planning.families import LIMITS
-from gigawatt.planning.search import Ending
+from gigawatt.planning.restatements import KINDS, PLANT, Kind, statements_of, taken_back
+from gigawatt.planning.restatements import LEAD as LEAD_TIME
+from gigawatt.planning.search import Ending, values_of
 from gigawatt.planning.statements import (
     LEAD,
     MONEY,
@@ -27,13 +29,14 @@ from gigawatt.planning.statements import (
     softened,
     stated_size,
 )
-from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
+from gigawatt.planning.terms import MONEY_UNIT_USD, terms
 from gigawatt.planning.work import window_months
 from gigawatt.units import HOURS_PER_DAY, MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
 
 _LEAST_ROOM = 1e-6
 _SEARCH_TIME_SHARE = 0.05
 _LEAST_SEARCH_S = 5.0
+_MOST_MODELS = 3
 PURCHASES = "purchases"
 _DEMANDED = ("targets", "runs", PURCHASES, MONEY)
 _UNNAMED = "every statement holds if racks are divisible; order in smaller blocks, or ask for a little less"
@@ -60,26 +63,91 @@ class Relaxation:
     words: str
 
 
-def conflict(inputs: Inputs, *, terms: Terms) -> Conflict:
-    """The smallest conflicting set of statements that is found in a scenario without a plan."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which of a scenario's statements conflict: the softened model as stated, and those without some statements.
+
+    `structure` are the statements that only another model is without; `other_models` keeps the last of these, and
+    `known` what was found of each set of statements, and whether with whole racks.
+    """
+
+    inputs: Inputs
+    performance: Performance
+    settings: SolverSettings
+    stated: Softened
+    structure: tuple[Statement, ...]
+    other_models: dict[frozenset[Statement], Softened]
+    known: dict[tuple[frozenset[Statement], bool], bool]
+    ends_s: float
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """Everything that the scenario states and that can be taken back."""
+        return (*self.structure, *self.stated.statements)
+
+    def soft(self, kept: Iterable[Statement]) -> Softened:
+        """The model with the kept statements' structure."""
+        gone = frozenset(self.structure) - frozenset(kept)
+        if not gone:
+            return self.stated
+        if gone not in self.other_models:
+            inputs = self.inputs
+            for item in self.structure:
+                inputs = taken_back(inputs, item.family, item.label) if item in gone else inputs
+            if len(self.other_models) >= _MOST_MODELS:
+                self.other_models.clear()  # each holds a solver of its own
+            self.other_models[gone] = self.restated(inputs)
+        return self.other_models[gone]
+
+    def restated(self, inputs: Inputs) -> Softened:
+        """The softened model of a scenario that says something else."""
+        return softened(inputs, terms=terms(inputs, self.performance), settings=self.settings)
+
+
+def question(inputs: Inputs, performance: Performance) -> Question:
+    """A scenario whose statements are to be taken back one by one."""
     share_s = max(inputs.solver.time_limit_s * _SEARCH_TIME_SHARE, _LEAST_SEARCH_S)
-    share = replace(inputs.solver, time_limit_s=share_s)
-    return conflict_in(softened(inputs, terms=terms, settings=share))
+    settings = replace(inputs.solver, time_limit_s=share_s)
+    return Question(
+        inputs=inputs,
+        performance=performance,
+        settings=settings,
+        stated=softened(inputs, terms=terms(inputs, performance), settings=settings),
+        structure=tuple(Statement(family=family, label=label) for family, label in statements_of(inputs)),
+        other_models={},
+        known={},
+        ends_s=perf_counter() + inputs.solver.time_limit_s,
+    )
 
 
-def conflict_in(soft: Softened) -> Conflict:
-    """The smallest conflicting set in a softened programme, its demands first."""
-    ends_s = perf_counter() + soft.inputs.solver.time_limit_s
-    whole = _possible(soft, set(soft.statements), whole=False)
-    if whole and _possible(soft, set(soft.statements), whole=True):
+def conflict(inputs: Inputs, performance: Performance) -> Conflict:
+    """The smallest conflicting set of statements that is found in a scenario without a plan, its demands first."""
+    return answer(question(inputs, performance))
+
+
+def irreducible(asked: Question) -> tuple[set[Statement], bool]:
+    """Statements that cannot all hold, but would without any one of them, and whether there was time to try them all.
+
+    None where every statement holds.
+    """
+    everything = set(asked.statements)
+    if _possible(asked, everything, whole=False) and _possible(asked, everything, whole=True):
+        return set(), False
+    return _irreducible(asked)
+
+
+def answer(asked: Question) -> Conflict:
+    """The smallest conflicting set of statements that is found, with the least by which each alone must give way."""
+    everything = set(asked.statements)
+    kept, is_minimal = irreducible(asked)
+    if not kept:
         return Conflict(statements=(), words=(_UNNAMED,), remedy="", is_minimal=False)
-    kept, is_minimal = _irreducible(soft, ends_s=ends_s)
-    ordered = tuple(sorted(kept, key=lambda item: (item.family not in _DEMANDED, soft.statements.index(item))))
-    others = () if _possible(soft, set(soft.statements) - _demands(kept), whole=True) else _still_missing(soft, kept)
-    relaxations = {item: _relaxation(soft, item, kept=kept, alone=not others) for item in ordered}
+    ordered = tuple(sorted(kept, key=lambda item: (item.family not in _DEMANDED, asked.statements.index(item))))
+    others = () if _possible(asked, everything - _demands(kept), whole=True) else _still_missing(asked, kept)
+    relaxations = {item: _relaxation(asked, item, kept=kept, alone=not others) for item in ordered}
     return Conflict(
         statements=ordered,
-        words=tuple(_words(soft, item, relaxations[item]) for item in ordered),
+        words=tuple(_words(asked.stated, item, relaxations[item]) for item in ordered),
         remedy=_remedy(relaxations, others=others, is_minimal=is_minimal),
         is_minimal=is_minimal,
     )
@@ -89,14 +157,22 @@ def _demands(kept: set[Statement]) -> set[Statement]:
     return {item for item in kept if item.family in _DEMANDED}
 
 
-def _still_missing(soft: Softened, kept: set[Statement]) -> tuple[Statement, ...]:
+def _still_missing(asked: Question, kept: set[Statement]) -> tuple[Statement, ...]:
     """Demands that fail for themselves even when the conflict's own demands are taken back."""
-    rest = [item for item in soft.statements if item.family in _DEMANDED and item not in kept]
-    limits = {item for item in soft.statements if item.family not in _DEMANDED}
-    return tuple(item for item in rest if not _possible(soft, limits | {item}, whole=True))
+    rest = [item for item in asked.statements if item.family in _DEMANDED and item not in kept]
+    limits = {item for item in asked.statements if item.family not in _DEMANDED}
+    return tuple(item for item in rest if not _possible(asked, limits | {item}, whole=True))
 
 
-def _possible(soft: Softened, kept: set[Statement], *, whole: bool) -> bool:
+def _possible(asked: Question, kept: set[Statement], *, whole: bool) -> bool:
+    """Whether the statements can all hold, the others being taken back."""
+    case = frozenset(kept), whole
+    if case not in asked.known:
+        asked.known[case] = _can_hold(asked.soft(kept), kept, whole=whole)
+    return asked.known[case]
+
+
+def _can_hold(soft: Softened, kept: set[Statement], *, whole: bool) -> bool:
     """Whether the statements can all hold, first with divisible racks; with whole ones where `whole` is asked for.
 
     Whole racks that are not found in time count as possible. Raises GigawattError where divisible ones take too long.
@@ -112,56 +188,104 @@ def _possible(soft: Softened, kept: set[Statement], *, whole: bool) -> bool:
     return hold(soft, kept, whole=True).ending is not Ending.INFEASIBLE
 
 
-def _irreducible(soft: Softened, *, ends_s: float) -> tuple[set[Statement], bool]:
+def _irreducible(asked: Question) -> tuple[set[Statement], bool]:
     """What is left when everything that is not missed is taken back, and whether there was time to try it all."""
-    kept = set(soft.statements)
-    whole_needed = _possible(soft, kept, whole=False)
-    for group in (*_groups(soft), *((item,) for item in _in_order(soft))):
+    kept = set(asked.statements)
+    whole_needed = _possible(asked, kept, whole=False)
+    for group in (asked.structure, *_groups(asked), *((item,) for item in _in_order(asked))):
         less = kept - set(group)
         if less == kept:
             continue
-        if perf_counter() > ends_s:
+        if perf_counter() > asked.ends_s:
             return kept, False
-        if not _possible(soft, less, whole=whole_needed):
+        if not _possible(asked, less, whole=whole_needed):
             kept = less
     if whole_needed:
         return kept, True
-    shrunk = {item for item in kept if not _possible(soft, kept - {item}, whole=True)}
-    return (kept, True) if not shrunk else _with_whole_racks(soft, kept)
+    shrunk = {item for item in kept if not _possible(asked, kept - {item}, whole=True)}
+    return (kept, True) if not shrunk else _with_whole_racks(asked, kept)
 
 
-def _with_whole_racks(soft: Softened, kept: set[Statement]) -> tuple[set[Statement], bool]:
+def _with_whole_racks(asked: Question, kept: set[Statement]) -> tuple[set[Statement], bool]:
     """The filter once more, where whole racks make a conflict smaller than divisible ones."""
-    for item in [item for item in _in_order(soft) if item in kept]:
-        if not _possible(soft, kept - {item}, whole=True):
+    for item in [item for item in _in_order(asked) if item in kept]:
+        if not _possible(asked, kept - {item}, whole=True):
             kept = kept - {item}
     return kept, True
 
 
-def _groups(soft: Softened) -> Iterator[tuple[Statement, ...]]:
+def _groups(asked: Question) -> Iterator[tuple[Statement, ...]]:
     """The limits by family, from those that seldom matter."""
-    for family in dict.fromkeys(item.family for item in _in_order(soft)):
+    for family in dict.fromkeys(item.family for item in _in_order(asked)):
         if family not in _DEMANDED:
-            yield tuple(item for item in soft.statements if item.family == family)
+            yield tuple(item for item in asked.statements if item.family == family)
 
 
-def _in_order(soft: Softened) -> list[Statement]:
+def _in_order(asked: Question) -> list[Statement]:
     """In the order in which statements are tried: limits before demands, so that what is asked for is named."""
     limits = (name for name in LIMITS if name not in {"demand", *_DEMANDED})
-    order = (LEAD, "demand", *limits, PURCHASES, MONEY, "runs", "targets")
-    return sorted(soft.statements, key=lambda item: order.index(item.family))
+    order = (*KINDS, LEAD, "demand", *limits, PURCHASES, MONEY, "runs", "targets")
+    return sorted(asked.statements, key=lambda item: order.index(item.family))
 
 
-def _relaxation(soft: Softened, item: Statement, *, kept: set[Statement], alone: bool) -> Relaxation | None:
+def _relaxation(asked: Question, item: Statement, *, kept: set[Statement], alone: bool) -> Relaxation | None:
     """How much one statement must give way, all others of the scenario (or of the conflict) holding."""
-    others = (set(soft.statements) if alone else kept) - {item}
-    if item.family == LEAD:
-        return None
+    others = (set(asked.statements) if alone else kept) - {item}
+    if item.family in KINDS or item.family == LEAD:
+        return _least_amount(asked, item, others=others)
+    soft = asked.soft(others)
     found = hold(soft, others, least=item, whole=True)
     if not found.found:
         return None
     fraction = room_taken(soft, item, found)
     return Relaxation(fraction=fraction, words=_amount(soft, item, fraction)) if fraction > _LEAST_ROOM else None
+
+
+def _least_amount(asked: Question, item: Statement, *, others: set[Statement]) -> Relaxation | None:
+    """How much a statement of the model's shape must give way; None where it can only hold or not hold."""
+    kind = LEAD_TIME if item.family == LEAD else KINDS[item.family]
+    amount = _least_plant_mw(asked, item, others=others) if item.family == PLANT else None
+    if kind.unit == "month":
+        amount = _least_months(asked, item, kind, others=others)
+    if amount is None:
+        return None
+    unit = kind.unit if kind.unit == "MW" or amount == 1.0 else f"{kind.unit}s"
+    fraction = amount / kind.stated(asked.inputs, item.label)
+    return Relaxation(fraction=fraction, words=f"{amount:g} {unit} {kind.direction} would do")
+
+
+def _least_plant_mw(asked: Question, item: Statement, *, others: set[Statement]) -> float | None:
+    """The fewest MW by which a plant must be larger than stated, all else holding."""
+    soft = asked.soft(others)
+    plants = soft.built.choose.plants
+    if plants is None:
+        return None
+    last = {"plant": item.label.replace(".plant.", "/"), "period": plants.standing.sizes["period"] - 1}
+    found = hold(soft, others, least_of=plants.standing.sel(last), whole=True)
+    if not found.found:
+        return None
+    standing = float(values_of(plants.standing, found.values).sel(last))
+    return _up(standing - KINDS[item.family].stated(asked.inputs, item.label))
+
+
+def _least_months(asked: Question, item: Statement, kind: Kind, *, others: set[Statement]) -> float | None:
+    """The fewest months by which a statement must give way, all else holding, by bisection; None in want of time."""
+    size, base = kind.sizes(asked.inputs)[item.label], asked.inputs
+    for other in asked.structure:
+        base = base if other in others or other == item else taken_back(base, other.family, other.label)
+
+    def enough(months: int) -> bool:
+        return _can_hold(asked.restated(kind.restated(base, item.label, months)), others | {item}, whole=True)
+
+    low, high = 0, size
+    if size == 0 or not enough(size):
+        return None
+    while high - low > 1:
+        if perf_counter() > asked.ends_s:
+            return None
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return float(high)
 
 
 def _remedy(
@@ -182,7 +306,11 @@ def _remedy(
 
 def _words(soft: Softened, item: Statement, relaxation: Relaxation | None) -> str:
     """One statement with what it states, and by how much it would have to give way if it alone did."""
-    stated = _STATED.get(item.family, _stated_limit)(soft, item)
+    if item.family in KINDS or item.family == LEAD:
+        kind = LEAD_TIME if item.family == LEAD else KINDS[item.family]
+        stated = kind.words(soft.inputs, item.label)
+    else:
+        stated = _STATED.get(item.family, _stated_limit)(soft, item)
     return f"{item.key} ({stated})" + (f": {relaxation.words}" if relaxation else "")
 
 
@@ -249,9 +377,6 @@ def _short_purchase(soft: Softened, item: Statement, fraction: float) -> str:
 
 def _stated_limit(soft: Softened, item: Statement) -> str:
     """A limit at its highest, in its own unit."""
-    if item.family == LEAD:
-        offer = next(offer for offer in soft.inputs.offers if offer.platform.id == item.label)
-        return f"{offer.lead_months} months"
     return f"at most {_in_units(soft, item, stated_size(soft, item))}"
 
 

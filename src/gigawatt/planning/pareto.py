@@ -101,7 +101,7 @@ def front(
         with stop.listening():
             found = _traced(asked, points_count=points_count, stop=stop)
         if found is None:
-            why = conflict(inputs, terms=known)
+            why = conflict(inputs, performance)
             raise InfeasibleError(why.words, remedy=why.remedy)
     return found
 

@@ -41,7 +41,7 @@ def _plan(inputs: Inputs, performance: Performance, *, report: Report, stop: Sto
         proved = pursue(inputs, built=built, report=report)
     if proved is None:
         report("no plan satisfies every statement; looking for those that conflict")
-        found = conflict(inputs, terms=known)
+        found = conflict(inputs, performance)
         raise InfeasibleError(found.words, remedy=found.remedy)
     return finished(inputs, built, proved, report=report, was_stopped=stop.heard)
 

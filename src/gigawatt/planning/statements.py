@@ -13,16 +13,19 @@ import xarray as xr
 
 from gigawatt.entities.stages import Inputs, SolverSettings
 from gigawatt.planning.families import LIMITS
-from gigawatt.planning.fleet import can_arrive
+from gigawatt.planning.fleet import can_arrive, month_axis
 from gigawatt.planning.formulation import Formulation, formulation, insist
 from gigawatt.planning.placing import loosen_starts
+from gigawatt.planning.plants import MWH_PER_UNIT
 from gigawatt.planning.restate import Standing, set_bounds, set_costs, set_whole, solved_again, standing
+from gigawatt.planning.restatements import KINDS, plenty_mw
 from gigawatt.planning.search import Search, values_of
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
 from gigawatt.units import USD_PER_BILLION
 
 LEAD = "lead"
 MONEY = "minimum_cash"
+POWER = "energized"
 _TIME = ("period", "month")
 
 
@@ -38,6 +41,8 @@ class Statement:
         """Where the scenario states it: `target[0]`, `site.alpha.power`, `programme.minimum_cash`."""
         if self.family == LEAD:
             return f"platform.{self.label}.lead"
+        if self.family in KINDS:
+            return KINDS[self.family].key.format(label=self.label)
         table, dot, field = LIMITS[self.family].key.partition(".")
         if self.label.endswith("]"):
             owner, bracket, place = self.label.partition("[")
@@ -69,6 +74,9 @@ def softened(inputs: Inputs, *, terms: Terms, settings: SolverSettings) -> Softe
         if built.model.constraints[name].rhs.size:
             room[name], size[name] = _make_room(inputs, built.model, name)
     built.choose.tranches.update(upper=_any_tranches(terms))
+    _any_power(inputs, built)
+    if "plant_need" in built.model.constraints and POWER in room:
+        _any_energy(inputs, built, more_mw=size[POWER] * room[POWER])
     if terms.jobs is not None and built.choose.starts is not None:
         loosen_starts(terms.jobs, built.choose.starts)
     built.model.add_objective((1.0 * next(iter(room.values()))).sum(), sense="min", overwrite=True)
@@ -104,6 +112,28 @@ def _purse_usd(inputs: Inputs) -> float:
     return max(inputs.treasury.opening_cash_usd, inputs.treasury.minimum_cash_usd) or USD_PER_BILLION
 
 
+def _any_power(inputs: Inputs, built: Formulation) -> None:
+    """Leaves what a site of one vendor can draw to its power, which may be taken back; only the choice stays."""
+    if "vendor_power" not in built.model.constraints:
+        return
+    rows, hosts = built.model.constraints["vendor_power"], built.model.variables["hosts"]
+    limits, rules = built.terms.fleet, built.terms.places
+    block_mw = (limits.rack_facility_mw * limits.block_racks).sel(site=hosts.coords["site"])
+    drawn = (rules.vendor * block_mw * built.choose.in_service.sel(site=hosts.coords["site"])).sum("platform")
+    most_mw = plenty_mw(inputs) * xr.ones_like(rows.rhs)
+    built.model.remove_constraints("vendor_power")
+    built.model.add_constraints(drawn - most_mw * hosts <= 0.0, name="vendor_power")
+
+
+def _any_energy(inputs: Inputs, built: Formulation, *, more_mw: linopy.LinearExpression) -> None:
+    """Lets a connection whose power is taken back bring the energy of what it has more."""
+    rows = built.model.constraints["plant_need"]
+    lhs, rhs = rows.lhs, rows.rhs
+    hours = month_axis(inputs.calendar).copy(data=inputs.calendar.month_hours) / MWH_PER_UNIT
+    built.model.remove_constraints("plant_need")
+    built.model.add_constraints(lhs + hours * more_mw >= rhs, name="plant_need")
+
+
 def _any_tranches(terms: Terms) -> xr.DataArray:
     """Tranches that a contract can pay at most, whatever power and supply allow."""
     promise = terms.financing
@@ -127,21 +157,29 @@ def _statements(inputs: Inputs, name: str, size: xr.DataArray) -> tuple[Statemen
     return tuple(Statement(family=name, label=label) for label in labels)
 
 
-def hold(soft: Softened, kept: Iterable[Statement], *, least: Statement | None = None, whole: bool = False) -> Search:
+def hold(
+    soft: Softened,
+    kept: Iterable[Statement],
+    *,
+    least: Statement | None = None,
+    least_of: linopy.Variable | None = None,
+    whole: bool = False,
+) -> Search:
     """Solves with the `kept` statements holding and all others taken back.
 
-    `least` is a statement that gives way as little as possible; otherwise any solution does.
+    `least` is a statement that gives way, `least_of` a decision that is taken, as little as possible; otherwise any
+    solution does.
     """
     held = set(kept)
     for name, room in soft.room.items():
         set_bounds(soft.programme, room, upper=_rooms(soft, name, lambda item: 0.0 if item in held else np.inf))
     set_bounds(soft.programme, soft.built.choose.arrivals, upper=_arrivals(soft, held))
-    family = next(iter(soft.room)) if least is None else least.family
-    set_costs(
-        soft.programme,
-        soft.room[family],
-        costs=_rooms(soft, family, lambda item: 1.0 if item == least else 0.0),
-    )
+    if least_of is not None:
+        set_costs(soft.programme, least_of, costs=xr.ones_like(least_of.labels, dtype=np.float64))
+    else:
+        family = next(iter(soft.room)) if least is None else least.family
+        costs = _rooms(soft, family, lambda item: 1.0 if item == least else 0.0)
+        set_costs(soft.programme, soft.room[family], costs=costs)
     set_whole(soft.programme, whole=whole)
     return solved_again(soft.programme)
 
