@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gigawatt.entities.assumptions import Ranged
+from gigawatt.entities.workload import Placement, WideArea
 from gigawatt.performance import evaluate
 from gigawatt.performance.laws import OperatorLaws, roofline_laws
 from gigawatt.performance.operators import roofline_operators
@@ -124,3 +125,22 @@ def test_two_services_and_four_runs_take_seconds():
     started = time.process_time()
     evaluate(inputs)
     assert time.process_time() - started < 10.0
+
+
+def test_a_job_over_several_sites_pays_for_its_line():
+    """Two sites of a fast line do nearly what one does, a slow line costs more; a run for one site has no such rate."""
+
+    def spread(wan_bytes_per_s: float):
+        joined = WideArea(wan_bytes_per_s=wan_bytes_per_s, one_way_s=0.005)
+        placed = replace(run(), placement=Placement(sites=("alpha", "beta"), most_sites_count=2, wide_area=joined))
+        lone = replace(placed, id="lone", placement=Placement(sites=("alpha",), most_sites_count=1, wide_area=None))
+        return evaluate(small_inputs(services=(), runs=(placed, lone))).training
+
+    fast, slow = spread(1e13), spread(1e10)
+    one = fast.flop_per_s_per_rack.sel(run="run-1")
+    rates = [rates.spread_flop_per_s_per_rack.sel(run="run-1", site_count=2) for rates in (fast, slow)]
+    assert (rates[0] <= one).all()
+    assert float((rates[0] / one).min()) > 0.9
+    assert float((rates[1] / one).max()) < 0.5
+    assert fast.spread_flop_per_s_per_rack.sel(run="lone").isnull().all()
+    assert fast.spread_flop_per_s_per_rack.attrs["units"] == "FLOP/s/rack"

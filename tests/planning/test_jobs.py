@@ -309,4 +309,4 @@ def test_a_job_longer_than_its_window_says_so() -> None:
     told, begins = refusal.value.conflicts
     assert begins.startswith("training[0].earliest (2026-04): 3 months earlier would do")
     assert told.startswith("training[0] (run-1, one job of 288 accelerators at one site by 2026-04)")
-    assert "takes 90 days at least, and there are 30" in told
+    assert "takes 90 days at least, and its window has 30" in told

@@ -1,5 +1,6 @@
 """Where a scenario says that work is done: runs placed at sites, demand by region and class."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,14 @@ def test_a_service_needs_a_demand(tmp_path):
     path.write_text(SOUND.replace(demand, ""))
     with pytest.raises(ScenarioError, match="demand"):
         resolve(read(path), CATALOG)
+
+
+def test_the_example_of_the_page_resolves(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "scenario.md").read_text(encoding="utf-8")
+    (example,) = [block for block in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "[[service.region]]" in block]
+    path = tmp_path / "page.toml"
+    path.write_text(example)
+    services = {service.id: service.sites for service in resolve(read(path), CATALOG).services}
+    assert services["kimi-k2.interactive.gulf"] == ("stargate-uae",)
+    assert services["kimi-k2.interactive.us"] == ("stargate-milam",)
+    assert services["kimi-k2.batch.gulf"] is None

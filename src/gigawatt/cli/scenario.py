@@ -12,6 +12,7 @@ from gigawatt.cli.console import out, print_json
 from gigawatt.cli.contracts import contract_in_words
 from gigawatt.entities.site import Cloud, Leased, Owned, Ownership
 from gigawatt.entities.stages import Inputs
+from gigawatt.entities.workload import TrainingRun
 from gigawatt.scenario.loading import bundled, canonical, digest, json_schema, read
 from gigawatt.scenario.resolve import resolve
 from gigawatt.units import WATTS_PER_MEGAWATT
@@ -101,7 +102,7 @@ def _tables(inputs: Inputs) -> tuple[Table, ...]:
         _table("Sites", ("site", "ownership", "facility power in all", "energy, USD/MWh"), _site_rows(inputs)),
         _table("Platforms", ("platform", "vendor", "USD a rack", "MW IT a rack", "racks a month"), _offer_rows(inputs)),
         _table("Services", ("service", "model", "tokens a month", "USD/Mtoken in, out"), _service_rows(inputs)),
-        _table("Training", ("run", "model", "FLOP", "from", "until"), _run_rows(inputs)),
+        _table("Training", ("run", "model", "FLOP", "from", "until", "where"), _run_rows(inputs)),
         _table(
             "Contracts",
             ("contract", "terms"),
@@ -141,7 +142,16 @@ def _service_rows(inputs: Inputs) -> Iterable[tuple[str, ...]]:
 
 def _run_rows(inputs: Inputs) -> Iterable[tuple[str, ...]]:
     for run in inputs.runs:
-        yield run.id, run.model.id, f"{run.compute_flop:.2e}", f"{run.earliest:%Y-%m}", f"{run.deadline:%Y-%m}"
+        window = f"{run.earliest:%Y-%m}", f"{run.deadline:%Y-%m}"
+        yield run.id, run.model.id, f"{run.compute_flop:.2e}", *window, _placement_words(inputs, run)
+
+
+def _placement_words(inputs: Inputs, run: TrainingRun) -> str:
+    if run.placement is None:
+        return "anywhere"
+    most, sites = run.placement.most_sites_count, run.placement.sites
+    of = "" if len(sites) == len(inputs.sites) else f" of {', '.join(sites)}"
+    return f"one site{of}" if most == 1 else f"up to {most} sites{of}"
 
 
 def _owner(ownership: Ownership) -> str:

@@ -7,10 +7,8 @@ since a conflict seldom needs them all. Each statement left is then relaxed alon
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import floor, inf, isfinite, log10
+from math import floor, isfinite, log10
 from time import perf_counter
-
-import numpy as np
 
 from gigawatt.entities.stages import Inputs, Performance, SolverSettings
 from gigawatt.entities.workload import TrainingRun
@@ -30,7 +28,6 @@ from gigawatt.planning.statements import (
     stated_size,
 )
 from gigawatt.planning.terms import MONEY_UNIT_USD, terms
-from gigawatt.planning.work import window_months
 from gigawatt.units import HOURS_PER_DAY, MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
 
 _LEAST_ROOM = 1e-6
@@ -350,12 +347,14 @@ def _short_run(soft: Softened, item: Statement, fraction: float) -> str:
 def _longer_than_window(soft: Softened, run: TrainingRun) -> str:
     """Why a placed run is not done: its job is too long for its window, or too large for what stands there in time."""
     jobs = soft.built.terms.jobs
-    least_h = inf if jobs is None else float(jobs.least_h.sel(job=run.id))
-    window_h = float(np.array(soft.inputs.calendar.month_hours) @ np.array(window_months(run, soft.inputs.calendar)))
+    if jobs is None:
+        return ""
+    least_h, window_h = (float(hours.sel(job=run.id)) for hours in (jobs.least_h, jobs.window_h))
     if least_h <= window_h:
-        return "there is no month from which it could be done in time"
+        return "with all else as stated there is no place for it"
     takes = f"takes {least_h / HOURS_PER_DAY:,.0f} days at least" if isfinite(least_h) else "runs on no platform"
-    return f"its job {takes}, and there are {window_h / HOURS_PER_DAY:,.0f}; more accelerators would make it shorter"
+    has = f"its window has {window_h / HOURS_PER_DAY:,.0f} in whole planning periods"
+    return f"its job {takes}, and {has}; more accelerators would make it shorter"
 
 
 def _stated_money(soft: Softened, _item: Statement) -> str:

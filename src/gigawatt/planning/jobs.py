@@ -29,7 +29,8 @@ class Jobs:
     them `(job, platform, site_count, start, period)`; `possible` `(job, site, platform, site_count, start)` where the
     run may begin by its window and the site's platforms, `fits` where power and supply can also carry it there;
     `of_run` `(run, job)` 1 where a job is a run's; `first_period` `(job,)`;
-    `least_h` the shortest that each takes, infinite where it cannot run at all `(job,)`.
+    `least_h` the shortest that each takes, infinite where it cannot run at all, and `window_h` the whole periods that
+    it has `(job,)`.
     """
 
     racks: xr.DataArray
@@ -39,6 +40,7 @@ class Jobs:
     of_run: xr.DataArray
     first_period: xr.DataArray
     least_h: xr.DataArray
+    window_h: xr.DataArray
 
 
 def placed_runs(inputs: Inputs) -> tuple[tuple[TrainingRun, Placement], ...]:
@@ -87,6 +89,7 @@ def jobs(inputs: Inputs, performance: Performance, *, limits: Fleet) -> Jobs | N
         ),
         first_period=first,
         least_h=first.copy(data=[_needed_h(run.compute_flop, rate[row]).min() for row, (run, _) in enumerate(placed)]),
+        window_h=first.copy(data=[float(inputs.calendar.period_hours[a : b + 1].sum()) for a, b in windows]),
     )
 
 

@@ -243,11 +243,24 @@ def training(study: Study) -> str:
 def runs_at_sites(study: Study) -> str:
     """Which runs the plan places, and over how many sites."""
     found = stays(study)
-    if not found:
+    said = [
+        f"{run.id} at {listing(sites)}{_line_cost(study, run.id, sites_count=len(sites))}"
+        for run in study.inputs.runs
+        if (sites := [stay.site for stay in found if stay.run == run.id])
+    ]
+    return f"Each is one job from its start to its end: {'; '.join(said)}." if said else ""
+
+
+def _line_cost(study: Study, run: str, *, sites_count: int) -> str:
+    """What the line between several sites leaves of the rate at one."""
+    if sites_count == 1:
         return ""
-    sites = {run: [stay.site for stay in found if stay.run == run] for run in dict.fromkeys(s.run for s in found)}
-    said = [f"{run} at {listing(where)}" for run, where in sites.items()]
-    return f"Each is one job from its start to its end: {'; '.join(said)}."
+    rates, platform = study.performance.training, next(s.platform for s in stays(study) if s.run == run)
+    pair = {"platform": platform, "run": run}
+    one = rates["flop_per_s_per_rack"].sel(pair).sel(quantile=0.5, method="nearest")
+    several = rates["spread_flop_per_s_per_rack"].sel({**pair, "site_count": sites_count})
+    kept = float(several.sel(quantile=0.5, method="nearest") / one)
+    return f", at {percent(kept, decimals=1)} of the rate at one site"
 
 
 def performance(study: Study) -> str:
