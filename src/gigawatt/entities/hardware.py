@@ -99,6 +99,14 @@ class Allocation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Resale:
+    """Racks may leave at this age, sold for `value_fraction` of their price."""
+
+    age_months: int
+    value_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A platform as offered to the programme: price, supply, lead time and life.
 
@@ -108,7 +116,8 @@ class Offer:
     `book_life_months`, but for `residual_fraction` of its cost. Serving software matures from the month
     `software_from` on. `price_spread` is what the price may turn out to be, as factors of it. `allocations`
     limit deliveries over several months and say how many racks must be taken. Of each payment the vendor passes
-    `goods_fraction` on to `supplier`, for what its goods cost it.
+    `goods_fraction` on to `supplier`, for what its goods cost it. `resale` lists the ages, rising, at which racks may
+    leave before their life ends, sold to the party `buyer`.
     """
 
     platform: Platform
@@ -126,3 +135,5 @@ class Offer:
     allocations: tuple[Allocation, ...] = ()
     supplier: str = ""
     goods_fraction: float = 0.0
+    resale: tuple[Resale, ...] = ()
+    buyer: str = ""

@@ -149,15 +149,16 @@ class BuildPlan:
     """What to build where and when, by planning period.
 
     `decisions`: `ordered_racks`, `installed_racks`, `arrived_racks`, `retired_racks` `(site, platform, period)`;
-    `built_facility_mw` (in all, at the period's start) `(site, period)`; `serving_racks`
-    `(site, platform, service, period)`; `training_racks` `(site, platform, run, period)`; `served_tokens`
-    `(service, period)`; `training_flop` `(run, period)`; `milestones_count` `(contract, period)`; `cash_usd`
-    `(period,)` at the period's end; `loan_taken` `(loan,)`, 1 for each loan that the plan takes. `objective_value`
-    and `bound` are in the objective's own unit (USD, tokens, FLOP or periods), those of the first goal where there are
-    several; `goal_values` has what each reaches, empty where there is one. `marginals` holds, by family of constraints,
-    what one more unit of each limit would add to the present value (`planning.marginals`); `binding` says in words
-    what holds the plan back. A plan made anew on a later day also has in `decisions` what stood on that day
-    (`planning.holding`).
+    `built_facility_mw` (in all, at the period's start) `(site, period)`; `serving_racks` `(site, platform, service,
+    period)`; `training_racks` `(site, platform, run, period)`; `served_tokens` `(service, period)`; `training_flop`
+    `(run, period)`; `milestones_count` `(contract, period)`; `cash_usd` `(period,)` at the period's end; `loan_taken`
+    `(loan,)`, 1 for each loan that the plan takes; where a scenario allows them, `plant_mw` `(plant, period)`,
+    `generated_mwh` `(plant, month)`, `missing_racks` `(window,)` of allocations, and `sold_racks` `(site, platform,
+    resale, period)`, racks that leave early in `period`, by age. `objective_value` and `bound` are in the objective's
+    own unit (USD, tokens, FLOP or periods), those of the first goal where there are several; `goal_values` has what
+    each reaches, empty where there is one. `marginals` holds, by family of constraints, what one more unit of each
+    limit would add to the present value (`planning.marginals`); `binding` says in words what holds the plan back. A
+    plan made anew on a later day also has in `decisions` what stood on that day (`planning.holding`).
     """
 
     objective: Objective
@@ -180,7 +181,8 @@ class History:
     `(site, platform, month)`; `available_facility_mw`,
     `built_facility_mw` `(site, month)`; `energy_mwh` `(site, month)` at the meter; `served_tokens`, `output_tokens`
     `(platform, service, month)`; `serving_rack_hours` `(platform, service, month)`; `rack_hours`
-    `(site, platform, month)`; `training_flop` `(run, month)`. `slips`: months that each power step slipped,
+    `(site, platform, month)`; `training_flop` `(run, month)`; `sold_racks` `(site, platform, resale, month)` of those
+    retired, where racks may leave early. `slips`: months that each power step slipped,
     polars columns `site`, `step`, `planned`, `actual`.
     """
 

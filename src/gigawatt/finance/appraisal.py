@@ -13,6 +13,7 @@ from gigawatt.finance.flows import FlowKind, Purpose, flow_table, monthly_usd, w
 from gigawatt.finance.parties import check_parties
 from gigawatt.finance.plants import plant_streams
 from gigawatt.finance.purchases import purchase_streams
+from gigawatt.finance.resale import resale_streams
 from gigawatt.finance.returns import internal_rate_of_return_fraction, net_present_value_usd, peak_funding
 from gigawatt.finance.unit_costs import unit_costs
 from gigawatt.units import CENTS_PER_USD
@@ -31,6 +32,7 @@ def appraise(inputs: Inputs, plan: BuildPlan, history: History) -> Appraisal:
         *operating_and_investment_streams(inputs, counted),
         *plant_streams(inputs, plan, history),
         *purchase_streams(inputs, delivered_racks=counted.delivered_racks),
+        *resale_streams(inputs, history),
     )
     agreed = outcomes(
         Given(

@@ -36,6 +36,7 @@ class Purpose(StrEnum):
     RENT = "rent"
     CLOUD = "cloud"
     TOKENS = "tokens"
+    RESALE = "resale"
     LEASE = "capacity lease"
     TAKE_OR_PAY = "take or pay"
     SHORTFALL = "shortfall"
@@ -89,6 +90,7 @@ _KINDS = {
     Purpose.RENT: FlowKind.OPEX,
     Purpose.CLOUD: FlowKind.OPEX,
     Purpose.TOKENS: FlowKind.REVENUE,
+    Purpose.RESALE: FlowKind.REVENUE,
     Purpose.LEASE: FlowKind.OPEX,
     Purpose.TAKE_OR_PAY: FlowKind.OPEX,
     Purpose.SHORTFALL: FlowKind.OPEX,

@@ -66,6 +66,7 @@ def _references(inputs: Inputs) -> list[tuple[str, str]]:
     owners = [(f"sites.{site.id}.ownership", _owner(site.ownership)) for site in inputs.sites]
     vendors = [(f"offers.{offer.platform.id}.vendor", offer.vendor) for offer in inputs.offers]
     suppliers = [(f"offers.{o.platform.id}.supplier", o.supplier) for o in inputs.offers if o.goods_fraction]
+    buyers = [(f"offers.{offer.platform.id}.buyer", offer.buyer) for offer in inputs.offers if offer.resale]
     contracts = [
         (f"contracts.{contract.id}.{role}", party)
         for contract in inputs.contracts
@@ -76,6 +77,7 @@ def _references(inputs: Inputs) -> list[tuple[str, str]]:
         ("customers", inputs.customers),
         *vendors,
         *suppliers,
+        *buyers,
         *sites,
         *owners,
         *contracts,

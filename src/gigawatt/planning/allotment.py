@@ -7,6 +7,7 @@ from gigawatt.planning.fleet import ROUNDING, in_period, month_axis
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.placing import held_by_run, unplaced
 from gigawatt.planning.reach import spread_in_reach
+from gigawatt.planning.resale import gone_racks
 from gigawatt.planning.terms import Terms
 
 
@@ -41,7 +42,10 @@ def _output_hours(*, terms: Terms, built: Formulation, hours: xr.DataArray) -> x
     limits = terms.fleet
     full = limits.output_share.rename(period="came") @ hours * limits.block_racks
     hours_of: xr.DataArray = (built.choose.arrivals.solution.rename(period="came") * full).sum("came")
-    return hours_of
+    resales, sold = terms.resales, built.choose.sold
+    if resales is None or sold is None:
+        return hours_of
+    return hours_of - gone_racks(resales, sold.solution, block_racks=limits.block_racks) * hours.sum("month")
 
 
 def _placed_hours(*, terms: Terms, built: Formulation, hours: xr.DataArray) -> xr.DataArray:

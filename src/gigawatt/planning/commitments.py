@@ -17,8 +17,9 @@ from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import PowerStep, Site
 from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.errors import ScenarioError
-from gigawatt.planning.fleet import ROUNDING, Fleet, fleet
+from gigawatt.planning.fleet import ROUNDING, Fleet, can_arrive, fleet
 from gigawatt.planning.plants import planned_firm_mw
+from gigawatt.planning.resale import gone_blocks, left_before, planned_sold, resales
 from gigawatt.timeline import Calendar, FloatArray
 from gigawatt.units import MONTHS_PER_YEAR
 
@@ -30,7 +31,8 @@ class Commitments:
     `first` is the first period open to decisions. `planned` and `kept` `(site, platform, period)`: arrivals of the plan
     so far, with the past as it was, and those that cannot change (the past, and orders that find power). `waiting`
     `(platform, period)`: racks that arrive without power. `in_lead` `(platform, period)`: periods that no new order
-    reaches. `firm_mw` `(site, period)`: power that the plan's own plants add to the connections.
+    reaches. `firm_mw` `(site, period)`: power that the plan's own plants add to the connections. `left`
+    `(site, platform, period)`: blocks that would still serve had they not left early in the past.
     """
 
     first: int
@@ -39,6 +41,7 @@ class Commitments:
     waiting: xr.DataArray
     in_lead: xr.DataArray
     firm_mw: xr.DataArray
+    left: xr.DataArray
 
 
 def restated(inputs: Inputs, actuals: Actuals) -> Inputs:
@@ -110,14 +113,16 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
     first = first_open_period(inputs.calendar, actuals.as_of)
     arrived = plan.decisions["arrived_racks"].transpose("site", "platform", "period")
     planned = (arrived.assign_coords(period=limits.supply_blocks.period) / limits.block_racks).transpose(*arrived.dims)
-    stated, missing = _as_it_was(inputs, planned, actuals=actuals, first=first, limits=limits)
+    left = left_racks(inputs, plan, limits=limits, first=first)
+    stated, missing = _as_it_was(inputs, planned, actuals=actuals, left=left.isel(period=first - 1), limits=limits)
     period = limits.supply_blocks.period
     on_order = (period >= first) & (period < first + before.lead_periods)
     stated = _with_orders(inputs, stated, actuals=actuals, limits=limits, on_order=on_order)
     firm_mw = planned_firm_mw(inputs, plan.decisions)
     room_mw = limits.energized_facility_mw + firm_mw
+    freed_mw = (limits.rack_facility_mw * limits.block_racks * left).sum("platform")
     kept, waiting = _carried(
-        stated.where((period < first) | on_order, 0.0), limits=limits, room_mw=room_mw, first=first
+        stated.where((period < first) | on_order, 0.0), limits=limits, room_mw=room_mw + freed_mw, first=first
     )
     unplaced = missing + _still_waiting(plan, planned, limits=limits, due=first + before.lead_periods, first=first)
     late = (unplaced * (period == first)).transpose("platform", "period")
@@ -129,6 +134,7 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
         waiting=waiting + late,
         in_lead=in_lead.transpose("platform", "period"),
         firm_mw=firm_mw,
+        left=left,
     )
 
 
@@ -144,20 +150,32 @@ def _still_waiting(
     return waiting
 
 
+def left_racks(inputs: Inputs, plan: BuildPlan, *, limits: Fleet, first: int) -> xr.DataArray:
+    """Blocks that would still serve had they not left early before `first`, `(site, platform, period)`."""
+    stated = resales(inputs, limits=limits)
+    if stated is None:
+        return 0.0 * can_arrive(limits)
+    sold = planned_sold(stated, plan.decisions, block_racks=limits.block_racks)
+    return gone_blocks(stated, left_before(stated, sold, first=first))
+
+
 def _as_it_was(
-    inputs: Inputs, planned: xr.DataArray, *, actuals: Actuals, first: int, limits: Fleet
+    inputs: Inputs, planned: xr.DataArray, *, actuals: Actuals, left: xr.DataArray, limits: Fleet
 ) -> tuple[xr.DataArray, xr.DataArray]:
     """Arrivals with the past as it was, and blocks that should be in service and are not, `(platform,)`.
 
-    Racks that are missing are taken from the latest arrivals; more than planned came in the last period.
+    `left` `(site, platform)` are blocks that have left early by the last period of the past. Racks that are missing are
+    taken from the latest arrivals; more than planned came in the last period.
     """
+    first = int(left.period) + 1
+    gone = left.transpose("site", "platform").values
     values, alive = planned.values.copy(), limits.alive.transpose("platform", "period", "later").values
     missing = np.zeros(values.shape[1])
     for index, item in enumerate(actuals.racks):
         s, p = _position(inputs, item.site, item.platform)
         blocks = _whole_blocks(item.racks_count, limits, p, where=f"racks[{index}].in_service")
         serving = alive[p, :first, first - 1] * values[s, p, :first]
-        difference = blocks - float(serving.sum())
+        difference = blocks - float(serving.sum() - gone[s, p])
         values[s, p, first - 1] += max(0.0, difference)
         lacking = -min(0.0, difference)
         missing[p] += lacking

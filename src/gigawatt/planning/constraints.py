@@ -14,6 +14,7 @@ from gigawatt.planning.flows import operating_and_investment_flow, tranche_recei
 from gigawatt.planning.placing import done_fraction, held_racks, job_training, site_racks, unplaced
 from gigawatt.planning.purchases import allocated
 from gigawatt.planning.reach import held_in_regions, region_racks, served_in_reach
+from gigawatt.planning.resale import leaving
 from gigawatt.planning.site_limits import usable_mw
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import COUNT_TOLERANCE, Variables, reachable_mw
@@ -24,6 +25,8 @@ def rack_balance(model: linopy.Model, *, terms: Terms, choose: Variables) -> Non
     alive = terms.fleet.alive
     turnover = alive - alive.shift(later=1, fill_value=0.0)
     change = (turnover * choose.arrivals).sum("period").rename(later="period")
+    if terms.resales is not None and choose.sold is not None:
+        change = change - leaving(terms.resales, choose.sold).rename(later="period")
     before = (1.0 * choose.in_service.shift(period=1)).fillna(0.0)
     model.add_constraints(choose.in_service - before - change == 0.0, name="rack_balance")
     model.add_constraints(choose.delivered - choose.arrivals.sum("site") == 0.0, name="delivered")
@@ -151,9 +154,19 @@ def _can_fall(terms: Terms) -> xr.DataArray:
     arrive = most_blocks(terms.fleet) > 0.0
     period = arrive.period
     first = period.where(arrive, arrive.sizes["period"]).min("period")
-    retired = period >= first + terms.fleet.life_periods
+    retired = period >= first + _first_exit_periods(terms)
     fallen: xr.DataArray = (retired & (terms.financing.counted_mw > 0.0)).any(["site", "platform"])
     return fallen.transpose("contract", "period")
+
+
+def _first_exit_periods(terms: Terms) -> xr.DataArray:
+    """Age at which a rack can leave at the earliest, `(platform,)`."""
+    life = terms.fleet.life_periods
+    if terms.resales is None:
+        return life
+    ages = terms.resales.age_periods
+    first: xr.DataArray = ages.where(ages > 0, life).min("resale")
+    return first
 
 
 def _highest_level(

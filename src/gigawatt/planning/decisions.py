@@ -16,6 +16,7 @@ from gigawatt.planning.places import latest_building_mw
 from gigawatt.planning.placing import done_by_period, settle_starts, unplaced
 from gigawatt.planning.plants import MWH_PER_UNIT
 from gigawatt.planning.purchases import settle_missing
+from gigawatt.planning.resale import by_period_of_sale, gone_blocks, gone_racks, settle_sold
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 
 
@@ -37,6 +38,9 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     choose, limits = built.choose, terms.fleet
     arrivals = choose.arrivals.solution.round() + 0.0  # no minus zero
     in_service = (arrivals * limits.alive).sum("period").rename(later="period")
+    if terms.resales is not None and choose.sold is not None:
+        settle_sold(choose.sold, arrivals=arrivals)
+        in_service = in_service - gone_blocks(terms.resales, choose.sold.solution)
     drawn = (limits.rack_facility_mw * limits.block_racks * in_service).sum("platform").transpose("site", "period")
     facility = latest_building_mw(drawn, terms.places)
     choose.arrivals.solution = arrivals
@@ -88,6 +92,7 @@ def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset
         "milestones_count": (milestones_count(racks.installed, terms=terms), "1"),
         **_plants(built),
         **_missing(built),
+        **_sold(built),
         "cash_usd": (cash_usd(inputs, terms=terms, built=built), "USD"),
     }
     plain = {
@@ -136,6 +141,14 @@ def _missing(built: Formulation) -> dict[str, tuple[xr.DataArray, str]]:
     return {} if missing is None else {"missing_racks": (missing.solution, "rack")}
 
 
+def _sold(built: Formulation) -> dict[str, tuple[xr.DataArray, str]]:
+    """Racks that leave early, by age and by the period in which they leave, where any may."""
+    stated, sold = built.terms.resales, built.choose.sold
+    if stated is None or sold is None:
+        return {}
+    return {"sold_racks": (by_period_of_sale(stated, sold.solution * built.terms.fleet.block_racks), "rack")}
+
+
 def planned_racks(*, terms: Terms, built: Formulation) -> Racks:
     """Racks ordered, arrived, in service and retired in each period."""
     limits, block = terms.fleet, terms.fleet.block_racks
@@ -171,6 +184,9 @@ def allocation(inputs: Inputs, *, terms: Terms, built: Formulation, racks: Racks
     hours = in_period(inputs.calendar) * month_axis(inputs.calendar).copy(data=inputs.calendar.month_hours)
     full = terms.fleet.output_share * terms.fleet.block_racks
     output = (choose.delivered.solution * full).sum("period") @ hours
+    if terms.resales is not None and choose.sold is not None:
+        gone = gone_racks(terms.resales, choose.sold.solution, block_racks=terms.fleet.block_racks)
+        output = output - gone.sum("site") * hours.sum("month")
     training = choose.training.solution @ hours
     serving = choose.serving.solution @ hours
     left = (output - training.sum("run")).clip(0.0)

@@ -132,6 +132,7 @@ BOOKKEEPING: frozenset[str] = frozenset(
         "rack_balance",
         "delivered",
         "pool",
+        "sold",
         "built",
         "expansion",
         "allocation",
@@ -181,7 +182,7 @@ BOOKKEEPING: frozenset[str] = frozenset(
 CONTRACT = "contract "
 """Families of a single contract begin with this; what they come to is told by the contract's own payments."""
 
-DIVISIBLE: frozenset[str] = frozenset({"arrivals"})
+DIVISIBLE: frozenset[str] = frozenset({"arrivals", "sold"})
 """Whole-number decisions that are taken as divisible where marginal values are sought: blocks are small and many."""
 
 

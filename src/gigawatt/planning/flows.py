@@ -8,6 +8,7 @@ from gigawatt.planning.fleet import in_period, month_axis
 from gigawatt.planning.generation import invested_usd, running_usd
 from gigawatt.planning.money import Money
 from gigawatt.planning.purchases import shortfall_usd
+from gigawatt.planning.resale import receipts_usd
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import Variables
 from gigawatt.timeline import discount_factors
@@ -37,12 +38,15 @@ def net_present_value(inputs: Inputs, *, terms: Terms, choose: Variables) -> lin
 
 
 def _running_beside(*, weights: xr.DataArray, terms: Terms, choose: Variables) -> list[linopy.LinearExpression]:
-    """What runs beside racks and halls, in USD, months added up by `weights` `(month, step)`, `(step,)` each."""
+    """Running costs beside racks and halls, in USD, months added up by `weights` `(month, step)`, `(step,)` each."""
     usd = []
     if terms.plants is not None and choose.plants is not None:
         usd.append(running_usd(terms.plants, choose.plants, weights=weights))
     if terms.purchases is not None and choose.missing is not None:
         usd.append(shortfall_usd(terms.purchases, choose.missing, weights=weights))
+    if terms.resales is not None and choose.sold is not None:
+        block = terms.fleet.block_racks
+        usd.append(-1.0 * receipts_usd(terms.resales, choose.sold, block_racks=block, weights=weights))
     return usd
 
 

@@ -10,12 +10,13 @@ import xarray as xr
 
 from gigawatt.entities.stages import BuildPlan, Inputs, Performance
 from gigawatt.errors import StudyFolderError
-from gigawatt.planning.commitments import Commitments
+from gigawatt.planning.commitments import Commitments, left_racks
 from gigawatt.planning.fleet import in_period
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.generation import brought_energy
 from gigawatt.planning.placing import held_by_job, planned_place, ready_racks, unplaced
 from gigawatt.planning.plants import planned_firm_mw, planned_plant_mw
+from gigawatt.planning.resale import left_before, planned_sold
 from gigawatt.planning.terms import TOKEN_UNIT, Terms, terms
 
 REPLANNED = "replanned_as_of"
@@ -62,19 +63,20 @@ def stands(inputs: Inputs, plan: BuildPlan, *, known: Terms) -> Commitments | No
     """What stood when a plan was made anew; None for a plan made at the start."""
     if not is_made_anew(plan):
         return None
-    decisions, block = plan.decisions, known.fleet.block_racks
+    decisions, block, first = plan.decisions, known.fleet.block_racks, int(plan.decisions.attrs[_FIRST])
     period = known.fleet.supply_blocks.period
 
     def blocks(name: str, *dims: str) -> xr.DataArray:
         return (decisions[name].assign_coords(period=period) / block).transpose(*dims)
 
     return Commitments(
-        first=int(decisions.attrs[_FIRST]),
+        first=first,
         planned=blocks("arrived_racks", "site", "platform", "period"),
         kept=blocks(KEPT, "site", "platform", "period"),
         waiting=blocks(_WAITING, "platform", "period"),
         in_lead=decisions[_CLOSED].assign_coords(period=period).transpose("platform", "period") > 0.0,
         firm_mw=planned_firm_mw(inputs, decisions),
+        left=left_racks(inputs, plan, limits=known.fleet, first=first),
     )
 
 
@@ -109,6 +111,7 @@ def hold(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitme
     model.add_constraints((~past * built.choose.delivered).sum("period") >= total, name="ordered", mask=total > 0.0)
     _let_go(built, stand, past=past, delivered=standing + waiting.where(stand.in_lead, 0.0))
     _hold_plants(inputs, plan, built=built, stand=stand)
+    _hold_sold(plan, built=built, stand=stand)
     _hold_work(inputs, plan, built=built, stand=stand, past=past)
 
 
@@ -142,7 +145,7 @@ def _let_windows_go(built: Formulation, *, delivered: xr.DataArray, closed: xr.D
 def _drawn_mw(built: Formulation, stand: Commitments) -> xr.DataArray:
     """Power at peak of the racks that stand or are kept on order, `(site, period)`."""
     limits = built.terms.fleet
-    serving = (stand.kept * limits.alive).sum("period").rename(later="period")
+    serving = (stand.kept * limits.alive).sum("period").rename(later="period") - stand.left
     return (limits.rack_facility_mw * limits.block_racks * serving).sum("platform")
 
 
@@ -156,6 +159,18 @@ def _hold_plants(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: 
     came_mw = (_drawn_mw(built, stand) - stand.firm_mw).clip(0.0).where(planned.period < stand.first, 0.0)
     rows, came = built.model.constraints["plant_need"], brought_energy(inputs, came_mw)
     rows.update(rhs=rows.rhs.where(rows.rhs <= -came, -came).transpose(*rows.rhs.dims))
+
+
+def _hold_sold(plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:
+    """What has left early has left; who leaves from now on is open."""
+    stated, sold = built.terms.resales, built.choose.sold
+    if stated is None or sold is None:
+        return
+    planned = planned_sold(stated, plan.decisions, block_racks=built.terms.fleet.block_racks)
+    over = (planned.period + stated.age_periods < stand.first).transpose("platform", "resale", "period")
+    left = left_before(stated, planned, first=stand.first)
+    settled = left.where(left <= stand.kept, stand.kept).transpose(*sold.dims)
+    sold.update(lower=settled, upper=sold.upper.where(~over, settled).transpose(*sold.dims))
 
 
 def _raise(built: Formulation, family: str, least: xr.DataArray) -> None:

@@ -23,6 +23,7 @@ from gigawatt.planning.goals import Bounded, achieved, pursue
 from gigawatt.planning.holding import EVEN, hold, planned_terms, stored
 from gigawatt.planning.orders import ordered_blocks
 from gigawatt.planning.plan import finished
+from gigawatt.planning.resale import planned_sold
 from gigawatt.planning.search import Report, Search, adopt, gap_fraction, search, silent, values_of
 from gigawatt.planning.stopping import Stop
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms, terms
@@ -101,7 +102,7 @@ def _replan(
     price_usd = price.assign_coords(platform=known.fleet.block_racks.platform) * known.fleet.block_racks / 2.0
     churn = _churn(built, stand, price_usd_per_block=price_usd)
     report(f"searching from {actuals.as_of:%Y-%m} on, what stands being kept")
-    earlier, best = _searched(now, replace(built, npv=built.npv - churn), stand, report=report, stop=stop)
+    earlier, best = _searched(now, plan, stand, built=replace(built, npv=built.npv - churn), report=report, stop=stop)
     if best is None:
         raise InfeasibleError(_statements(now), remedy=f"as of {actuals.as_of:%Y-%m}, what stands leaves no such plan")
     earlier_value = float("nan") if earlier is None else _value(now, built, earlier.values)
@@ -127,11 +128,11 @@ def _replan(
 
 
 def _searched(
-    inputs: Inputs, built: Formulation, stand: Commitments, *, report: Report, stop: Stop
+    inputs: Inputs, plan: BuildPlan, stand: Commitments, *, built: Formulation, report: Report, stop: Stop
 ) -> tuple[Search | None, Bounded | None]:
     """The earlier plan as it would go on, if it can, and the best plan; the former where the latter is not awaited."""
     with stop.listening():
-        earlier = _continued(built, stand, inputs)
+        earlier = _continued(inputs, plan, stand, built=built)
         try:
             start = None if earlier is None else earlier.values
             return earlier, pursue(inputs, built=built, report=report, start=start)
@@ -202,7 +203,7 @@ def _check_power(known: Terms, stand: Commitments) -> None:
     """Racks that stand must have power, from the day of the actuals on."""
     limits = known.fleet
     past = stand.kept.where(stand.kept.period < stand.first, 0.0)
-    serving = (past * limits.alive).sum("period").rename(later="period")
+    serving = (past * limits.alive).sum("period").rename(later="period") - stand.left
     drawn = (limits.rack_facility_mw * limits.block_racks * serving).sum("platform").isel(period=stand.first)
     energized = (limits.energized_facility_mw + stand.firm_mw).isel(period=stand.first)
     for site in limits.rack_facility_mw.site.values:
@@ -238,18 +239,25 @@ def _churn(built: Formulation, stand: Commitments, *, price_usd_per_block: xr.Da
     return (price_usd_per_block / MONEY_UNIT_USD * moved).sum()
 
 
-def _continued(built: Formulation, stand: Commitments, inputs: Inputs) -> Search | None:
+def _continued(inputs: Inputs, plan: BuildPlan, stand: Commitments, *, built: Formulation) -> Search | None:
     """The earlier plan under what is now known; None where it is no longer possible."""
     arrivals = built.choose.arrivals
     if bool((stand.waiting > 0.0).any()) or bool((stand.planned > arrivals.upper).any()):
         return None
-    limits = arrivals.lower.copy(), arrivals.upper.copy()
-    arrivals.update(lower=stand.planned, upper=stand.planned)
+    as_planned = [(arrivals, stand.planned)]
+    if built.terms.resales is not None and built.choose.sold is not None:
+        sold = planned_sold(built.terms.resales, plan.decisions, block_racks=built.terms.fleet.block_racks)
+        as_planned.append((built.choose.sold, sold))
+    limits = [(variable, variable.lower.copy(), variable.upper.copy()) for variable, _ in as_planned]
+    for variable, values in as_planned:
+        fixed = values.transpose(*variable.dims)
+        variable.update(lower=fixed, upper=fixed)
     dated = inputs.objective is Objective.EARLIEST_TARGET
     wanted = built.npv if dated else goal_aim(inputs, inputs.pursued[0], built=built).expression
     built.model.add_objective(wanted, sense="max", overwrite=True)
     found = search(built.model, settings=inputs.solver, report=silent)
-    arrivals.update(lower=limits[0], upper=limits[1])
+    for variable, lower, upper in limits:
+        variable.update(lower=lower, upper=upper)
     return found if found.found else None
 
 

@@ -152,14 +152,17 @@ def _others_whole(built: Formulation) -> bool:
 def _milestones_whole(built: Formulation, *, start: Best | None, settings: SolverSettings, report: Report) -> Search:
     """Step 4: when to earn which milestone, racks being divisible."""
     report("when to earn which milestone")
-    built.choose.arrivals.relax()
+    racks = [built.model.variables[name] for name in DIVISIBLE if name in built.model.variables]
+    for variable in racks:
+        variable.relax()
     share = replace(
         settings,
         gap_fraction=settings.gap_fraction * _BOUND_GAP_SHARE,
         time_limit_s=settings.time_limit_s * _MILESTONE_TIME_SHARE,
     )
     found = search(built.model, settings=share, report=report, start=None if start is None else start.values)
-    built.choose.arrivals.unrelax()
+    for variable in racks:
+        variable.unrelax()
     return found
 
 

@@ -15,6 +15,7 @@ from gigawatt.planning.places import Places, places
 from gigawatt.planning.plants import Plants, plants
 from gigawatt.planning.purchases import Purchases, purchases
 from gigawatt.planning.reach import Reach, reach
+from gigawatt.planning.resale import Resales, resales
 from gigawatt.planning.work import Work, work
 from gigawatt.units import TOKENS_PER_MILLION, USD_PER_MILLION
 
@@ -35,6 +36,7 @@ class Terms:
     purchases: Purchases | None
     jobs: Jobs | None
     reach: Reach | None
+    resales: Resales | None
 
 
 def terms(inputs: Inputs, performance: Performance) -> Terms:
@@ -50,4 +52,5 @@ def terms(inputs: Inputs, performance: Performance) -> Terms:
         purchases=purchases(inputs),
         jobs=jobs(inputs, performance, limits=limits),
         reach=reach(inputs),
+        resales=resales(inputs, limits=limits),
     )

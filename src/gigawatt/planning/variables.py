@@ -13,6 +13,7 @@ from gigawatt.planning.generation import Generation, generation
 from gigawatt.planning.placing import Starts, starts
 from gigawatt.planning.purchases import missing_racks
 from gigawatt.planning.reach import regional_racks
+from gigawatt.planning.resale import sold_blocks
 from gigawatt.planning.terms import Terms
 
 
@@ -26,7 +27,8 @@ class Variables:
     tokens `(service, month)`; `tranches` earned by milestones so far `(contract, period)`; `cash` at the end of
     a period `(period,)`; `plants` of the sites' own, if they allow any; `missing` racks of what must be taken
     `(window,)`, if anything must be; `starts` of placed runs, if there are any; `regional` racks of services that only
-    some sites may serve (`reach`), if there are any. Money, tokens and blocks are in the solver's units (see `terms`).
+    some sites may serve (`reach`), if there are any; `sold` blocks of an arrival that leave early, if any may,
+    `(site, platform, resale, period)`. Money, tokens and blocks are in the solver's units (see `terms`).
     """
 
     arrivals: linopy.Variable
@@ -44,6 +46,7 @@ class Variables:
     missing: linopy.Variable | None
     starts: Starts | None
     regional: linopy.Variable | None
+    sold: linopy.Variable | None
 
 
 def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables:
@@ -58,8 +61,9 @@ def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables
         coords = {dim: values for axis in axes for dim, values in axis.items()}
         return model.add_variables(lower=0.0, coords=coords, name=name)
 
+    arrivals = model.add_variables(lower=0.0, upper=most_blocks(terms.fleet), integer=True, name="arrivals")
     return Variables(
-        arrivals=model.add_variables(lower=0.0, upper=most_blocks(terms.fleet), integer=True, name="arrivals"),
+        arrivals=arrivals,
         in_service=amounts("in_service", sites, platforms, period),
         expansion=amounts("expansion", sites, period),
         built=amounts("built", sites, period),
@@ -76,6 +80,7 @@ def variables(model: linopy.Model, inputs: Inputs, *, terms: Terms) -> Variables
         regional=None
         if terms.reach is None
         else regional_racks(model, reach=terms.reach, rate=terms.work.tokens_per_rack),
+        sold=sold_blocks(model, terms.resales, arrivals=arrivals),
     )
 
 

@@ -16,6 +16,7 @@ from gigawatt.scenario.allocations import allocations
 from gigawatt.scenario.checks import rising_dates, unique_ids
 from gigawatt.scenario.desk import Desk, slug
 from gigawatt.scenario.quantities import Stated
+from gigawatt.scenario.resales import with_resales
 from gigawatt.scenario.schema import PlatformTable
 from gigawatt.units import DURATION_MONTHS, FRACTION, LIFE, MONEY_PER_RACK, RACK_COUNT
 
@@ -39,7 +40,9 @@ def offers(desk: Desk) -> tuple[Offer, ...]:
     """All platforms the programme can buy, in the order of the scenario."""
     tables = desk.scenario.document.platforms
     unique_ids(desk.scenario, [table.id for table in tables], key="platform")
-    return tuple(_offer(desk, table, index) for index, table in enumerate(tables))
+    return tuple(
+        with_resales(desk, table, index, offer=_offer(desk, table, index)) for index, table in enumerate(tables)
+    )
 
 
 def _offer(desk: Desk, table: PlatformTable, index: int) -> Offer:

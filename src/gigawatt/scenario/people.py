@@ -45,6 +45,7 @@ def parties(
         (setting.programme, PartyRole.PROGRAMME),
         *((offer.vendor, PartyRole.VENDOR) for offer in offers),
         *((offer.supplier, PartyRole.SUPPLIER) for offer in offers),
+        *((offer.buyer, PartyRole.CUSTOMERS) for offer in offers if offer.resale),
         *(pair for site in setting.sites for pair in _site_roles(site)),
         *(pair for contract in contracts for pair in _contract_roles(contract, programme=setting.programme)),
         (customers, PartyRole.CUSTOMERS),

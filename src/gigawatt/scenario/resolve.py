@@ -15,6 +15,7 @@ from gigawatt.scenario.loading import Scenario
 from gigawatt.scenario.objectives import goals_of
 from gigawatt.scenario.offers import offers
 from gigawatt.scenario.people import parties
+from gigawatt.scenario.resales import check_resales
 from gigawatt.scenario.schema import MONTHS_PER_PERIOD, Period, ProgrammeTable
 from gigawatt.scenario.workloads import runs, services
 from gigawatt.timeline import Calendar, months_between
@@ -40,6 +41,8 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
     written = Setting(programme=principal, calendar=calendar, sites=estate, offers=offered)
     agreements = contracts(desk, written)
     setting = supplied(written, agreements)
+    operation = _operation(desk)
+    check_resales(desk, setting.offers, calendar=calendar, operation=operation)
     law = operator_law(desk)
     goals = _goals(desk, programme)
     return Inputs(
@@ -70,7 +73,7 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
         efficiency=kernel_efficiency(desk, law=law),
         step=assumed_step(desk),
         engine=assumed_engine(desk),
-        operation=_operation(desk),
+        operation=operation,
         solver=_solver(desk),
         carbon_cap_t_per_year=None
         if programme.carbon_cap is None

@@ -171,6 +171,13 @@ class AllocationTable(Table):
     shortfall: q.RackPrice | None = None
 
 
+class ResaleTable(Table):
+    """Racks may leave at this age, sold for a part of their price (what they are worth in the books, if silent)."""
+
+    age: q.Life
+    value: q.FractionText | None = None
+
+
 class PlatformTable(Table):
     """A platform of the catalogue as offered to the programme; figures given here stand in for the catalogue's.
 
@@ -184,6 +191,8 @@ class PlatformTable(Table):
         tuple[SupplyStepTable, ...], Field(min_length=1), Shown('[{ from = "2027-01", rate = "100 rack/month" }]')
     ]
     allocation: tuple[AllocationTable, ...] = ()
+    resale: tuple[ResaleTable, ...] = ()
+    buyer: q.Identifier | None = None
     software_from: q.Month | None = None
     lead: q.Months | None = None
     life: q.Life | None = None

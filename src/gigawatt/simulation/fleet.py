@@ -11,6 +11,7 @@ import xarray as xr
 
 from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.facility.electrical import facility_power_mw, rack_it_power_mw
+from gigawatt.simulation.resale import resale_months, sell, sold_racks
 from gigawatt.timeline import FloatArray, IntArray
 
 POWER_TOLERANCE_FRACTION = 1e-6
@@ -22,7 +23,9 @@ class Logistics:
     """What happens to the fleet from outside.
 
     `ordered_racks`, `delivered_racks` `(site, platform, month)`; `room_mw` energized and built `(site, month)`;
-    `rack_facility_mw` `(site, platform)`; `retirement_month` of a rack by the month it entered `(platform, month)`.
+    `rack_facility_mw` `(site, platform)`; `retirement_month` of a rack by the month it entered `(platform, month)`;
+    `sold_racks` that are to leave early `(site, platform, resale, month)`, at the ages `resale_months`
+    `(platform, resale)`.
     """
 
     ordered_racks: IntArray
@@ -30,6 +33,8 @@ class Logistics:
     room_mw: FloatArray
     rack_facility_mw: FloatArray
     retirement_month: IntArray
+    sold_racks: IntArray
+    resale_months: IntArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,8 @@ class Fleet:
     """Where all racks are at the end of a month.
 
     `waiting_racks` (delivered, without power) by month of delivery and `serving_racks` (in service) by month of entry
-    `(site, platform, month)`; `ordered_racks`, `retired_racks` of this month, `undelivered_racks` in all
-    `(site, platform)`.
+    `(site, platform, month)`; `ordered_racks`, `retired_racks` (by age or early) of this month, `undelivered_racks` in
+    all `(site, platform)`; of those retired, `sold_racks` `(site, platform, resale)`.
     """
 
     waiting_racks: IntArray
@@ -46,6 +51,7 @@ class Fleet:
     ordered_racks: IntArray
     retired_racks: IntArray
     undelivered_racks: IntArray
+    sold_racks: IntArray
 
     @property
     def installed_racks(self) -> IntArray:
@@ -66,6 +72,8 @@ def logistics(inputs: Inputs, plan: BuildPlan, *, room_mw: FloatArray) -> Logist
         room_mw=room_mw,
         rack_facility_mw=rack_facility_mw(inputs),
         retirement_month=_retirement_month(inputs),
+        sold_racks=sold_racks(inputs, plan),
+        resale_months=resale_months(inputs),
     )
 
 
@@ -93,6 +101,7 @@ def no_racks(inputs: Inputs) -> Fleet:
         ordered_racks=none,
         retired_racks=none,
         undelivered_racks=none,
+        sold_racks=np.zeros((*pairs, resale_months(inputs).shape[1]), dtype=np.int64),
     )
 
 
@@ -102,6 +111,9 @@ def advance(fleet: Fleet, outside: Logistics, *, month: int) -> Fleet:
     waiting = fleet.waiting_racks.copy()
     waiting[:, :, month] += outside.delivered_racks[:, :, month]
     serving = fleet.serving_racks - retired
+    before = serving.sum(axis=2) + waiting.sum(axis=2)
+    sold = sell(serving, waiting, outside.sold_racks[..., month], ages=outside.resale_months, month=month)
+    left = before - serving.sum(axis=2) - waiting.sum(axis=2)
     entering = _entering_racks(waiting, serving, outside, month=month)
     serving[:, :, month] += entering.sum(axis=2)
     ordered = outside.ordered_racks[:, :, month]
@@ -110,7 +122,8 @@ def advance(fleet: Fleet, outside: Logistics, *, month: int) -> Fleet:
         waiting_racks=waiting - entering,
         serving_racks=serving,
         ordered_racks=ordered,
-        retired_racks=retired.sum(axis=2),
+        retired_racks=retired.sum(axis=2) + left,
+        sold_racks=sold,
         undelivered_racks=fleet.undelivered_racks + ordered - outside.delivered_racks[:, :, month],
     )
 

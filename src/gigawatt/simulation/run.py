@@ -47,6 +47,9 @@ def simulate(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck:
     if plant_labels(inputs):
         own_mwh = generated_mwh(inputs, plan, energy_mwh=np.asarray(state["energy_mwh"][1], dtype=np.float64))
         state["generated_mwh"] = (("plant", "month"), own_mwh, "MWh")
+    if outside.sold_racks.size:
+        sold = np.stack([month.fleet.sold_racks for month in months], axis=3)
+        state["sold_racks"] = (("site", "platform", "resale", "month"), sold, "rack")
     return History(state=_dataset(inputs, state), slips=slip_table(inputs, luck))
 
 
