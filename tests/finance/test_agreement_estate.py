@@ -6,14 +6,40 @@ from datetime import date
 import pytest
 
 from gigawatt.entities.hardware import Allocation, Resale
+from gigawatt.entities.site import GridStep, Ownership, Plant
 from gigawatt.finance.statements import statements
 from gigawatt.planning import plan
 from gigawatt.units import CENTS_PER_USD
-from tests.finance.agreements import COMMITMENT, GPU_LOAN, PREPAYMENT, TAX
+from tests.finance.agreements import COMMITMENT, GPU_LOAN, GRANT, PREPAYMENT, PROJECT_LOAN, TAX
 from tests.finance.programmes import Played, play
-from tests.finance.test_agreement_contracts import SMALL, cash_of_periods
+from tests.finance.test_agreement_contracts import RENTED, SMALL, cash_of_periods
 from tests.samples import offer, service, site, small_inputs, small_performance
 
+ENGINE = Plant(
+    id="gas-engine",
+    most_mw=3.0,
+    unit_mw=1.5,
+    lead_months=9,
+    slip_median_months=2.0,
+    cost_usd_per_mw=1.6e6,
+    fixed_usd_per_mw_month=900.0,
+    energy_usd_per_mwh=20.0,
+    firm_fraction=0.8,
+    energy_fraction=0.9,
+    carbon_t_per_mwh=0.4,
+)
+STEP = replace(
+    ENGINE,
+    id="grid",
+    works=GridStep(),
+    most_mw=4.0,
+    unit_mw=2.0,
+    lead_months=9,
+    cost_usd_per_mw=0.2e6,
+    energy_usd_per_mwh=0.0,
+    firm_fraction=1.0,
+    energy_fraction=1.0,
+)
 CONTRACTS = (COMMITMENT, PREPAYMENT, GPU_LOAN, replace(TAX, credit_fraction=0.3))
 ALLOCATION = Allocation(
     first=date(2027, 1, 1),
@@ -25,12 +51,12 @@ ALLOCATION = Allocation(
 RESALE = (Resale(age_months=9, value_fraction=0.85), Resale(age_months=24, value_fraction=0.6))
 
 
-def planned(place, offered, contracts) -> Played:
+def planned(place, offered, contracts, *, tokens_per_month: float = 2e13) -> Played:
     """One small site planned by the solver; racks deliver in full at once, so that plan and history mean the same."""
     base = small_inputs(
         sites=(place,),
         offers=(offered,),
-        services=(service(tokens_per_month=2e13, price_usd_per_mtoken=0.5),),
+        services=(service(tokens_per_month=tokens_per_month, price_usd_per_mtoken=0.5),),
         runs=(),
         targets=(),
         contracts=contracts,
@@ -56,6 +82,25 @@ def test_used_racks_with_loans_and_tax() -> None:
     assert sold > 0.0
     assert float(played.history.state["sold_racks"].sum()) == sold
     assert "resale" in played.appraisal.flows["purpose"].to_list()
+    check(played)
+
+
+@pytest.mark.parametrize("ownership", [PLACE.ownership, RENTED])
+def test_plants_and_grid_steps_as_all_contracts_count_them(ownership: Ownership) -> None:
+    # Commitments to builders and utility, an advance to the builders, a grant on facilities, a loan on the project and
+    # tax: all of them see what plants cost and save
+    place = replace(PLACE, ownership=ownership, plants=(ENGINE, STEP))
+    contracts = (
+        replace(COMMITMENT, id="building", seller="builders", amount_usd=500e6),
+        replace(COMMITMENT, id="energy", seller="utilities", amount_usd=20e6),
+        replace(PREPAYMENT, payee="builders"),
+        GRANT,
+        PROJECT_LOAN,
+        replace(TAX, credit_fraction=0.3),
+    )
+    played = planned(place, offer(), contracts, tokens_per_month=1e14)
+    assert float(played.plan.decisions["plant_mw"].sel(plant="alpha/gas-engine").max()) > 0.0
+    assert float(played.plan.decisions["plant_mw"].sel(plant="alpha/grid").max()) > 0.0
     check(played)
 
 

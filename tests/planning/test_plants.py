@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from gigawatt.entities.actuals import Actuals, SiteNews
-from gigawatt.entities.site import Plant, PowerStep
+from gigawatt.entities.site import GridStep, Plant, PowerStep
 from gigawatt.entities.stages import BuildPlan, Inputs
+from gigawatt.finance import appraise
 from gigawatt.finance.compute_costs import compute_costs, waterfall
 from gigawatt.finance.flows import monthly_usd
 from gigawatt.planning import plan
 from gigawatt.planning.replan import Replanned, replan
+from gigawatt.simulation import expected_luck, simulate
 from gigawatt.units import CENTS_PER_USD
-from tests.finance.programmes import play
+from tests.finance.programmes import Played, play
 from tests.planning.cases import (
     napkin_calendar,
     napkin_inputs,
@@ -178,3 +180,70 @@ def test_engines_that_stand_stay_when_the_connection_no_longer_needs_them() -> N
     assert anew.plan.decisions["plant_mw"].values[0][-1] == pytest.approx(4.0)
     made = anew.plan.decisions["generated_mwh"].values[0]
     assert (made[:5].sum(), made[5:].sum()) == (pytest.approx(4 * 2208.0), pytest.approx(0.0))
+
+
+STEP = replace(
+    ENGINE, id="grid", most_mw=8.0, lead_months=3, energy_usd_per_mwh=0.0, carbon_t_per_mwh=0.0, works=GridStep(),
+    unit_mw=4.0,
+)  # fmt: skip
+
+
+def test_a_step_of_the_connection_is_built_whole() -> None:
+    # From April (6600 h) a rack earns 6.6 - 1; demand is for 15, so five beyond the connection: 4 MW at 2 carry four,
+    # 4 x (6.6 - 1) - 8 = 14.4; a second step for the fifth would cost 8 for 5.6. In any size 5 MW: 5 x (5.6 - 2) = 18
+    def grown(unit_mw: float | None) -> BuildPlan:
+        step = replace(STEP, unit_mw=unit_mw)
+        inputs = napkin_inputs(
+            services=(napkin_service(napkin_calendar(), racks=15.0),), sites=(napkin_site(plants=(step,)),)
+        )
+        return best(inputs)
+
+    assert value(grown(4.0)) == pytest.approx(77.6 + 14.4)
+    assert grown(4.0).decisions["plant_mw"].values[0].tolist() == [0.0] * 3 + [4.0] * 9
+    assert value(grown(None)) == pytest.approx(77.6 + 18.0)
+
+
+def test_energy_through_a_step_of_the_connection_is_bought() -> None:
+    # At 100 USD/MWh a rack pays 0.876 in the year: 10 x (7.76 - 0.876). Eight more from April pay 0.66:
+    # 8 x (6.6 - 1 - 0.66 - 2); nothing is generated
+    chosen = best(napkin_inputs(sites=(napkin_site(energy_price_usd_per_mwh=100.0, plants=(STEP,)),)))
+    assert value(chosen) == pytest.approx(68.84 + 8 * 2.94)
+    assert float(chosen.decisions["generated_mwh"].sum()) == 0.0
+    assert racks(chosen)[3] == 18.0
+
+
+def test_of_two_steps_the_cheaper_is_taken_first_and_both_where_both_pay() -> None:
+    # A rack brings 5.6 from April. 2 MW at 1, 2 MW at 5.5: 10 x 7.76 + 2 x 4.6 + 2 x 0.1; at 5.7 the dear one is left
+    cheap = replace(STEP, id="near", most_mw=2.0, unit_mw=2.0, cost_usd_per_mw=1e6)
+
+    def with_far(cost_usd_per_mw: float) -> float:
+        far = replace(cheap, id="far", cost_usd_per_mw=cost_usd_per_mw)
+        return value(best(napkin_inputs(sites=(napkin_site(plants=(far, cheap)),))))
+
+    assert with_far(5.5e6) == pytest.approx(77.6 + 9.2 + 0.2)
+    assert with_far(5.7e6) == pytest.approx(77.6 + 9.2)
+
+
+def test_a_slip_is_expected_and_paid_over() -> None:
+    # Lead 2 and a median slip of 1.5 months, rounded to 2: engines run from May, 5880 h. 4 x (5.88 - 1 - 2 - 0.294)
+    late = replace(ENGINE, slip_median_months=1.5)
+    inputs = napkin_inputs(sites=(napkin_site(plants=(late,)),))
+    chosen = best(inputs)
+    assert value(chosen) == pytest.approx(77.6 + 4 * 2.586)
+    assert racks(chosen)[3:5] == [10.0, 14.0]
+    paid = waits(inputs, chosen, plant_slip_months={"alpha/gas-engine": 2})
+    assert paid.appraisal.npv_usd == pytest.approx(chosen.objective_value)
+    # Two months later than expected the four racks wait until July; the engines were paid for as planned
+    late_by_two = waits(inputs, chosen, plant_slip_months={"alpha/gas-engine": 4})
+    assert late_by_two.history.state["installed_racks"].sum(["site", "platform"]).values.tolist() == [10] * 6 + [14] * 6
+    assert late_by_two.history.state["plant_mw"].values[0].tolist() == [0.0] * 6 + [4.0] * 6
+    assert paid.appraisal.npv_usd - late_by_two.appraisal.npv_usd == pytest.approx(4 * (1.464e6 - 1464 * 50.0))
+
+
+def waits(inputs: Inputs, chosen: BuildPlan, **luck: object) -> Played:
+    """The plan as it plays out when some luck is not the expected one."""
+    performance = napkin_performance(inputs)
+    seen = replace(expected_luck(inputs), **luck)  # type: ignore[arg-type]
+    history = simulate(inputs, performance, chosen, luck=seen)
+    appraisal = appraise(inputs, chosen, history)
+    return Played(inputs=inputs, plan=chosen, history=history, appraisal=appraisal, performance=performance)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from math import floor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +14,42 @@ class PowerStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plant:
-    """A power plant that may be built at a site, any size up to `most_mw` of facility power; `id` is its kind.
+class Burning:
+    """Runs when it is asked to."""
 
-    It runs `lead_months` after it is begun, its cost spread evenly over them; from then on it costs
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sun:
+    """Gives what the sun gives: mean power over its nameplate, by month of the year and block of the day.
+
+    `share_fraction` has twelve rows, January first, of as many equal blocks as a day is told apart in.
+    """
+
+    share_fraction: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Battery:
+    """Shifts energy within the day: full, it lasts `duration_h`; `round_trip_fraction` of what goes in comes out."""
+
+    duration_h: float
+    round_trip_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridStep:
+    """More of the grid connection: its energy is bought as any other."""
+
+
+Working = Burning | Sun | Battery | GridStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """A power plant, or a step of the grid connection, that may be built at a site, up to `most_mw` of facility power.
+
+    It is built in whole units of `unit_mw` (None: in any size). It runs `lead_months` after it is begun, late by
+    `slip_median_months` at the median, its cost spread evenly over both; from then on it costs
     `fixed_usd_per_mw_month`, used or not. `firm_fraction` of it counts as power for racks; it generates at most
     `energy_fraction` of its hours at full power, at `energy_usd_per_mwh` for fuel and care.
     """
@@ -30,6 +63,14 @@ class Plant:
     firm_fraction: float
     energy_fraction: float
     carbon_t_per_mwh: float
+    works: Working = Burning()
+    unit_mw: float | None = None
+    slip_median_months: float = 0.0
+
+    @property
+    def expected_lead_months(self) -> int:
+        """Months from the beginning to the power, as the plan expects them; halves rounded up."""
+        return self.lead_months + floor(self.slip_median_months + 0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,18 @@ def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> I
         life_months=costs.facility_book_life_months,
         residual_fraction=costs.facility_residual_fraction,
     )
+    for plant in site.plants:
+        standing = history.state["plant_mw"].sel(plant=f"{site.id}/{plant.id}").values
+        yield Assets(
+            owner=inputs.programme,
+            site=site.id,
+            platform="",
+            unit_usd=plant.cost_usd_per_mw,
+            placed_count=np.clip(np.diff(standing, prepend=0.0), 0.0, None),
+            retired_count=np.zeros_like(standing),
+            life_months=costs.facility_book_life_months,
+            residual_fraction=costs.facility_residual_fraction,
+        )
     installed = values(inputs, history.state["installed_racks"], "site", "platform", "month")[row]
     retired = values(inputs, history.state["retired_racks"], "site", "platform", "month")[row]
     fabric_power = inputs.operation.fabric_power.best

@@ -115,6 +115,9 @@ TRANSFERS = (
 FACILITY_PURPOSES = (Purpose.BUILDING, Purpose.COOLING, Purpose.POWER, Purpose.GRID)
 """What a facility is made of."""
 
+ESTATE_PURPOSES = (*FACILITY_PURPOSES, Purpose.POWER_PLANT)
+"""What stands at a site for good: the facility and its power plants, which grants and lenders to projects count."""
+
 FABRIC_PURPOSES = (Purpose.NETWORK, Purpose.STORAGE)
 """What joins racks outside the rack."""
 

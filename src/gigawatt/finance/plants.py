@@ -1,7 +1,8 @@
-"""What the sites' own power plants cost the programme: building, standing, and fuel and care of what they make."""
+"""What the sites' own power plants and grid steps cost the programme: building, standing, fuel and care."""
 
 from collections.abc import Iterator
 
+from gigawatt.entities.site import GridStep
 from gigawatt.entities.stages import BuildPlan, History, Inputs
 from gigawatt.finance.costs import building_spend_mw
 from gigawatt.finance.flows import Purpose, Stream
@@ -9,16 +10,21 @@ from gigawatt.finance.parties import bearers
 
 
 def plant_streams(inputs: Inputs, plan: BuildPlan, history: History) -> Iterator[Stream]:
-    """Building is paid to the site's builder over the lead time, as is operation each month; fuel to its utility."""
+    """Building is paid to the site's builder as planned, over lead time and expected slip, late or not.
+
+    Operation is paid to the builder in each month in which a plant stands, fuel to the site's utility.
+    """
     for site in inputs.sites:
         who = bearers(inputs, site)
         for plant in site.plants:
             label = f"{site.id}/{plant.id}"
-            standing = plan.decisions["plant_mw"].sel(plant=label).values[inputs.calendar.period_of_month]
-            spend_mw = building_spend_mw(standing, construction_months=plant.lead_months)
+            planned = plan.decisions["plant_mw"].sel(plant=label).values[inputs.calendar.period_of_month]
+            spend_mw = building_spend_mw(planned, construction_months=plant.expected_lead_months)
+            standing = history.state["plant_mw"].sel(plant=label).values
             made_mwh = history.state["generated_mwh"].sel(plant=label).values
+            built = Purpose.GRID if isinstance(plant.works, GridStep) else Purpose.POWER_PLANT
             for payee, purpose, amount_usd in (
-                (who.builder, Purpose.POWER_PLANT, spend_mw * plant.cost_usd_per_mw),
+                (who.builder, built, spend_mw * plant.cost_usd_per_mw),
                 (who.builder, Purpose.PLANT_OPERATION, standing * plant.fixed_usd_per_mw_month),
                 (site.utility, Purpose.GENERATION, made_mwh * plant.energy_usd_per_mwh),
             ):

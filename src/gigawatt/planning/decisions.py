@@ -49,8 +49,8 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     choose.pool.solution = in_service.sum("site").transpose(*choose.pool.dims)
     choose.built.solution = facility
     choose.expansion.solution = facility - facility.shift(period=1, fill_value=0.0)
-    if choose.plants is not None:
-        settle_generation(choose.plants)
+    if terms.plants is not None and choose.plants is not None:
+        settle_generation(choose.plants, plants=terms.plants)
     if terms.purchases is not None and choose.missing is not None:
         settle_missing(terms.purchases, choose.missing, delivered_racks=choose.delivered.solution * limits.block_racks)
     wanted = terms.work.demand_tokens / TOKEN_UNIT

@@ -171,6 +171,7 @@ BOOKKEEPING: frozenset[str] = frozenset(
         "job_training",
         "regional_serving",
         "plant_growth",
+        "plant_units",
         "plant_energy",
         "plant_use",
         "plant_need",

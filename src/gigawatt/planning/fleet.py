@@ -113,7 +113,9 @@ def plant_firm_mw(inputs: Inputs) -> xr.DataArray:
     rows = np.zeros((len(inputs.sites), len(period)))
     for row, site in zip(rows, inputs.sites, strict=True):
         for plant in site.plants:
-            row[period >= periods_of(plant.lead_months, inputs.calendar)] += plant.most_mw * plant.firm_fraction
+            row[period >= periods_of(plant.expected_lead_months, inputs.calendar)] += (
+                plant.most_mw * plant.firm_fraction
+            )
     coords = {"site": [site.id for site in inputs.sites], "period": period}
     return xr.DataArray(rows, dims=("site", "period"), coords=coords)
 

@@ -1,4 +1,4 @@
-"""Power plants that the programme may build at its sites, as arrays: gas engines and turbines, solar, batteries.
+"""Power plants and grid steps that the programme may build at its sites, as arrays.
 
 A plant adds its firm part to the power that racks may draw, and its energy stands in for energy that would be bought.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from gigawatt.entities.site import GridStep
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import Fleet, in_period, month_axis, period_axis, periods_of
 from gigawatt.planning.money import construction_shares
@@ -20,7 +21,8 @@ MWH_PER_UNIT = 1e3
 class Plants:
     """Plants that may be built, labelled `site/id`.
 
-    `at` `(plant, site)` 1 where a plant stands; `most_mw`, `firm_fraction`, `energy_fraction`, `energy_usd_per_mwh`,
+    `at` `(plant, site)` 1 where a plant stands; `most_mw`, `unit_mw` (NaN where it has any size), `grid` (1 where it is
+    a step of the connection, whose energy is bought), `firm_fraction`, `energy_fraction`, `energy_usd_per_mwh`,
     `carbon_t_per_mwh`, `lead_periods` `(plant,)`; `possible` `(plant, period)` whether one begun at the start can run;
     `added_usd_per_mw` `(plant, period, month)` what a megawatt that first runs in `period` costs, month by month;
     `standing_usd_per_mw` `(plant, period, month)` what one that stands in `period` costs in its months, used or not;
@@ -29,6 +31,8 @@ class Plants:
 
     at: xr.DataArray
     most_mw: xr.DataArray
+    unit_mw: xr.DataArray
+    grid: xr.DataArray
     firm_fraction: xr.DataArray
     energy_fraction: xr.DataArray
     energy_usd_per_mwh: xr.DataArray
@@ -53,9 +57,9 @@ def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
 
     calendar = inputs.calendar
     sites = {"site": [site.id for site in inputs.sites]}
-    lead = by_plant([periods_of(plant.lead_months, calendar) for _, plant in pairs])
+    lead = by_plant([periods_of(plant.expected_lead_months, calendar) for _, plant in pairs])
     spread = xr.DataArray(
-        np.stack([construction_shares(plant.lead_months, calendar) for _, plant in pairs]),
+        np.stack([construction_shares(plant.expected_lead_months, calendar) for _, plant in pairs]),
         dims=("plant", "period", "month"),
         coords={**labels, "period": np.arange(calendar.period_count), "month": np.arange(calendar.month_count)},
     )
@@ -68,6 +72,8 @@ def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
             coords={**labels, **sites},
         ),
         most_mw=by_plant([plant.most_mw for _, plant in pairs]),
+        unit_mw=by_plant([np.nan if plant.unit_mw is None else plant.unit_mw for _, plant in pairs]),
+        grid=by_plant([float(isinstance(plant.works, GridStep)) for _, plant in pairs]),
         firm_fraction=by_plant([plant.firm_fraction for _, plant in pairs]),
         energy_fraction=by_plant([plant.energy_fraction for _, plant in pairs]),
         energy_usd_per_mwh=by_plant([plant.energy_usd_per_mwh for _, plant in pairs]),

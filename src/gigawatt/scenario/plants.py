@@ -1,6 +1,8 @@
-"""Power plants of a site's own as a scenario states them; gas engines and turbines take the rest from the catalogue."""
+"""Power plants and grid steps of a site's own as a scenario states them; the catalogue completes the kinds it knows."""
 
-from gigawatt.entities.site import Plant
+from typing import TypedDict
+
+from gigawatt.entities.site import Burning, GridStep, Plant, Working
 from gigawatt.scenario.checks import unique_ids
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.places import Step
@@ -19,8 +21,16 @@ from gigawatt.units import (
     Dimension,
 )
 
-KNOWN_KINDS = ("gas-engine", "gas-turbine")
-"""Kinds of plants that the catalogue knows."""
+GAS_KINDS = ("gas-engine", "gas-turbine")
+"""Kinds of plants that burn gas, which the catalogue knows."""
+
+GRID = "grid"
+"""Kind of a further step of the connection."""
+
+KNOWN_KINDS = (*GAS_KINDS, GRID)
+"""Kinds that the catalogue knows."""
+
+_NO_GRID_KEYS = ("energy_cost", "heat_rate", "fuel_price", "variable_operation", "firm", "energy", "carbon")
 
 
 def site_plants(desk: Desk, table: SiteTable, index: int) -> tuple[Plant, ...]:
@@ -34,23 +44,77 @@ def site_plants(desk: Desk, table: SiteTable, index: int) -> tuple[Plant, ...]:
             expected="plants only where the programme pays for energy",
             fix="Leave them out, or own or lease the site.",
         )
-    unique_ids(desk.scenario, [f"{index}/{plant.kind}" for plant in table.plants], key="site")
+    unique_ids(desk.scenario, [f"{index}/{plant.id or plant.kind}" for plant in table.plants], key="site")
     return tuple(_plant(desk, plant, ("site", index, "plant", place)) for place, plant in enumerate(table.plants))
 
 
 def _plant(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> Plant:
     lead = _number(desk, table, at, key="lead", dimension=DURATION_MONTHS)
+    slip = 0.0 if table.slip is None else desk.number(table.slip, *at, "slip")
     return Plant(
-        id=table.kind,
+        id=table.id or table.kind,
         most_mw=desk.number(table.most, *at, "most"),
+        unit_mw=_unit_mw(desk, table, at),
         lead_months=round(lead) if table.lead is None else desk.whole(lead, table.lead, *at, "lead"),
+        slip_median_months=slip,
         cost_usd_per_mw=_number(desk, table, at, key="cost", dimension=MONEY_PER_FACILITY_MW),
         fixed_usd_per_mw_month=_number(desk, table, at, key="fixed_operation", dimension=RENT_PER_FACILITY_MW),
+        **(_connection(desk, table, at) if table.kind == GRID else _burning(desk, table, at)),
+    )
+
+
+class _Work(TypedDict):
+    """The fields of a `Plant` that say what it does."""
+
+    works: Working
+    energy_usd_per_mwh: float
+    firm_fraction: float
+    energy_fraction: float
+    carbon_t_per_mwh: float
+
+
+def _burning(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
+    return _Work(
+        works=Burning(),
         energy_usd_per_mwh=_energy_usd_per_mwh(desk, table, at),
         firm_fraction=_number(desk, table, at, key="firm", dimension=FRACTION),
         energy_fraction=_number(desk, table, at, key="energy", dimension=FRACTION),
         carbon_t_per_mwh=_carbon_t_per_mwh(desk, table, at),
     )
+
+
+def _connection(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
+    """A step of the connection is firm, and what comes through it is bought and emits as the site's energy does."""
+    _refuse_keys(desk, table, at, keys=_NO_GRID_KEYS, because="energy through the connection is bought")
+    return _Work(works=GridStep(), energy_usd_per_mwh=0.0, firm_fraction=1.0, energy_fraction=1.0, carbon_t_per_mwh=0.0)
+
+
+def _refuse_keys(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, keys: tuple[str, ...], because: str) -> None:
+    for key in keys:
+        if getattr(table, key) is not None:
+            raise desk.refuse(
+                *at,
+                key,
+                found=f'{key} of a plant of kind "{table.kind}"',
+                expected=f"nothing, for {because}",
+                fix=f"Leave out {key}.",
+            )
+
+
+def _unit_mw(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float | None:
+    """The size of a whole unit, of which at least one must be allowed."""
+    if table.unit is None:
+        return None
+    unit_mw, most_mw = desk.number(table.unit, *at, "unit"), table.most.value
+    if not 0.0 < unit_mw <= most_mw:
+        raise desk.refuse(
+            *at,
+            "unit",
+            found=f"units of {unit_mw:g} MW where {most_mw:g} MW may be built",
+            expected="units above zero and no larger than most",
+            fix="Raise most, or state smaller units.",
+        )
+    return unit_mw
 
 
 def _energy_usd_per_mwh(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float:
@@ -72,7 +136,7 @@ def _energy_usd_per_mwh(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> 
 
 def _carbon_t_per_mwh(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float:
     """Emissions of a MWh: as stated, or heat rate x carbon of the gas."""
-    if table.carbon is not None or table.kind not in KNOWN_KINDS:
+    if table.carbon is not None or table.kind not in GAS_KINDS:
         return _number(desk, table, at, key="carbon", dimension=CARBON_INTENSITY)
     default = f"assumptions/{table.kind}/fuel-carbon"
     fuel_t_per_mmbtu = desk.number_or(None, *at, "carbon", default=default, dimension=FUEL_CARBON)
@@ -91,7 +155,7 @@ def _number(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, key: str, di
             *at,
             key,
             found=f'nothing, for a plant of kind "{table.kind}"',
-            expected=f"{dimension.name}; the catalogue knows only {' and '.join(KNOWN_KINDS)}",
+            expected=f"{dimension.name}; the catalogue knows only {', '.join(KNOWN_KINDS)}",
             fix=f"Write it like {key} = {dimension.example}.",
         )
     default = f"assumptions/{table.kind}/{key.replace('_', '-')}"

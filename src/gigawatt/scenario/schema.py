@@ -102,14 +102,18 @@ class PowerStepTable(Table):
 
 
 class PlantTable(Table):
-    """A power plant that the programme may build at the site, up to `most`.
+    """A power plant that the programme may build at the site, up to `most`, in whole units of `unit` if stated.
 
-    `gas-engine` and `gas-turbine` take what is silent from the catalogue; of other kinds everything must be stated.
+    Of the kinds that the catalogue knows it completes what is silent; of other kinds everything must be stated. `grid`
+    is a step of the connection, whose energy is bought. Two of a kind need an `id`.
     What a MWh costs is either `energy_cost` or `heat_rate` times `fuel_price` and `variable_operation`.
     """
 
     kind: Annotated[q.Identifier, Shown('"gas-engine"')]
+    id: q.Identifier | None = None
     most: q.FacilityPower
+    unit: q.FacilityPower | None = None
+    slip: q.Months | None = None
     lead: q.Months | None = None
     cost: q.FacilityCost | None = None
     fixed_operation: q.FacilityRent | None = None

@@ -34,7 +34,7 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
     holds for all steps of the site, so they slip in order. A platform's performance factor is lognormal around 1 and
     as wide as its band. Availability, ETTR and the first software are two-piece normal through their P10, best and
     P90, and stay in 0..1. Unit costs and prices are two-piece normal through the ranges of their figures, each one
-    factor for the whole programme; they come from a generator of their own.
+    factor for the whole programme; they come from a generator of their own. So do slips of the sites' own plants.
     """
     price_rng = rng.spawn(1)[0]
     slip_scores = rng.standard_normal(len(inputs.sites))
@@ -57,7 +57,18 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
         software_first_fraction=_within(inputs.operation.software_first, score=software_score),
         cost_factor={name: _factor(spread, rng=price_rng) for name, spread in inputs.costs.spreads.items()},
         price_factor={offer.platform.id: _factor(offer.price_spread, rng=price_rng) for offer in inputs.offers},
+        plant_slip_months=_plant_slips(inputs, rng=price_rng),
     )
+
+
+def _plant_slips(inputs: Inputs, *, rng: np.random.Generator) -> dict[str, int]:
+    """Slips of the sites' own plants, drawn as those of sites are, each plant for itself."""
+    spread = inputs.operation.slip_spread.best
+    return {
+        f"{site.id}/{plant.id}": floor(plant.slip_median_months * exp(spread * float(rng.standard_normal())) + 0.5)
+        for site in inputs.sites
+        for plant in site.plants
+    }
 
 
 def performance_spread(inputs: Inputs, performance: Performance) -> dict[str, float]:

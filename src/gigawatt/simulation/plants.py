@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gigawatt.entities.stages import BuildPlan, Inputs
+from gigawatt.entities.stages import BuildPlan, Inputs, Luck
 from gigawatt.timeline import FloatArray
 
 
@@ -11,19 +11,34 @@ def plant_labels(inputs: Inputs) -> list[str]:
     return [f"{site.id}/{plant.id}" for site in inputs.sites for plant in site.plants]
 
 
-def firm_facility_mw(inputs: Inputs, plan: BuildPlan) -> FloatArray:
+def standing_mw(inputs: Inputs, plan: BuildPlan, *, luck: Luck) -> FloatArray:
+    """What of each plant stands `(plant, month)`: as planned, shifted by what its slip differs from the median."""
+    period_of_month, month = inputs.calendar.period_of_month, np.arange(inputs.calendar.month_count)
+    rows = []
+    for site in inputs.sites:
+        for plant in site.plants:
+            label = f"{site.id}/{plant.id}"
+            planned = plan.decisions["plant_mw"].sel(plant=label).values[period_of_month]
+            expected = plant.expected_lead_months - plant.lead_months
+            seen = month - (luck.plant_slip_months.get(label, expected) - expected)
+            rows.append(np.where(seen >= 0, planned[np.clip(seen, 0, month[-1])], 0.0))
+    return np.array(rows).reshape(len(rows), len(month))
+
+
+def firm_facility_mw(inputs: Inputs, standing: FloatArray) -> FloatArray:
     """Firm power of the plants that stand, `(site, month)`."""
     firm = np.zeros((len(inputs.sites), inputs.calendar.month_count))
-    for row, site in enumerate(inputs.sites):
-        for plant in site.plants:
-            standing = plan.decisions["plant_mw"].sel(plant=f"{site.id}/{plant.id}").values
-            firm[row] += standing[inputs.calendar.period_of_month] * plant.firm_fraction
+    plants = [(row, plant) for row, site in enumerate(inputs.sites) for plant in site.plants]
+    for (row, plant), mw in zip(plants, standing, strict=True):
+        firm[row] += mw * plant.firm_fraction
     return firm
 
 
-def generated_mwh(inputs: Inputs, plan: BuildPlan, *, energy_mwh: FloatArray) -> FloatArray:
-    """Energy of each plant, as planned and at most what its site takes, `(plant, month)`."""
-    planned = np.asarray(plan.decisions["generated_mwh"].sel(plant=plant_labels(inputs)).values, dtype=np.float64)
+def generated_mwh(inputs: Inputs, plan: BuildPlan, *, standing: FloatArray, energy_mwh: FloatArray) -> FloatArray:
+    """Energy of each plant, `(plant, month)`: as planned, less while less of it stands, at most what its site takes."""
+    meant = plan.decisions["plant_mw"].sel(plant=plant_labels(inputs)).values[:, inputs.calendar.period_of_month]
+    there = np.divide(standing, meant, out=np.ones_like(standing), where=meant > standing)
+    planned = plan.decisions["generated_mwh"].sel(plant=plant_labels(inputs)).values * there
     site_of = np.array([row for row, site in enumerate(inputs.sites) for _ in site.plants])
     by_site = np.zeros_like(energy_mwh)
     np.add.at(by_site, site_of, planned)

@@ -28,7 +28,7 @@ from gigawatt.finance.contracts.given import (
     up_to,
 )
 from gigawatt.finance.debt_sizing import interest_per_month_fraction, level_payment_usd, reserve_balance_usd
-from gigawatt.finance.flows import FABRIC_PURPOSES, FACILITY_PURPOSES, FlowKind, Purpose, Stream
+from gigawatt.finance.flows import ESTATE_PURPOSES, FABRIC_PURPOSES, FlowKind, Purpose, Stream
 from gigawatt.timeline import Calendar, FloatArray, IntArray
 
 _LEAST_USD = 0.005
@@ -82,7 +82,7 @@ def collateral_paid_usd(contract: Loan, given: Given) -> FloatArray:
             purposes = (Purpose.SYSTEMS, *FABRIC_PURPOSES)
             return paid_usd(given, payer=borrower, purposes=purposes, sites=sites, platforms=platforms)
         case ProjectDebt(borrower=borrower, sites=sites):
-            return paid_usd(given, payer=borrower, purposes=FACILITY_PURPOSES, sites=sites)
+            return paid_usd(given, payer=borrower, purposes=ESTATE_PURPOSES, sites=sites)
 
 
 def cash_available_usd(given: Given, *, party: str) -> FloatArray:

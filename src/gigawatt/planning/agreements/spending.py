@@ -10,6 +10,7 @@ import xarray as xr
 from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.site import Cloud, Leased, Owned, Site
 from gigawatt.entities.stages import Inputs
+from gigawatt.planning.agreements.estate import most_plant_spending, plant_spending
 from gigawatt.planning.fleet import in_period, most_blocks
 from gigawatt.planning.money import money
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
@@ -102,7 +103,21 @@ def spending(
         )
         + (xr.dot(standing, weights, by_period, dim="month") / MONEY_UNIT_USD * choose.built).sum(["site", "period"])
     )
-    return counted_usd
+    plants = _plants(inputs, counted, weights=weights, terms=terms, choose=choose)
+    return counted_usd if plants is None else counted_usd + plants
+
+
+def _plants(
+    inputs: Inputs, counted: Counted, *, weights: xr.DataArray, terms: Terms, choose: Variables
+) -> linopy.LinearExpression | None:
+    """What is counted of the sites' own plants, which belong to no platform; None where there is nothing."""
+    kinds = (Spending.FACILITY, Spending.FACILITY_OPERATION, Spending.ENERGY)
+    if counted.platforms is not None or not any(kind in counted.kinds for kind in kinds):
+        return None
+    facility, operation, energy = (_by_site(inputs, kind, counted) * float(kind in counted.kinds) for kind in kinds)
+    return plant_spending(
+        facility=facility, operation=operation, energy=energy, weights=weights, terms=terms, choose=choose
+    )
 
 
 def _payees(inputs: Inputs, kind: Spending, counted: Counted) -> xr.DataArray:
@@ -166,6 +181,8 @@ def most_spending(
         ["platform", "period"]
     )
     cost = float(Spending.FACILITY in counted.kinds) * paid.facility_usd_per_mw.sum("month").max()
-    building = limits.energized_facility_mw.max("period").sum("site") * cost
-    most: xr.DataArray = (racks + building) / MONEY_UNIT_USD
+    building = (limits.energized_facility_mw + limits.plant_firm_mw).max("period").sum("site") * cost
+    facility = _by_site(inputs, Spending.FACILITY, counted) * float(Spending.FACILITY in counted.kinds)
+    plants = 0.0 if counted.platforms is not None else most_plant_spending(terms, facility=facility)
+    most: xr.DataArray = (racks + building) / MONEY_UNIT_USD + plants
     return most

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.contracts import IncomeTax
+from gigawatt.planning.agreements.estate import plant_additions_usd
 from gigawatt.planning.agreements.pieces import NAME, Desk, increments, steps
 from gigawatt.planning.fleet import month_axis
 from gigawatt.planning.money import systems_worth_usd_per_rack
@@ -77,6 +78,10 @@ def _incomes(contract: IncomeTax, desk: Desk) -> tuple[list[int], linopy.LinearE
     )
     paid_interest = sum((pay(by_year) for pay in desk.interest), 0.0 * steps(ends) * desk.one)
     facilities = (halls / MONEY_UNIT_USD * placed * choose.expansion).sum(["site", "period"])
+    plants = plant_additions_usd(desk.terms, choose, counted=placed)
+    off = plant_additions_usd(desk.terms, choose, counted=_later(placed, contract.facilities_fractions))
+    if plants is not None and off is not None:
+        facilities, written = facilities + plants, written + off
     return ends, desk.operating(by_year) - paid_interest - written, facilities
 
 
