@@ -128,6 +128,8 @@ WATER_USE = Dimension(name="water per energy", canonical="kL/MWh", example='"1.8
 YEARLY_SHARE = Dimension(name="yearly share", canonical="1/year", example='"3 percent/year"', maximum=1.0)
 DEVICE_POWER = Dimension(name="device power", canonical="W", example='"1200 W"', exclusive=True)
 ENERGY_PRICE = Dimension(name="energy price", canonical="USD/MWh", example='"52 USD/MWh"')
+STORAGE_COST = Dimension(name="cost of storage", canonical="USD/MWh", example='"280 kUSD/MWh"')
+DURATION_HOURS = Dimension(name="duration", canonical="h", example='"4 h"', exclusive=True)
 MONEY = Dimension(name="money", canonical="USD", example='"10 bn USD"')
 DURATION_MONTHS = Dimension(name="duration", canonical="month", example='"18 month"', maximum=_CENTURY_MONTHS)
 LIFE = Dimension(name="service life", canonical="month", example='"60 month"', exclusive=True, maximum=_CENTURY_MONTHS)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from gigawatt.catalog import load
-from gigawatt.entities.site import Plant
+from gigawatt.entities.site import Battery, GridStep, Plant, Sun
 from gigawatt.errors import CatalogError, QuantityError, ScenarioError
+from gigawatt.facility.sun import sun_share_fraction
 from gigawatt.scenario.loading import read
 from gigawatt.scenario.resolve import resolve
 from tests.scenario.malformed import SOUND
@@ -147,6 +148,58 @@ def test_gas_plants_take_the_rest_from_the_catalogue_and_leave_it_in_the_ledger(
     assert defaults == {f"assumptions/gas-engine/{name}" for name in silent}
 
 
+def plants_of(tmp_path: Path, *texts: str) -> tuple[Plant, ...]:
+    path = tmp_path / "plant.toml"
+    path.write_text(SOUND + TWIN + POWER + "".join(f"[[site.plant]]\n{text}\n" for text in texts))
+    return resolve(read(path), CATALOG).sites[-1].plants
+
+
+def test_steps_of_the_grid_in_units_with_slips_and_ids(tmp_path: Path) -> None:
+    near, far = plants_of(
+        tmp_path,
+        'kind = "grid"\nmost = "200 MW facility"\nunit = "100 MW facility"\nslip = "3 month"',
+        'kind = "grid"\nid = "second"\nmost = "400 MW facility"\nlead = "60 month"\ncost = "0.8 MUSD/MW facility"',
+    )
+    assert (near.id, near.works, near.unit_mw) == ("grid", GridStep(), 100.0)
+    assert (near.lead_months, near.expected_lead_months) == (48, 51)
+    assert (near.firm_fraction, near.energy_usd_per_mwh, near.cost_usd_per_mw) == (1.0, 0.0, 0.35e6)
+    assert (far.id, far.unit_mw, far.lead_months, far.cost_usd_per_mw) == ("second", None, 60, 0.8e6)
+
+
+def test_panels_take_their_day_from_the_latitude(tmp_path: Path) -> None:
+    (panels,) = plants_of(tmp_path, 'kind = "solar"\nmost = "500 MW facility"')
+    assert isinstance(panels.works, Sun)
+    assert panels.works.share_fraction[5] == pytest.approx(sun_share_fraction(32.5, mean_fraction=0.25)[5])
+    assert (panels.firm_fraction, panels.energy_usd_per_mwh) == (0.0, 0.0)
+
+
+def test_a_battery_costs_power_and_energy_and_is_firm_as_far_as_it_lasts(tmp_path: Path) -> None:
+    # 0.3 MUSD/MW and 2 h at 280 kUSD/MWh: 0.86 MUSD/MW; 2 of 4 hours are half
+    (small,) = plants_of(tmp_path, 'kind = "battery"\nmost = "100 MW facility"\nduration = "2 h"')
+    assert small.works == Battery(duration_h=2.0, round_trip_fraction=0.85)
+    assert (small.cost_usd_per_mw, small.firm_fraction) == (pytest.approx(0.86e6), 0.5)
+    (large,) = plants_of(tmp_path, 'kind = "battery"\nmost = "100 MW facility"\nduration = "8 h"')
+    assert large.firm_fraction == 1.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "words"),
+    [
+        ("grid", 'firm = "90 percent"', 'firm of a plant of kind "grid"'),
+        ("grid", 'unit = "10 MW facility"', "units of 10 MW where 9 MW may be built"),
+        ("grid", 'unit = "0 MW facility"', "units of 0 MW"),
+        ("solar", 'energy = "60 percent"', "the sun is up 0"),
+        ("solar", 'heat_rate = "8 MMBtu/MWh"', "heat_rate of a plant"),
+        ("gas-engine", 'duration = "4 h"', "duration of a plant"),
+        ("battery", 'round_trip = "0 percent"', "a part that comes back"),
+        ("battery", 'firm = "1 ratio"\nfirm_duration = "4 h"', "firm_duration of a plant"),
+    ],
+)
+def test_a_step_or_a_store_without_sense_is_refused(tmp_path: Path, kind: str, more: str, words: str) -> None:
+    with pytest.raises(ScenarioError, match=words):
+        plants_of(tmp_path, f'kind = "{kind}"\nmost = "9 MW facility"\n{more}')
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -154,7 +207,7 @@ def test_gas_plants_take_the_rest_from_the_catalogue_and_leave_it_in_the_ledger(
         (('energy_cost = "45 USD/MWh"', 'heat_rate = "3 MMBtu/MWh"'), "heat rate of at least 3.41214"),
         (('energy_cost = "45 USD/MWh"', 'fuel_price = "4 USD/MWh"'), "fuel price with its unit"),
         (
-            ('"gas-engine"\nmost = "200 MW facility"\nlead = "18 month"', '"solar"\nmost = "9 MW facility"'),
+            ('"gas-engine"\nmost = "200 MW facility"\nlead = "18 month"', '"wind"\nmost = "9 MW facility"'),
             "nothing, for",
         ),
     ],

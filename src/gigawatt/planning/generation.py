@@ -13,7 +13,7 @@ from gigawatt.planning.plants import MWH_PER_UNIT, Plants
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """`added` and `standing` MW `(plant, period)`; `generated` thousands of MWh `(plant, month)`.
+    """`added` and `standing` MW `(plant, period)`; `generated` thousands of MWh `(plant, month)`, losses below zero.
 
     `units` whole ones that are added `(plant, period)`, of those plants that come in units, None where none does.
     """
@@ -29,10 +29,11 @@ def generation(model: linopy.Model, inputs: Inputs, *, plants: Plants) -> Genera
     labels = {"plant": plants.at.plant.values}
     periods = {**labels, "period": period_axis(inputs.calendar).values}
     upper = (plants.most_mw * plants.possible).transpose("plant", "period")
+    least, most = _generated_bounds(inputs, plants)
     choose = Generation(
         added=model.add_variables(lower=0.0, upper=upper, name="plant_added"),
         standing=model.add_variables(lower=0.0, upper=upper, coords=periods, name="plant_standing"),
-        generated=model.add_variables(lower=0.0, upper=_most_generated(inputs, plants), name="generated"),
+        generated=model.add_variables(lower=least, upper=most, name="generated"),
         units=_units(model, plants),
     )
     if choose.units is not None:
@@ -57,11 +58,12 @@ def _units(model: linopy.Model, plants: Plants) -> linopy.Variable | None:
     return model.add_variables(lower=0.0, upper=upper.transpose("plant", "period"), integer=True, name="plant_units")
 
 
-def _most_generated(inputs: Inputs, plants: Plants) -> xr.DataArray:
-    """No limit, but nothing of steps of the connection, `(plant, month)`."""
-    whole = np.inf * (plants.grid == 0.0).where(plants.grid == 0.0)
-    most: xr.DataArray = (whole.fillna(0.0) + 0.0 * month_axis(inputs.calendar)).transpose("plant", "month")
-    return most
+def _generated_bounds(inputs: Inputs, plants: Plants) -> tuple[xr.DataArray, xr.DataArray]:
+    """Nothing of steps of the connection; of batteries no more than nothing, and no less than full hours of losses."""
+    hours = month_axis(inputs.calendar).copy(data=inputs.calendar.month_hours)
+    full = (plants.most_mw * hours / MWH_PER_UNIT).transpose("plant", "month")
+    making = (plants.grid == 0.0) & (plants.storing == 0.0)
+    return 0.0 - full * plants.storing, full * making
 
 
 def energy_balance(
@@ -142,7 +144,8 @@ def settle_generation(choose: Generation, *, plants: Plants) -> None:
     whole = rising.where(size.isnull(), (rising / size).round() * size).transpose(*rising.dims)
     choose.standing.solution = whole
     choose.added.solution = whole - whole.shift(period=1, fill_value=0.0)
-    choose.generated.solution = choose.generated.solution.clip(0.0)
+    made = choose.generated.solution
+    choose.generated.solution = made.where(made > choose.generated.lower, choose.generated.lower)
     if choose.units is not None:
         added = choose.added.solution.sel(plant=choose.units.coords["plant"].values)
         choose.units.solution = (added / plants.unit_mw.sel(plant=added.plant)).round()

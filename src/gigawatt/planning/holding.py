@@ -159,6 +159,10 @@ def _hold_plants(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: 
     came_mw = (_drawn_mw(built, stand) - stand.firm_mw).clip(0.0).where(planned.period < stand.first, 0.0)
     rows, came = built.model.constraints["plant_need"], brought_energy(inputs, came_mw)
     rows.update(rhs=rows.rhs.where(rows.rhs <= -came, -came).transpose(*rows.rhs.dims))
+    if "day_need" in built.model.constraints:
+        days = built.model.constraints["day_need"]
+        brought = (came_mw * in_period(inputs.calendar)).sum("period").sel(site=days.rhs.site)
+        days.update(rhs=days.rhs.where(days.rhs <= -brought, -brought).transpose(*days.rhs.dims))
 
 
 def _hold_sold(plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:

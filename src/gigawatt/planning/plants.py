@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.site import GridStep
+from gigawatt.entities.site import Battery, GridStep
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.fleet import Fleet, in_period, month_axis, period_axis, periods_of
 from gigawatt.planning.money import construction_shares
@@ -22,17 +22,19 @@ class Plants:
     """Plants that may be built, labelled `site/id`.
 
     `at` `(plant, site)` 1 where a plant stands; `most_mw`, `unit_mw` (NaN where it has any size), `grid` (1 where it is
-    a step of the connection, whose energy is bought), `firm_fraction`, `energy_fraction`, `energy_usd_per_mwh`,
-    `carbon_t_per_mwh`, `lead_periods` `(plant,)`; `possible` `(plant, period)` whether one begun at the start can run;
-    `added_usd_per_mw` `(plant, period, month)` what a megawatt that first runs in `period` costs, month by month;
-    `standing_usd_per_mw` `(plant, period, month)` what one that stands in `period` costs in its months, used or not;
-    `demand_mwh_per_rack` `(site, platform, month)` energy at the meter of a rack; `bought_usd_per_mwh` `(site,)`.
+    a step of the connection, whose energy is bought), `storing` (1 where it is a battery), `firm_fraction`,
+    `energy_fraction`, `energy_usd_per_mwh`, `carbon_t_per_mwh`, `lead_periods` `(plant,)`; `possible` `(plant, period)`
+    whether one begun at the start can run; `added_usd_per_mw` `(plant, period, month)` what a megawatt that first runs
+    in `period` costs, month by month; `standing_usd_per_mw` `(plant, period, month)` what one that stands in `period`
+    costs in its months, used or not; `demand_mwh_per_rack` `(site, platform, month)` energy at the meter of a rack;
+    `bought_usd_per_mwh` `(site,)`.
     """
 
     at: xr.DataArray
     most_mw: xr.DataArray
     unit_mw: xr.DataArray
     grid: xr.DataArray
+    storing: xr.DataArray
     firm_fraction: xr.DataArray
     energy_fraction: xr.DataArray
     energy_usd_per_mwh: xr.DataArray
@@ -74,6 +76,7 @@ def plants(inputs: Inputs, *, fleet: Fleet) -> Plants | None:
         most_mw=by_plant([plant.most_mw for _, plant in pairs]),
         unit_mw=by_plant([np.nan if plant.unit_mw is None else plant.unit_mw for _, plant in pairs]),
         grid=by_plant([float(isinstance(plant.works, GridStep)) for _, plant in pairs]),
+        storing=by_plant([float(isinstance(plant.works, Battery)) for _, plant in pairs]),
         firm_fraction=by_plant([plant.firm_fraction for _, plant in pairs]),
         energy_fraction=by_plant([plant.energy_fraction for _, plant in pairs]),
         energy_usd_per_mwh=by_plant([plant.energy_usd_per_mwh for _, plant in pairs]),

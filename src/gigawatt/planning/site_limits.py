@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs
+from gigawatt.planning.days import dispatch
 from gigawatt.planning.fleet import Fleet, in_period, month_axis
 from gigawatt.planning.generation import energy_balance, firm_mw
 from gigawatt.planning.plants import MWH_PER_UNIT
@@ -39,6 +40,16 @@ def plants(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variabl
         energy_balance(
             model, inputs, plants=terms.plants, limits=terms.fleet, choose=choose.plants, in_service=choose.in_service
         )
+        if terms.days is not None:
+            dispatch(
+                model,
+                inputs,
+                known=terms.days,
+                plants=terms.plants,
+                limits=terms.fleet,
+                choose=choose.plants,
+                in_service=choose.in_service,
+            )
 
 
 def construction(model: linopy.Model, *, terms: Terms, choose: Variables) -> None:

@@ -7,6 +7,7 @@ training run, so that its coefficients stay within a few orders of magnitude of 
 from dataclasses import dataclass
 
 from gigawatt.entities.stages import Inputs, Performance
+from gigawatt.planning.days import Days, days
 from gigawatt.planning.financing import Financing, financing
 from gigawatt.planning.fleet import Fleet, fleet
 from gigawatt.planning.jobs import Jobs, jobs
@@ -33,6 +34,7 @@ class Terms:
     financing: Financing
     places: Places
     plants: Plants | None
+    days: Days | None
     purchases: Purchases | None
     jobs: Jobs | None
     reach: Reach | None
@@ -49,6 +51,7 @@ def terms(inputs: Inputs, performance: Performance) -> Terms:
         financing=financing(inputs, fleet=limits),
         places=places(inputs),
         plants=plants(inputs, fleet=limits),
+        days=days(inputs),
         purchases=purchases(inputs),
         jobs=jobs(inputs, performance, limits=limits),
         reach=reach(inputs),

@@ -94,7 +94,7 @@ def _site(desk: Desk, table: SiteTable, index: int, *, platforms: tuple[str, ...
             dimension=DURATION_MONTHS,
         ),
         region=site_region(desk, table, index, record=record),
-        **site_rules(desk, table, index),
+        **site_rules(desk, table, index, latitude_degree=latitude),
     )
 
 

@@ -24,7 +24,7 @@ class SiteRules(TypedDict):
     plants: tuple[Plant, ...]
 
 
-def site_rules(desk: Desk, table: SiteTable, index: int) -> SiteRules:
+def site_rules(desk: Desk, table: SiteTable, index: int, *, latitude_degree: float) -> SiteRules:
     """What the scenario states; carbon and water per MWh only where a cap needs them."""
     at = ("site", index)
     rate, cap = table.construction_rate, table.water_cap
@@ -35,7 +35,7 @@ def site_rules(desk: Desk, table: SiteTable, index: int) -> SiteRules:
         grid_carbon_t_per_mwh=_carbon(desk, table, index),
         water_kl_per_mwh=_water(desk, table, index),
         water_cap_kl_per_year=None if cap is None else desk.number(cap, *at, "water_cap"),
-        plants=site_plants(desk, table, index),
+        plants=site_plants(desk, table, index, latitude_degree=latitude_degree),
     )
 
 

@@ -2,7 +2,8 @@
 
 from typing import TypedDict
 
-from gigawatt.entities.site import Burning, GridStep, Plant, Working
+from gigawatt.entities.site import Battery, Burning, GridStep, Plant, Sun, Working
+from gigawatt.facility.sun import sun_share_fraction
 from gigawatt.scenario.checks import unique_ids
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.places import Step
@@ -10,6 +11,7 @@ from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.schema import CloudTable, PlantTable, SiteTable
 from gigawatt.units import (
     CARBON_INTENSITY,
+    DURATION_HOURS,
     DURATION_MONTHS,
     ENERGY_PRICE,
     FRACTION,
@@ -18,22 +20,22 @@ from gigawatt.units import (
     HEAT_RATE,
     MONEY_PER_FACILITY_MW,
     RENT_PER_FACILITY_MW,
+    STORAGE_COST,
     Dimension,
 )
 
 GAS_KINDS = ("gas-engine", "gas-turbine")
 """Kinds of plants that burn gas, which the catalogue knows."""
 
-GRID = "grid"
-"""Kind of a further step of the connection."""
-
-KNOWN_KINDS = (*GAS_KINDS, GRID)
+BATTERY = "battery"
+KNOWN_KINDS = (*GAS_KINDS, "grid", "solar", BATTERY)
 """Kinds that the catalogue knows."""
 
-_NO_GRID_KEYS = ("energy_cost", "heat_rate", "fuel_price", "variable_operation", "firm", "energy", "carbon")
+_FUEL_KEYS = ("energy_cost", "heat_rate", "fuel_price", "variable_operation", "carbon")
+_STORAGE_KEYS = ("duration", "round_trip", "storage_cost", "firm_duration")
 
 
-def site_plants(desk: Desk, table: SiteTable, index: int) -> tuple[Plant, ...]:
+def site_plants(desk: Desk, table: SiteTable, index: int, *, latitude_degree: float) -> tuple[Plant, ...]:
     """The plants that a site allows, in the scenario's order."""
     if table.plants and isinstance(table.ownership, CloudTable):
         raise desk.refuse(
@@ -45,10 +47,15 @@ def site_plants(desk: Desk, table: SiteTable, index: int) -> tuple[Plant, ...]:
             fix="Leave them out, or own or lease the site.",
         )
     unique_ids(desk.scenario, [f"{index}/{plant.id or plant.kind}" for plant in table.plants], key="site")
-    return tuple(_plant(desk, plant, ("site", index, "plant", place)) for place, plant in enumerate(table.plants))
+    return tuple(
+        _plant(desk, plant, ("site", index, "plant", place), latitude_degree=latitude_degree)
+        for place, plant in enumerate(table.plants)
+    )
 
 
-def _plant(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> Plant:
+def _plant(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, latitude_degree: float) -> Plant:
+    if table.kind != BATTERY:
+        _refuse_keys(desk, table, at, keys=_STORAGE_KEYS, because="it stores nothing")
     lead = _number(desk, table, at, key="lead", dimension=DURATION_MONTHS)
     slip = 0.0 if table.slip is None else desk.number(table.slip, *at, "slip")
     return Plant(
@@ -57,9 +64,9 @@ def _plant(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> Plant:
         unit_mw=_unit_mw(desk, table, at),
         lead_months=round(lead) if table.lead is None else desk.whole(lead, table.lead, *at, "lead"),
         slip_median_months=slip,
-        cost_usd_per_mw=_number(desk, table, at, key="cost", dimension=MONEY_PER_FACILITY_MW),
+        cost_usd_per_mw=_cost_usd_per_mw(desk, table, at),
         fixed_usd_per_mw_month=_number(desk, table, at, key="fixed_operation", dimension=RENT_PER_FACILITY_MW),
-        **(_connection(desk, table, at) if table.kind == GRID else _burning(desk, table, at)),
+        **_work(desk, table, at, latitude_degree=latitude_degree),
     )
 
 
@@ -71,6 +78,18 @@ class _Work(TypedDict):
     firm_fraction: float
     energy_fraction: float
     carbon_t_per_mwh: float
+
+
+def _work(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, latitude_degree: float) -> _Work:
+    match table.kind:
+        case "grid":
+            return _connection(desk, table, at)
+        case "solar":
+            return _sun(desk, table, at, latitude_degree=latitude_degree)
+        case "battery":
+            return _battery(desk, table, at)
+        case _:
+            return _burning(desk, table, at)
 
 
 def _burning(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
@@ -85,8 +104,64 @@ def _burning(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
 
 def _connection(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
     """A step of the connection is firm, and what comes through it is bought and emits as the site's energy does."""
-    _refuse_keys(desk, table, at, keys=_NO_GRID_KEYS, because="energy through the connection is bought")
+    refused = (*_FUEL_KEYS, "firm", "energy")
+    _refuse_keys(desk, table, at, keys=refused, because="energy through the connection is bought")
     return _Work(works=GridStep(), energy_usd_per_mwh=0.0, firm_fraction=1.0, energy_fraction=1.0, carbon_t_per_mwh=0.0)
+
+
+def _sun(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, latitude_degree: float) -> _Work:
+    """Panels give what the sun gives at the site's latitude, and cost nothing to run."""
+    _refuse_keys(desk, table, at, keys=_FUEL_KEYS, because="the sun is free and clean")
+    mean_fraction = _number(desk, table, at, key="energy", dimension=FRACTION)
+    try:
+        share = sun_share_fraction(latitude_degree, mean_fraction=mean_fraction)
+    except ValueError as error:
+        raise desk.refuse(
+            *at,
+            "energy",
+            found=str(error),
+            expected="the mean of a year that the sun can give",
+            fix='Write it like energy = "25 percent".',
+        ) from error
+    return _Work(
+        works=Sun(share_fraction=tuple(tuple(float(value) for value in row) for row in share)),
+        energy_usd_per_mwh=0.0,
+        firm_fraction=_number(desk, table, at, key="firm", dimension=FRACTION),
+        energy_fraction=1.0,
+        carbon_t_per_mwh=0.0,
+    )
+
+
+def _battery(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
+    """A battery is firm as far as it lasts as long as it may be needed at a stretch, or as is stated."""
+    _refuse_keys(desk, table, at, keys=(*_FUEL_KEYS, "energy"), because="a battery only stores")
+    duration_h = _number(desk, table, at, key="duration", dimension=DURATION_HOURS)
+    if table.firm is None:
+        firm = min(1.0, duration_h / _number(desk, table, at, key="firm_duration", dimension=DURATION_HOURS))
+    else:
+        _refuse_keys(desk, table, at, keys=("firm_duration",), because="firm is stated")
+        firm = desk.number(table.firm, *at, "firm")
+    round_trip = _number(desk, table, at, key="round_trip", dimension=FRACTION)
+    if round_trip == 0.0:
+        raise desk.refuse(
+            *at, "round_trip", found="0 percent", expected="a part that comes back", fix='Write it like "85 percent".'
+        )
+    return _Work(
+        works=Battery(duration_h=duration_h, round_trip_fraction=round_trip),
+        energy_usd_per_mwh=0.0,
+        firm_fraction=firm,
+        energy_fraction=1.0,
+        carbon_t_per_mwh=0.0,
+    )
+
+
+def _cost_usd_per_mw(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float:
+    """The cost of a megawatt, a battery's with the storage that goes with it."""
+    cost_usd_per_mw = _number(desk, table, at, key="cost", dimension=MONEY_PER_FACILITY_MW)
+    if table.kind != BATTERY:
+        return cost_usd_per_mw
+    duration_h = _number(desk, table, at, key="duration", dimension=DURATION_HOURS)
+    return cost_usd_per_mw + duration_h * _number(desk, table, at, key="storage_cost", dimension=STORAGE_COST)
 
 
 def _refuse_keys(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, keys: tuple[str, ...], because: str) -> None:

@@ -105,7 +105,8 @@ class PlantTable(Table):
     """A power plant that the programme may build at the site, up to `most`, in whole units of `unit` if stated.
 
     Of the kinds that the catalogue knows it completes what is silent; of other kinds everything must be stated. `grid`
-    is a step of the connection, whose energy is bought. Two of a kind need an `id`.
+    is a step of the connection, whose energy is bought; `energy` of `solar` is the mean of the year; a `battery` has
+    a `duration`, and costs `cost` by power and `storage_cost` by energy. Two of a kind need an `id`.
     What a MWh costs is either `energy_cost` or `heat_rate` times `fuel_price` and `variable_operation`.
     """
 
@@ -124,6 +125,10 @@ class PlantTable(Table):
     firm: q.FractionText | None = None
     energy: q.FractionText | None = None
     carbon: q.CarbonIntensity | None = None
+    duration: q.Hours | None = None
+    round_trip: q.FractionText | None = None
+    storage_cost: q.StorageCost | None = None
+    firm_duration: q.Hours | None = None
 
 
 class SiteTable(Table):
