@@ -11,7 +11,7 @@ import pytest
 from gigawatt.entities.capital import PowerBasis, PowerTarget, Treasury
 from gigawatt.entities.contracts import Deposit, EquityRound, Instalment, MilestoneTranches
 from gigawatt.entities.hardware import SupplyStep
-from gigawatt.entities.site import Plant, PowerStep
+from gigawatt.entities.site import CoolingLimits, Plant, PowerStep
 from gigawatt.entities.stages import Inputs
 from gigawatt.entities.workload import TrainingRun
 from gigawatt.errors import InfeasibleError
@@ -134,6 +134,15 @@ SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
     "allocation": (
         {"targets": (target(4.0, 2),), "offers": (napkin_offer(allocations=(window(3, most=3.0),)),)},
         {"target[0]", "platform.box.allocation[0]"},
+    ),
+    # 8 MW asked for, liquid takes five megawatts of heat away, all of it
+    "cooling": (
+        {
+            "targets": (target(8.0, 2),),
+            "offers": (napkin_offer(liquid_fraction=1.0),),
+            "sites": (napkin_site(cooling_limits=CoolingLimits(liquid_it_mw=5.0)),),
+        },
+        {"target[0]", "site.alpha.liquid_capacity"},
     ),
     # twelve must be taken until April, 10 MW carry ten
     "purchase and power": (

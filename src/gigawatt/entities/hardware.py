@@ -117,7 +117,8 @@ class Offer:
     `software_from` on. `price_spread` is what the price may turn out to be, as factors of it. `allocations`
     limit deliveries over several months and say how many racks must be taken. Of each payment the vendor passes
     `goods_fraction` on to `supplier`, for what its goods cost it. `resale` lists the ages, rising, at which racks may
-    leave before their life ends, sold to the party `buyer`.
+    leave before their life ends, sold to the party `buyer`. Of the racks' heat `liquid_fraction` leaves by liquid, the
+    rest by air; None where no site limits either.
     """
 
     platform: Platform
@@ -137,3 +138,4 @@ class Offer:
     goods_fraction: float = 0.0
     resale: tuple[Resale, ...] = ()
     buyer: str = ""
+    liquid_fraction: float | None = None

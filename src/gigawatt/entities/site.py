@@ -105,6 +105,22 @@ Ownership = Owned | Leased | Cloud
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoolingLimits:
+    """The most heat of racks, in IT power, that a site's air and its liquid take away; None where nothing limits it."""
+
+    air_it_mw: float | None = None
+    liquid_it_mw: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unable:
+    """A platform that a site cannot host, and why."""
+
+    platform: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """A place that can host racks.
 
@@ -113,7 +129,8 @@ class Site:
     party `utility`. `construction_mw_per_month` is the most that its builders finish in a month, None where nothing
     limits them; `one_vendor` says that racks of one vendor only may come in; `same_place_as` names the site whose
     power this one shares, being another way to use the same place. What a MWh at the meter takes of carbon and water
-    is known where a cap needs it; the `region` that it serves from, where regions matter.
+    is known where a cap needs it; `cooling_limits` what its cooling takes away, where that is limited, and `unable` why
+    platforms that it cannot cool are not among its own; the `region` that it serves from, where regions matter.
     """
 
     id: str
@@ -138,3 +155,5 @@ class Site:
     water_cap_kl_per_year: float | None = None
     plants: tuple[Plant, ...] = ()
     region: str | None = None
+    cooling_limits: CoolingLimits = CoolingLimits()
+    unable: tuple[Unable, ...] = ()

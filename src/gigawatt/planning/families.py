@@ -95,6 +95,20 @@ LIMITS: Mapping[str, Family] = {
         key="site.construction_rate",
         scale=_one,
     ),
+    "air_cooling": Family(
+        scarcity=Scarcity.CONSTRUCTION,
+        words="heat that a site's air takes away, in IT power",
+        unit="MW",
+        key="site.air_capacity",
+        scale=_one,
+    ),
+    "liquid_cooling": Family(
+        scarcity=Scarcity.CONSTRUCTION,
+        words="heat that a site's liquid takes away, in IT power",
+        unit="MW",
+        key="site.liquid_capacity",
+        scale=_one,
+    ),
     "carbon": Family(
         scarcity=Scarcity.POWER, words="emissions allowed in a year", unit="t", key="programme.carbon_cap", scale=_one
     ),

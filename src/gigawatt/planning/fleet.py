@@ -23,7 +23,8 @@ ROUNDING = 1e-9
 class Fleet:
     """What limits racks.
 
-    `lead_periods`, `life_periods`, `block_racks`, `rack_it_mw` `(platform,)`; `rack_facility_mw` `(site, platform)` at
+    `lead_periods`, `life_periods`, `block_racks`, `rack_it_mw`, `liquid_fraction` of their heat (NaN where no site
+    limits cooling) `(platform,)`; `rack_facility_mw` `(site, platform)` at
     peak; `energized_facility_mw` `(site, period)` expected at the start of each period;
     `plant_firm_mw` `(site, period)` the most that power plants of the site can add to it; `supply_blocks`
     `(platform, period)` whole blocks that can be delivered; `taken` `(site, platform)` whether the site takes the
@@ -35,6 +36,7 @@ class Fleet:
     life_periods: xr.DataArray
     block_racks: xr.DataArray
     rack_it_mw: xr.DataArray
+    liquid_fraction: xr.DataArray
     rack_facility_mw: xr.DataArray
     energized_facility_mw: xr.DataArray
     plant_firm_mw: xr.DataArray
@@ -66,6 +68,9 @@ def fleet(inputs: Inputs) -> Fleet:
         life_periods=life,
         block_racks=block,
         rack_it_mw=it_mw,
+        liquid_fraction=by_platform(
+            [np.nan if offer.liquid_fraction is None else offer.liquid_fraction for offer in inputs.offers]
+        ),
         rack_facility_mw=facility_mw,
         energized_facility_mw=energized_facility_mw(inputs),
         plant_firm_mw=plant_firm_mw(inputs),

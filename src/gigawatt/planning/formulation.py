@@ -9,6 +9,7 @@ import xarray as xr
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning import constraints, site_limits
 from gigawatt.planning.agreements import Agreed, agreements
+from gigawatt.planning.cooling import cooling
 from gigawatt.planning.flows import net_present_value
 from gigawatt.planning.purchases import taken_racks
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
@@ -60,6 +61,7 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
     site_limits.shared_power(model, terms=terms, choose=choose)
     site_limits.plants(model, inputs, terms=terms, choose=choose)
     site_limits.caps(model, inputs, terms=terms, choose=choose)
+    cooling(model, inputs, limits=terms.fleet, in_service=choose.in_service)
     constraints.allocation(model, inputs, terms=terms, choose=choose)
     constraints.placed_training(model, inputs, terms=terms, choose=choose)
     constraints.regional_serving(model, inputs, terms=terms, choose=choose)

@@ -11,6 +11,7 @@ import xarray as xr
 from gigawatt.entities.stages import BuildPlan, Inputs, Performance
 from gigawatt.errors import StudyFolderError
 from gigawatt.planning.commitments import Commitments, left_racks
+from gigawatt.planning.cooling import MEDIA, block_heat_mw
 from gigawatt.planning.fleet import in_period
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.generation import brought_energy
@@ -120,12 +121,22 @@ def _let_go(built: Formulation, stand: Commitments, *, past: xr.DataArray, deliv
     rows = built.model.constraints
     _raise(built, "energized", _drawn_mw(built, stand).where(past, 0.0))
     _raise(built, "supply", delivered.where(past | stand.in_lead, 0.0))
+    _let_heat_go(built, stand, past=past)
     _let_windows_go(built, delivered=stand.kept.sum("site"), closed=past | stand.in_lead)
     rows["minimum_cash"].update(rhs=rows["minimum_cash"].rhs.where(~past, _LONG_AGO))
     if "targets" in rows:
         closed = past | stand.in_lead.all("platform")
         asked = rows["targets"].rhs
         rows["targets"].update(rhs=asked.where(~closed, 0.0).transpose(*asked.dims))
+
+
+def _let_heat_go(built: Formulation, stand: Commitments, *, past: xr.DataArray) -> None:
+    """Limits of cooling give way to the racks that stood in the past."""
+    limits, names = built.terms.fleet, [name for name in MEDIA if name in built.model.constraints]
+    serving = (stand.kept * limits.alive).sum("period").rename(later="period") - stand.left
+    for name in names:
+        heat = (block_heat_mw(name, limits) * serving).sum("platform").where(past, 0.0)
+        _raise(built, name, heat.sel(site=built.model.constraints[name].rhs.site))
 
 
 def _let_windows_go(built: Formulation, *, delivered: xr.DataArray, closed: xr.DataArray) -> None:

@@ -5,6 +5,7 @@ import linopy
 from gigawatt.entities.stages import BuildPlan, Inputs, Objective, Performance, SolveStatus
 from gigawatt.errors import InfeasibleError
 from gigawatt.planning.conflicts import conflict
+from gigawatt.planning.cooling import unhosted
 from gigawatt.planning.decisions import decisions, settle
 from gigawatt.planning.explain import binding
 from gigawatt.planning.formulation import Formulation, earned_count, formulation, insist
@@ -80,7 +81,7 @@ def finished(
         bound=bound,
         decisions=chosen,
         marginals=marginals,
-        binding=binding(inputs, terms=known, marginals=marginals),
+        binding=(*binding(inputs, terms=known, marginals=marginals), *unhosted(inputs)),
         goal_values=values if inputs.goals else (),
     )
 

@@ -8,6 +8,7 @@ from gigawatt.provenance import Ledger
 from gigawatt.scenario.agreements import Setting
 from gigawatt.scenario.agreements.supplies import supplied
 from gigawatt.scenario.contracts import contracts, cost_book, targets
+from gigawatt.scenario.cooling import with_cooling, with_heat
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.estate import sites
 from gigawatt.scenario.kernels import assumed_engine, assumed_step, kernel_efficiency, law_evidence, operator_law
@@ -35,7 +36,8 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
     calendar = _calendar(desk, programme)
     offered = offers(desk)
     platforms = tuple(offer.platform.id for offer in offered)
-    estate = sites(desk, platforms=platforms)
+    offered = with_heat(desk, offered)
+    estate = with_cooling(desk, sites(desk, platforms=platforms), offers=offered)
     principal = desk.party(programme.party, "programme", "party", default=programme.name)
     customers = desk.party(programme.customers, "programme", "customers", default="Customers")
     written = Setting(programme=principal, calendar=calendar, sites=estate, offers=offered)

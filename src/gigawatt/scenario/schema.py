@@ -152,6 +152,9 @@ class SiteTable(Table):
     water_cap: q.YearlyWater | None = None
     plants: Annotated[tuple[PlantTable, ...], Field(alias="plant")] = ()
     cooling: Annotated[Cooling, choice(Cooling)] | None = None
+    air_capacity: q.ItPower | None = None
+    liquid_capacity: q.ItPower | None = None
+    coolant_temperature: q.Temperature | None = None
     peak_pue: q.PueText | None = None
     annual_pue: q.PueText | None = None
     energy_price: q.EnergyPrice | None = None
@@ -210,6 +213,8 @@ class PlatformTable(Table):
     deposit: q.FractionText | None = None
     gross_margin: q.FractionText | None = None
     block: q.Racks | None = None
+    liquid: q.FractionText | None = None
+    coolant_temperature: q.Temperature | None = None
     rack_power: q.DevicePower | None = None
     accelerators: q.Accelerators | None = None
     scale_up_domain: q.Accelerators | None = None
