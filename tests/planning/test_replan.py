@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 from gigawatt.entities.actuals import Actuals, Ordered, Quote, RacksInService, SiteNews
-from gigawatt.entities.capital import Treasury
-from gigawatt.entities.hardware import Offer
+from gigawatt.entities.capital import PowerTarget, Treasury
+from gigawatt.entities.hardware import Offer, SupplyStep
 from gigawatt.entities.site import PowerStep
 from gigawatt.entities.stages import BuildPlan, Inputs, SolveStatus
 from gigawatt.errors import GigawattError, InfeasibleError, ScenarioError
@@ -228,6 +228,8 @@ def test_orders_are_as_stated(base: tuple[Inputs, BuildPlan]) -> None:
         ({"as_of": month(18)}, "--as-of"),
         ({"orders": (Ordered(site="beta", platform="box", arrives=month(12), racks_count=6),)}, "order[0].arrives"),
         ({"racks": (RacksInService(site="beta", platform="box", racks_count=3),)}, "site beta"),
+        # by June twenty were ordered, ten for alpha and ten for beta
+        ({"racks": (RacksInService(site="alpha", platform="box", racks_count=21),)}, "racks[0].in_service"),
     ],
 )
 def test_actuals_that_contradict_are_refused(
@@ -237,6 +239,47 @@ def test_actuals_that_contradict_are_refused(
     with pytest.raises(ScenarioError) as caught:
         again(inputs, chosen, seen(**({"as_of": month(5)} | changes)))  # type: ignore[arg-type]
     assert caught.value.where == where
+
+
+def test_a_platform_that_a_site_does_not_take_is_refused() -> None:
+    inputs, chosen = two_platforms()
+    narrow = replace(inputs, sites=tuple(replace(site, platforms=("box",)) for site in inputs.sites))
+    for news in (
+        {"racks": (RacksInService(site="alpha", platform="crate", racks_count=1),)},
+        {"orders": (Ordered(site="alpha", platform="crate", arrives=month(6), racks_count=1),)},
+    ):
+        with pytest.raises(ScenarioError, match=r"\[0\].platform: found crate at alpha"):
+            again(narrow, chosen, seen(month(5), **news))
+
+
+def test_racks_that_came_early_are_on_order_no_more() -> None:
+    # Ten a month: alpha's 14 MW fill in April and May, beta's 10 in July. When May begins twelve serve at alpha, two of
+    # May's four among them
+    few = napkin_offer(lead_months=3, supply=(SupplyStep(start=START, racks_per_month=10.0),))
+    inputs = late_beta(offers=(few,))
+    roomy = napkin_site(power_steps=(PowerStep(start=START, facility_mw=14.0),))
+    inputs = replace(inputs, sites=(roomy, inputs.sites[1]))
+    chosen = plan(inputs, napkin_performance(inputs))
+    assert (arrivals(chosen, "alpha"), arrivals(chosen, "beta")) == (at(m3=10.0, m4=4.0), at(m6=10.0))
+    more = (RacksInService(site="alpha", platform="box", racks_count=12),)
+    anew = again(inputs, chosen, seen(month(4), racks=more))
+    assert (arrivals(anew.plan, "alpha"), arrivals(anew.plan, "beta")) == (at(m3=12.0, m4=2.0), at(m6=10.0))
+
+
+def test_racks_that_moved_are_not_bought_twice(base: tuple[Inputs, BuildPlan]) -> None:
+    # In August three of alpha's ten serve at beta, which has room for them as one of its own was never switched on
+    inputs, chosen = base
+    moved = (
+        RacksInService(site="alpha", platform="box", racks_count=10),
+        RacksInService(site="beta", platform="box", racks_count=7),
+    )
+    anew = again(inputs, chosen, seen(month(7), racks=moved))
+    assert float(anew.commitments.waiting.sum()) == 3.0
+    swapped = (
+        RacksInService(site="alpha", platform="box", racks_count=7),
+        RacksInService(site="beta", platform="box", racks_count=10),
+    )
+    assert float(again(inputs, chosen, seen(month(7), racks=swapped)).commitments.waiting.sum()) == 3.0
 
 
 def test_parts_of_a_block_are_refused() -> None:
@@ -253,6 +296,16 @@ def test_what_stands_may_leave_no_plan() -> None:
     chosen = plan(inputs, napkin_performance(inputs))
     with pytest.raises(InfeasibleError, match=r"programme.minimum_cash .*as of 2026-06"):
         again(inputs, chosen, seen(month(5), cash_usd=1e6))
+
+
+def test_of_what_cannot_hold_only_that_is_named() -> None:
+    # Beta's power never comes: its ten racks on order find none. The target, ten MW at alpha, is in nobody's way.
+    asked = PowerTarget(facility_mw=10.0, deadline=month(5), platforms=("box",))
+    inputs = late_beta(targets=(asked,))
+    chosen = plan(inputs, napkin_performance(inputs))
+    with pytest.raises(InfeasibleError) as caught:
+        again(inputs, chosen, seen(month(5), sites=(SiteNews(site="beta", energized=None, slip_months=48),)))
+    assert caught.value.conflicts == ("10 racks of box on order, which must find power",)
 
 
 def hear(stop: Stop) -> Callable[[str], None]:

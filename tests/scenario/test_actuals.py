@@ -1,5 +1,6 @@
 """The file of what has happened: what it says, and every way of saying it wrongly."""
 
+import random
 from datetime import date
 from pathlib import Path
 
@@ -108,3 +109,37 @@ def test_what_is_wrong_is_refused_with_its_place(text: str, where: str, found: s
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a TOML file that can be read"):
         read_actuals(tmp_path / "none.toml", small_inputs(), as_of=AS_OF)
+
+
+def test_whatever_is_written_is_read_or_refused_with_its_place(tmp_path: Path) -> None:
+    """Lines of a good file left out, doubled, swapped, cut and mangled: an answer or an error with its four parts."""
+    rng = random.Random(7)
+    refused: list[InputError] = []
+    for _ in range(300):
+        lines = WHOLE.splitlines()
+        for _ in range(rng.randint(1, 3)):
+            _mangle(lines, rng)
+        try:
+            assert isinstance(read("\n".join(lines), tmp_path), Actuals)
+        except InputError as error:
+            refused.append(error)
+    assert 100 < len(refused) < 300
+    assert all(error.where and error.found and error.expected and error.fix for error in refused)
+
+
+def _mangle(lines: list[str], rng: random.Random) -> None:
+    at = rng.randrange(len(lines))
+    line = lines[at]
+    odd = ['"', "[", "]", "=", "{", "-", "9" * 40, "nan", "\u0000", "é", "1e999", "true", "0001-01", "[" * 5000]
+    lines[at] = rng.choice(
+        [
+            "",
+            f"{line}\n{line}",
+            line[: rng.randint(0, len(line))],
+            lines[rng.randrange(len(lines))],
+            line.replace('"', rng.choice(odd), 1),
+            f"{line[: len(line) // 2]}{rng.choice(odd)}{line[len(line) // 2 :]}",
+            line.replace("2028", rng.choice(["1928", "9999", "0000"])),
+            line.replace("rack", "MW facility"),
+        ]
+    )

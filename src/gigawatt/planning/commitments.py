@@ -117,6 +117,9 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
     stated, missing = _as_it_was(inputs, planned, actuals=actuals, left=left.isel(period=first - 1), limits=limits)
     period = limits.supply_blocks.period
     on_order = (period >= first) & (period < first + before.lead_periods)
+    _check_in_service(plan, planned, stated, actuals=actuals, left=left.isel(period=first - 1), limits=limits)
+    stated = _without_early(stated, early=(-missing).clip(0.0), on_order=on_order)
+    missing = missing.clip(0.0)
     stated = _with_orders(inputs, stated, actuals=actuals, limits=limits, on_order=on_order)
     firm_mw = planned_firm_mw(inputs, plan.decisions)
     room_mw = limits.energized_facility_mw + firm_mw
@@ -165,20 +168,21 @@ def _as_it_was(
     """Arrivals with the past as it was, and blocks that should be in service and are not, `(platform,)`.
 
     `left` `(site, platform)` are blocks that have left early by the last period of the past. Racks that are missing are
-    taken from the latest arrivals; more than planned came in the last period.
+    taken from the latest arrivals; more than planned came in the last period. What is missing at one site and more at
+    another has moved; negative are blocks that came before they were due.
     """
     first = int(left.period) + 1
     gone = left.transpose("site", "platform").values
     values, alive = planned.values.copy(), limits.alive.transpose("platform", "period", "later").values
     missing = np.zeros(values.shape[1])
     for index, item in enumerate(actuals.racks):
-        s, p = _position(inputs, item.site, item.platform)
+        s, p = _taking(inputs, item.site, item.platform, count=item.racks_count, where=f"racks[{index}]")
         blocks = _whole_blocks(item.racks_count, limits, p, where=f"racks[{index}].in_service")
         serving = alive[p, :first, first - 1] * values[s, p, :first]
         difference = blocks - float(serving.sum() - gone[s, p])
         values[s, p, first - 1] += max(0.0, difference)
         lacking = -min(0.0, difference)
-        missing[p] += lacking
+        missing[p] -= difference
         for period in range(first - 1, -1, -1):
             taken = min(lacking, serving[period])
             values[s, p, period] -= taken
@@ -195,7 +199,7 @@ def _with_orders(
     named: set[tuple[int, int]] = set()
     for index, order in enumerate(actuals.orders):
         where = f"order[{index}]"
-        s, p = _position(inputs, order.site, order.platform)
+        s, p = _taking(inputs, order.site, order.platform, count=order.racks_count, where=where)
         period = inputs.calendar.month_index(order.arrives) // inputs.calendar.months_per_period
         if not (0 <= period < values.shape[2] and open_periods[p, period]):
             raise ScenarioError(
@@ -211,9 +215,55 @@ def _with_orders(
     return stated.copy(data=values)
 
 
-def _position(inputs: Inputs, site: str, platform: str) -> tuple[int, int]:
+def _check_in_service(
+    plan: BuildPlan, planned: xr.DataArray, stated: xr.DataArray, *, actuals: Actuals, left: xr.DataArray, limits: Fleet
+) -> None:
+    """Refuses more racks of a platform in service than were ordered before the day and have not retired or left."""
+    first = int(left.period) + 1
+    period = limits.supply_blocks.period
+    past = period < first
+    alive = limits.alive.sel(later=first - 1, drop=True)
+    ordered = plan.decisions["ordered_racks"].assign_coords(period=period) / limits.block_racks
+    retired = ((1.0 - alive) * planned).where(past, 0.0).sum(["site", "period"])
+    gone = left.sum("site")
+    most = ordered.where(past, 0.0).sum(["site", "period"]) - retired - gone
+    serving = (alive * stated).where(past, 0.0).sum(["site", "period"]) - gone
+    for index, item in enumerate(actuals.racks):
+        block = float(limits.block_racks.sel(platform=item.platform))
+        counted, allowed = (float(racks.sel(platform=item.platform)) * block for racks in (serving, most))
+        if counted > allowed + ROUNDING:
+            raise ScenarioError(
+                where=f"racks[{index}].in_service",
+                found=f"{counted:g} racks of {item.platform} in service at all sites",
+                expected=f"at most the {allowed:g} that the plan had ordered by then",
+                fix="Check the number; of racks that moved, state both sites.",
+            )
+
+
+def _without_early(stated: xr.DataArray, *, early: xr.DataArray, on_order: xr.DataArray) -> xr.DataArray:
+    """Arrivals without those on order that came before they were due, the next ones first."""
+    values, open_periods = stated.values.copy(), on_order.transpose("platform", "period").values
+    left = early.values.copy()
+    for p, t in np.argwhere(open_periods):
+        for s in range(values.shape[0]):
+            taken = min(left[p], values[s, p, t])
+            values[s, p, t] -= taken
+            left[p] -= taken
+    return stated.copy(data=values)
+
+
+def _taking(inputs: Inputs, site_id: str, platform_id: str, *, count: int, where: str) -> tuple[int, int]:
+    """Where a site and a platform stand. Raises ScenarioError where the site does not take it."""
     sites, platforms = [item.id for item in inputs.sites], [item.platform.id for item in inputs.offers]
-    return sites.index(site), platforms.index(platform)
+    site = inputs.sites[sites.index(site_id)]
+    if count and platform_id not in site.platforms:
+        raise ScenarioError(
+            where=f"{where}.platform",
+            found=f"{platform_id} at {site_id}",
+            expected=f"a platform that the site takes: {', '.join(site.platforms) or 'none'}",
+            fix="Correct site or platform; the scenario says what each site takes.",
+        )
+    return sites.index(site_id), platforms.index(platform_id)
 
 
 def _whole_blocks(racks_count: int, limits: Fleet, platform: int, *, where: str) -> float:

@@ -3,6 +3,7 @@
 So a plan made anew can be asked what its limits are worth, or what it would be without a choice, like any other.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from gigawatt.planning.generation import brought_energy
 from gigawatt.planning.placing import held_by_job, planned_place, ready_racks, unplaced
 from gigawatt.planning.plants import planned_firm_mw, planned_plant_mw
 from gigawatt.planning.resale import left_before, planned_sold
+from gigawatt.planning.search import Ending, search, silent
 from gigawatt.planning.terms import TOKEN_UNIT, Terms, terms
 
 REPLANNED = "replanned_as_of"
@@ -231,3 +233,57 @@ def _hold_jobs(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Co
     most = kept.where(going | (begins < stand.first), choose.place.upper)
     dims = choose.place.dims
     choose.place.update(lower=kept.transpose(*dims), upper=most.transpose(*dims))
+
+
+def demands_in_conflict(inputs: Inputs, built: Formulation, stand: Commitments) -> tuple[str, ...]:
+    """What of the scenario's demands, and of racks that are paid for, cannot all hold beside what stands, in words.
+
+    None of them can be left out (a deletion filter, whole numbers being divisible); all of them where only whole ones
+    conflict.
+    """
+    rows = built.model.constraints
+    words = {
+        **{("targets", index): f"target[{index}]" for index in range(len(inputs.targets))},
+        **{("runs", index): f"training[{index}]" for index in range(len(inputs.runs))},
+        ("minimum_cash", 0): "programme.minimum_cash",
+        **{("ordered", p): line for p, line in enumerate(_paid_for(built, stand))},
+    }
+    asked = {name: rows[name].rhs.copy() for name in {family for family, _ in words} if name in rows}
+    built.model.variables.relax()
+    built.model.add_objective(0.0 * built.npv, sense="max", overwrite=True)
+    kept = [item for item in words if item[0] in asked]
+    for item in tuple(kept):
+        less = [other for other in kept if other != item]
+        if not _leaves_a_plan(inputs, built, asked, kept=less):
+            kept = less
+    needed = not _leaves_a_plan(inputs, built, asked, kept=kept)
+    built.model.variables.unrelax()
+    return tuple(words[item] for item in (kept if needed and kept else words) if item[0] in asked)
+
+
+def _paid_for(built: Formulation, stand: Commitments) -> list[str]:
+    """Racks of each platform that are paid for and must find power."""
+    racks = (stand.kept.where(stand.kept.period >= stand.first, 0.0).sum("site") + stand.waiting).sum("period")
+    total = racks * built.terms.fleet.block_racks
+    return [
+        f"{float(total.sel(platform=p)):g} racks of {p} on order, which must find power" for p in total.platform.values
+    ]
+
+
+def _leaves_a_plan(
+    inputs: Inputs, built: Formulation, asked: Mapping[str, xr.DataArray], *, kept: list[tuple[str, int]]
+) -> bool:
+    """Whether a plan exists where only the kept demands hold."""
+    first = {"targets": "target", "runs": "run", "ordered": "platform"}
+    for name, level in asked.items():
+        dim = first.get(name)
+        if dim is None:
+            less = level if (name, 0) in kept else xr.full_like(level, _LONG_AGO)
+        else:
+            held = [(name, index) in kept for index in range(level.sizes[dim])]
+            less = level.where(xr.DataArray(held, dims=dim, coords={dim: level[dim]}), _LONG_AGO)
+        built.model.constraints[name].update(rhs=less.transpose(*level.dims))
+    found = search(built.model, settings=inputs.solver, report=silent).ending is not Ending.INFEASIBLE
+    for name, level in asked.items():
+        built.model.constraints[name].update(rhs=level)
+    return found

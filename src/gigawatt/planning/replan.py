@@ -20,7 +20,7 @@ from gigawatt.planning.decisions import settle
 from gigawatt.planning.fleet import Fleet, fleet
 from gigawatt.planning.formulation import Formulation, formulation, insist
 from gigawatt.planning.goals import Bounded, achieved, pursue
-from gigawatt.planning.holding import EVEN, hold, planned_terms, stored
+from gigawatt.planning.holding import EVEN, demands_in_conflict, hold, planned_terms, stored
 from gigawatt.planning.orders import ordered_blocks
 from gigawatt.planning.plan import finished
 from gigawatt.planning.resale import planned_sold
@@ -104,7 +104,11 @@ def _replan(
     report(f"searching from {actuals.as_of:%Y-%m} on, what stands being kept")
     earlier, best = _searched(now, plan, stand, built=replace(built, npv=built.npv - churn), report=report, stop=stop)
     if best is None:
-        raise InfeasibleError(_statements(now), remedy=f"as of {actuals.as_of:%Y-%m}, what stands leaves no such plan")
+        raise InfeasibleError(
+            demands_in_conflict(now, built, stand),
+            remedy=f"as of {actuals.as_of:%Y-%m} what stands and what is paid for leaves no such plan; "
+            "check orders, power and cash in the file of actuals",
+        )
     earlier_value = float("nan") if earlier is None else _value(now, built, earlier.values)
     unchanged = earlier is not None and (
         np.array_equal(best.values, earlier.values) or _goes_on(now, plan, earlier_value, bound=best.bound)
@@ -180,15 +184,6 @@ def _with_orders(plan: BuildPlan, stand: Commitments, *, lead_before: xr.DataArr
     )
     racks = (orders * limits.block_racks).transpose(*stored.dims)
     return replace(plan, decisions=plan.decisions.assign(ordered_racks=stored.copy(data=racks.values)))
-
-
-def _statements(inputs: Inputs) -> tuple[str, ...]:
-    """Everything that the scenario insists on, by key."""
-    return (
-        *(f"target[{index}]" for index in range(len(inputs.targets))),
-        *(f"training[{index}]" for index in range(len(inputs.runs))),
-        "programme.minimum_cash",
-    )
 
 
 def _with_paid(listed: Terms, stand: Commitments, *, before: Terms) -> Terms:

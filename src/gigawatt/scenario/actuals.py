@@ -152,9 +152,10 @@ def _content(path: Path) -> Mapping[str, Any]:
             expected="a TOML file that can be read",
             fix="Check the path; docs/replan.md shows what it may say.",
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        found = "brackets nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise _refused(
-            str(path), found=str(error), expected="a TOML file", fix="Mend the line; docs/replan.md shows the shape."
+            str(path), found=found, expected="a TOML file", fix="Mend the line; docs/replan.md shows the shape."
         ) from error
 
 
