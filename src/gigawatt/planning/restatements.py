@@ -174,6 +174,21 @@ def _run_earlier(inputs: Inputs, label: str, months: int) -> Inputs:
     return replace(inputs, runs=tuple(runs))
 
 
+def _placement_sizes(inputs: Inputs) -> dict[str, int]:
+    return {str(index): 1 for index, run in enumerate(inputs.runs) if run.placement is not None}
+
+
+def _placement_words(inputs: Inputs, label: str) -> str:
+    placed = inputs.runs[int(label)].placement
+    most = 1 if placed is None else placed.most_sites_count
+    return "one job at one site" if most == 1 else f"one job at up to {most} sites"
+
+
+def _placed_anywhere(inputs: Inputs, label: str, _amount: int) -> Inputs:
+    runs = (replace(run, placement=None) if str(index) == label else run for index, run in enumerate(inputs.runs))
+    return replace(inputs, runs=tuple(runs))
+
+
 # what contracts say
 
 
@@ -325,6 +340,14 @@ KINDS: Mapping[str, Kind] = {
         sizes=_life_sizes,
         restated=_longer_life,
         words=_life_words,
+    ),
+    "placement": Kind(
+        key="training[{label}].placement",
+        unit="",
+        direction="",
+        sizes=_placement_sizes,
+        restated=_placed_anywhere,
+        words=_placement_words,
     ),
     "run_earliest": Kind(
         key="training[{label}].earliest",
