@@ -303,17 +303,13 @@ def test_planning_anew_leaves_a_job_that_has_begun_where_it_is() -> None:
 
 
 def test_a_job_longer_than_its_window_says_so() -> None:
-    # 8640 rack-hours on 4 racks are 2160 h, 90 days; April has 30, and with March and February 89. Not held to one job,
-    # it would be done in April by 12 racks, for which alpha would need 2 MW more
+    # 8640 rack-hours on 4 racks are 2160 h, 90 days; April has 30, and with March and February 89. Even on all 10 racks
+    # that alpha has power for, not held to one job, April would be too short, so that the placement is not to blame
     asked = job(8640.0, racks=4, earliest=APRIL, deadline=APRIL)
     with pytest.raises(InfeasibleError) as refusal:
         best(napkin_inputs(runs=(asked,)))
-    told, *others = refusal.value.conflicts
+    told, begins, power = refusal.value.conflicts
     assert told.startswith("training[0] (run-1, one job of 288 accelerators at one site by 2026-04)")
     assert "takes 90 days at least, and its window has 30" in told
-    assert {other.partition(" ")[0] for other in others} == {
-        "training[0].earliest",
-        "training[0].placement",
-        "site.alpha.power",
-    }
-    assert any("(2026-04): 3 months earlier would do" in other for other in others)
+    assert begins.startswith("training[0].earliest (2026-04): 3 months earlier would do")
+    assert power.startswith("site.alpha.power")
