@@ -16,6 +16,7 @@ from gigawatt.provenance import Evidence, Grade
 from gigawatt.report import blocks, figures, measures, rates, reach, words
 from gigawatt.report.blocks import Tile
 from gigawatt.report.cells import Table
+from gigawatt.report.estate import estate_words, own_power_table
 from gigawatt.report.figures.binding import heat_words
 from gigawatt.report.figures.power import milestone_basis
 from gigawatt.report.palette import DARK_COUNTERPARTS
@@ -61,6 +62,7 @@ WORDS: dict[str, Callable[[Study], str]] = {
     "capital": words.capital,
     "evidence": words.evidence,
     "binding_heat": heat_words,
+    "estate": estate_words,
 }
 
 TABLES: dict[str, Callable[[Study], Table]] = {
@@ -70,6 +72,7 @@ TABLES: dict[str, Callable[[Study], Table]] = {
     "exposures": blocks.exposures_table,
     "training": blocks.training_table,
     "parts": reach.parts_table,
+    "own_power": own_power_table,
     "returns": blocks.returns_table,
     "loans": blocks.loans_table,
     "levelized": blocks.levelized_table,

@@ -1,7 +1,7 @@
 """The report as Markdown: the same sentences and tables, to paste into a memo or a review."""
 
 from gigawatt.entities.stages import Study
-from gigawatt.report import blocks, rates, reach, words
+from gigawatt.report import blocks, estate, rates, reach, words
 from gigawatt.report.cells import Cell, Table
 
 
@@ -45,6 +45,8 @@ def report_markdown(study: Study) -> str:
         "## Sites",
         words.sites(study),
         _table(blocks.sites_table(study)),
+        estate.estate_words(study),
+        _table(estate.own_power_table(study)),
         "## Every figure and assumption",
         words.evidence(study),
         _evidence(study),

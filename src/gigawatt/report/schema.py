@@ -16,6 +16,7 @@ def study_schema() -> Schema:
         **_about(),
         **_solution(),
         **_power(),
+        **_estate(),
         **_money(),
         **_worth(),
         **_output(),
@@ -118,6 +119,33 @@ def _power() -> Schema:
         "energized_it_mw_by_platform": _keyed("By platform.", _series("MW IT.")),
         "available_facility_mw": _series("Power that the sites have energized, used or not, MW facility."),
         "racks": _keyed("Racks in service by site; a platform never installed at a site is left out.", by_platform),
+    }
+
+
+def _estate() -> Schema:
+    step = {
+        "month": _reference("month", "From when."),
+        "facility_mw": _number("All of it from then on, MW facility."),
+    }
+    power = {
+        "site": _text("The site's id."),
+        "plant": _text("The plant's id, or that of the grid step."),
+        "steps": _list("When it grows, by the plan.", _closed("One step.", step)),
+        "firm_mw": _number("What of it counts as power for racks in the end, MW facility."),
+        "generated_mwh": _number("Energy over the horizon, MWh; below zero what a battery loses."),
+    }
+    sale = {
+        "site": _text("The site's id."),
+        "platform": _text("The platform's id."),
+        "month": _reference("month", "When they leave."),
+        "age_months": {"type": "integer", "description": "Their age then."},
+        "racks_count": _number("Racks."),
+    }
+    lacking = {"allocation": _text("The allocation's key."), "racks_count": _number("Racks.")}
+    return {
+        "own_power": _list("Plants and grid steps that the plan builds.", _closed("One of them.", power)),
+        "sold_racks": _list("Racks that leave before their life ends.", _closed("One sale.", sale)),
+        "missing_racks": _list("Racks paid for without being taken.", _closed("One allocation.", lacking)),
     }
 
 

@@ -11,6 +11,7 @@ from gigawatt.finance.circle import investor_circles
 from gigawatt.finance.compute_costs import WATERFALL_SCHEMA, compute_costs, waterfall
 from gigawatt.finance.party_returns import party_returns
 from gigawatt.report import measures
+from gigawatt.report.estate import missing, own_power, sales
 from gigawatt.report.reach import Served, served_services
 from gigawatt.report.stays import Stay, stays
 from gigawatt.report.wording import month_key
@@ -30,6 +31,7 @@ def summary(study: Study, *, report: str | None = None) -> Summary:
         "end": month_key(study.inputs.calendar.months[-1]),
         **_solution(study),
         **_power(study),
+        **_estate(study),
         **_money(study),
         **_output(study),
         **_performance(study),
@@ -76,6 +78,34 @@ def _power(study: Study) -> Summary:
             site: {platform: _series(study, row.values) for platform, row in _rows(rows, "platform") if row.any()}
             for site, rows in _rows(racks, "site")
         },
+    }
+
+
+def _estate(study: Study) -> Summary:
+    return {
+        "own_power": [
+            {
+                "site": item.site,
+                "plant": item.plant,
+                "steps": [{"month": month_key(day), "facility_mw": _number(mw)} for day, mw in item.steps],
+                "firm_mw": _number(item.firm_mw),
+                "generated_mwh": _number(item.generated_mwh),
+            }
+            for item in own_power(study)
+        ],
+        "sold_racks": [
+            {
+                "site": sale.site,
+                "platform": sale.platform,
+                "month": month_key(sale.month),
+                "age_months": sale.age_months,
+                "racks_count": _number(sale.racks_count),
+            }
+            for sale in sales(study)
+        ],
+        "missing_racks": [
+            {"allocation": item.allocation, "racks_count": _number(item.racks_count)} for item in missing(study)
+        ],
     }
 
 
