@@ -146,3 +146,29 @@ def test_the_name_says_the_parameters_where_no_column_does(tmp_path, catalog):
     sizes = {"layers": "32", "hidden": "4096", "heads": "32", "kv_heads": "8", "ffn": "14336", "vocab": "32000"}
     model = expressed(tmp_path, catalog, model="other-7b", params_total_b="", **sizes).task.model
     assert model.feed_forward.gated  # 7.24e9 weights with a gate, 5.36e9 without
+
+
+def test_a_run_that_trained_a_model_may_have_lost_time_to_uneven_work(tmp_path, catalog):
+    """A benchmark and a production run of one configuration: the P90 alone differs, by no more than 1.27."""
+    benchmark, run = (
+        compare(read_rows(written(tmp_path, {"source_url": source})), catalog, training_operators(catalog)).compared[0]
+        for source in ("https://arxiv.org/abs/2104.04473", "https://arxiv.org/abs/2201.11990")
+    )
+    assert (run.predicted, run.low) == (benchmark.predicted, benchmark.low)
+    assert 1.0 < run.high / benchmark.high < 1.27
+
+
+def test_interleaved_means_more_than_one_chunk(tmp_path, catalog):
+    # 48 layers on 2 stages: 24 each, which 2, 3, 4, 6, 8, 12 and 24 chunks divide.
+    change = {"vpp": "", "pp": "2", "tp": "4", "notes": "interleaved PP, no SP"}
+    assert sorted(set(expressed(tmp_path, catalog, **change).layouts.chunks_count)) == [2, 3, 4, 6, 8, 12, 24]
+
+
+def test_a_release_says_how_its_tokens_reach_their_experts(tmp_path, catalog):
+    stated = {"source_url": "https://github.com/NVIDIA-NeMo/Megatron-Bridge", "model": "qwen3-235b-a22b"}
+    stated |= {"precision": "FP8", "tp": "1", "dp": "8", "ep": "8", "recompute": "none"}
+    plain = expressed(tmp_path, catalog, **stated, platform="H100 HGX8", notes="NeMo 26.04").task.practice
+    fused = expressed(tmp_path, catalog, **stated, platform="GB200 NVL72", notes="NeMo 26.04").task.practice
+    assert not plain.deduplicated_dispatch
+    assert not plain.fused_dispatch
+    assert fused.deduplicated_dispatch

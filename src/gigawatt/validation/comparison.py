@@ -10,6 +10,7 @@ import numpy as np
 
 from gigawatt.catalog import Catalog
 from gigawatt.catalog.step import step_figures
+from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform
 from gigawatt.entities.workload import MixtureOfExperts
 from gigawatt.performance.laws import BandOperators
@@ -118,7 +119,7 @@ def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Co
         band = (value, value)
     else:
         value, quantity = float(times[pick]), "step_s"
-        band = band_s(replace(expressed, layouts=one), operators, ends)
+        band = _with_stragglers(value, band_s(replace(expressed, layouts=one), operators, ends), expressed.stragglers)
     return Compared(
         row=expressed.row,
         quantity=quantity,
@@ -145,6 +146,12 @@ def band_s(expressed: Expression, operators: BandOperators, ends: Ends) -> tuple
         )
         variations = (*variations, (low, high))
     return step_band_s(task, expressed.layouts, partial(operators, expressed.platform), variations)
+
+
+def _with_stragglers(value: float, band: tuple[float, float], stragglers: Ranged) -> tuple[float, float]:
+    """The band with what uneven work may add, independent of the rest."""
+    later = math.hypot(math.log(band[1] / value), math.log(stragglers.high))
+    return band[0], value * math.exp(later)
 
 
 def _of_source(operators: BandOperators, expressed: Expression) -> BandOperators:

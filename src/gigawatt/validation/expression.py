@@ -38,7 +38,8 @@ class Expression:
     """A row as a task, candidate layouts and what was measured; `chosen` names what the row left open.
 
     `attention_time` is the range of `Practice.attention_time_factor`, `product_time_factor` what the products of its
-    software take over the platform's; `lean` has the least allowances of memory.
+    software take over the platform's, `stragglers` what uneven work adds where it was no benchmark; `lean` has the
+    least allowances of memory.
     """
 
     row: TruthRow
@@ -50,6 +51,7 @@ class Expression:
     chosen: tuple[str, ...]
     attention_time: Ranged
     product_time_factor: float
+    stragglers: Ranged
     lean: StepAssumptions
 
 
@@ -86,8 +88,15 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         chosen=chosen,
         attention_time=attention,
         product_time_factor=source.product_time_factor,
+        stragglers=_stragglers(source, catalog),
         lean=lean_assumptions(step_figures(catalog)),
     )
+
+
+def _stragglers(source: SourcePractice, catalog: Catalog) -> Ranged:
+    if not source.production:
+        return Ranged(low=1.0, best=1.0, high=1.0)
+    return ranged(catalog.figure("assumptions/training-step/production-stragglers"), RATIO)
 
 
 def _attention_time(source: SourcePractice, platform: Platform, catalog: Catalog) -> Ranged:
@@ -201,7 +210,7 @@ def _chunks(row: TruthRow, task: StepTask) -> tuple[int, ...]:
     if row.vpp is not None or "interleaved" not in row.notes.lower() or (row.pp or 1) == 1:
         return (row.vpp or 1,)
     per_stage = math.ceil(task.model.layers_count / (row.pp or 1))
-    return tuple(chunks for chunks in _CHUNKS if chunks == 1 or per_stage % chunks == 0)
+    return tuple(chunks for chunks in _CHUNKS if chunks > 1 and per_stage % chunks == 0) or (1,)
 
 
 def _recompute(row: TruthRow) -> tuple[float, ...]:

@@ -24,6 +24,8 @@ _FORMATS = (
 )
 
 _HALF_BYTES, _SINGLE_BYTES = 2.0, 4.0
+# Reports of runs among sources whose software is known from benchmarks: MT-NLG, BLOOM, GLM-130B, Nemotron-4.
+_RUNS = r"2201\.11990|2211\.05100|2210\.02414|2406\.11704"
 _MODULES = {
     "attn": Module.CORE_ATTENTION,
     "core-attention": Module.CORE_ATTENTION,
@@ -41,9 +43,11 @@ _MODULES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePractice:
-    """A row's software: its practice, whether it shards norms and splits experts as layers, what it calls FP8,
-    and which attention
-    kernels it has: "current", "ampere" (FlashAttention-2) or "triton" (the first FlashAttention)."""
+    """A row's software: its practice, whether it shards norms and splits experts as layers, what it calls FP8.
+
+    Its attention kernels are "current", "ampere" (FlashAttention-2) or "triton" (the first FlashAttention).
+    `production` rows are of a run that trained a model, or may be, and not of a benchmark.
+    """
 
     id: str
     practice: Practice
@@ -52,6 +56,7 @@ class SourcePractice:
     attention: str
     product_time_factor: float
     fp8: NumberFormat
+    production: bool
 
 
 @cache
@@ -96,6 +101,7 @@ def source_practice(row: TruthRow) -> SourcePractice:
         attention=str(facts["attention"]),
         product_time_factor=float(str(facts["product-time-factor"])),
         fp8=NumberFormat(str(facts["fp8"])),
+        production=bool(facts["production"]) or re.search(_RUNS, row.source_url) is not None,
     )
 
 
