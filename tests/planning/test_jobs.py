@@ -17,6 +17,7 @@ from gigawatt.entities.workload import Placement, Service, TrainingRun, WideArea
 from gigawatt.errors import InfeasibleError
 from gigawatt.finance import appraise
 from gigawatt.planning import plan
+from gigawatt.planning.counterfactual import Choice, choices, counterfactual, without
 from gigawatt.planning.replan import replan
 from gigawatt.planning.terms import terms
 from gigawatt.simulation import expected_luck, simulate
@@ -127,7 +128,14 @@ def test_a_job_is_not_interrupted() -> None:
     chosen = best(inputs)
     assert value(chosen) == pytest.approx(64.424 - 3.972)
     assert held(chosen, "alpha") == [0.0] * 7 + [5.0, 5.0] + [0.0] * 3
-    assert value(best(replace(inputs, runs=(replace(asked, placement=None),)))) == pytest.approx(64.424 - 0.732)
+    free = counterfactual(
+        inputs, napkin_performance(inputs), chosen, choice=Choice(kind="placement", label="run-1"), time_limit_s=60.0
+    )
+    assert free.objective_value / MILLION == pytest.approx(64.424 - 0.732)
+    assert free.most_worth / MILLION == pytest.approx(-3.24)
+    kinds = {(choice.kind, choice.label) for choice in choices(inputs, chosen)}
+    assert {("run", "run-1"), ("placement", "run-1")} <= kinds
+    assert without(inputs, Choice(kind="run", label="run-1")).runs == ()
 
 
 def test_a_job_stands_at_one_site() -> None:

@@ -33,7 +33,7 @@ def explain(
         list[str] | None,
         typer.Option(
             "--without",
-            help="Plan again without site:ID, platform:ID, contract:ID or target:N, or each in turn (all).",
+            help="Plan again without site:ID, platform:, contract:, run:, placement:ID, target:N, or all in turn.",
             metavar="CHOICE",
         ),
     ] = None,

@@ -26,7 +26,7 @@ _LESS_IS_BETTER = frozenset({Objective.EARLIEST_TARGET, Objective.COST_OF_TARGET
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Something that the scenario could do without: `kind` is site, platform, contract or target."""
+    """Something that the scenario could do without: `kind` is site, platform, contract, run, placement or target."""
 
     kind: str
     label: str
@@ -49,7 +49,8 @@ class Counterfactual:
 
 
 def choices(inputs: Inputs, plan: BuildPlan) -> tuple[Choice, ...]:
-    """Every major choice of a plan: sites and platforms with racks (not an only one), contracts, targets.
+    """Every major choice of a plan: sites and platforms with racks (not an only one), contracts, runs and where these
+    are held to one job, targets.
 
     Of a plan made anew on a later day only what was still open then: sites and platforms of which more racks come than
     stood or were on order, and targets.
@@ -64,11 +65,14 @@ def choices(inputs: Inputs, plan: BuildPlan) -> tuple[Choice, ...]:
     sites = used["site"] if anew or len(inputs.sites) > 1 else []
     platforms = used["platform"] if anew or len(inputs.offers) > 1 else []
     contracts = () if anew else inputs.contracts
+    runs = () if anew else inputs.runs
     optional = inputs.objective not in _LESS_IS_BETTER
     return (
         *(Choice(kind="site", label=site) for site in sites),
         *(Choice(kind="platform", label=platform) for platform in platforms),
         *(Choice(kind="contract", label=contract.id) for contract in contracts),
+        *(Choice(kind="run", label=run.id) for run in runs),
+        *(Choice(kind="placement", label=run.id) for run in runs if run.placement is not None),
         *(Choice(kind="target", label=str(index)) for index in range(len(inputs.targets) if optional else 0)),
     )
 
@@ -81,6 +85,11 @@ def without(inputs: Inputs, choice: Choice) -> Inputs:
         return replace(inputs, offers=tuple(item for item in inputs.offers if item.platform.id != choice.label))
     if choice.kind == "contract":
         return replace(inputs, contracts=tuple(item for item in inputs.contracts if item.id != choice.label))
+    if choice.kind == "run":
+        return replace(inputs, runs=tuple(run for run in inputs.runs if run.id != choice.label))
+    if choice.kind == "placement":
+        free = (replace(run, placement=None) if run.id == choice.label else run for run in inputs.runs)
+        return replace(inputs, runs=tuple(free))
     kept = tuple(target for index, target in enumerate(inputs.targets) if str(index) != choice.label)
     return replace(inputs, targets=kept)
 
