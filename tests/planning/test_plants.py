@@ -6,7 +6,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from gigawatt.entities.actuals import Actuals, SiteNews
+from gigawatt.entities.actuals import Actuals, PlantNews, SiteNews
 from gigawatt.entities.site import GridStep, Plant, PowerStep
 from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.finance import appraise
@@ -149,8 +149,10 @@ def test_the_accounts_are_the_plans() -> None:
     assert cash[step - 1 :: step] == pytest.approx(played.plan.decisions["cash_usd"].values, abs=slack)
 
 
-def remade(inputs: Inputs, chosen: BuildPlan, day: date, *sites: SiteNews) -> Replanned:
-    actuals = Actuals(as_of=day, sites=sites, racks=(), orders=(), quotes=(), cash_usd=None)
+def remade(
+    inputs: Inputs, chosen: BuildPlan, day: date, *sites: SiteNews, plants: tuple[PlantNews, ...] = ()
+) -> Replanned:
+    actuals = Actuals(as_of=day, sites=sites, racks=(), orders=(), quotes=(), cash_usd=None, plants=plants)
     return replan(inputs, napkin_performance(inputs), chosen, actuals=actuals, churn_fraction=0.01)
 
 
@@ -247,3 +249,44 @@ def waits(inputs: Inputs, chosen: BuildPlan, **luck: object) -> Played:
     history = simulate(inputs, performance, chosen, luck=seen)
     appraisal = appraise(inputs, chosen, history)
     return Played(inputs=inputs, plan=chosen, history=history, appraisal=appraisal, performance=performance)
+
+
+LATE = PlantNews(site="alpha", plant="gas-engine", slip_months=3)
+
+
+def test_engines_that_come_late_make_racks_wait() -> None:
+    # Begun in January for March, four racks on them. February hears that they come in June (5136 h instead of 7344):
+    # 2208 h less of 1000 - 50 USD for each
+    inputs = napkin_inputs(sites=(napkin_site(plants=(ENGINE,)),))
+    chosen = best(inputs)
+    anew = remade(inputs, chosen, date(2026, 2, 1), plants=(LATE,))
+    assert anew.plan.decisions["plant_mw"].values[0].tolist() == [0.0] * 5 + [4.0] * 7
+    assert racks(anew.plan) == [10.0] * 5 + [14.0] * 7
+    assert value(chosen) - value(anew.plan) == pytest.approx(4 * 2208 * 950e-6)
+    assert played_npv(anew) == pytest.approx(anew.plan.objective_value)
+
+
+def test_engines_that_stand_are_not_late_and_new_ones_take_longer() -> None:
+    # Units of 2 MW. The first stands since March; demand for two racks more comes in October, for which a second one,
+    # begun in May or later, would take five months instead of two: it comes in October all the same, begun in May
+    engine = replace(ENGINE, unit_mw=2.0, cost_usd_per_mw=0.2e6, fixed_usd_per_mw_month=1000.0)
+    first = napkin_service(napkin_calendar(), racks=12.0)
+    more = {
+        day: tokens * (14.0 / 12.0 if day >= date(2026, 10, 1) else 1.0)
+        for day, tokens in first.demand_tokens_per_month.items()
+    }
+    inputs = napkin_inputs(
+        services=(replace(first, demand_tokens_per_month=more),),
+        sites=(napkin_site(plants=(engine,)),),
+    )
+    chosen = best(inputs)
+    assert chosen.decisions["plant_mw"].values[0].tolist() == [0.0, 0.0] + [2.0] * 7 + [4.0] * 3
+    anew = remade(inputs, chosen, date(2026, 4, 1), plants=(LATE,))
+    assert anew.plan.decisions["plant_mw"].values[0].tolist() == [0.0, 0.0] + [2.0] * 7 + [4.0] * 3
+    assert anew.is_unchanged
+    too_late = remade(inputs, chosen, date(2026, 7, 1), plants=(replace(LATE, slip_months=6),))
+    assert too_late.plan.decisions["plant_mw"].values[0].tolist() == [0.0, 0.0] + [2.0] * 10
+
+
+def played_npv(anew: Replanned) -> float:
+    return waits(anew.inputs, anew.plan).appraisal.npv_usd

@@ -1,13 +1,14 @@
 """The file of what has happened: what it says, and every way of saying it wrongly."""
 
 import random
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from gigawatt.entities.actuals import Actuals
-from gigawatt.entities.site import PowerStep
+from gigawatt.entities.actuals import Actuals, PlantNews
+from gigawatt.entities.site import Plant, PowerStep
 from gigawatt.errors import InputError
 from gigawatt.scenario.actuals import read_actuals
 from tests.samples import PLATFORM, small_inputs
@@ -143,3 +144,38 @@ def _mangle(lines: list[str], rng: random.Random) -> None:
             line.replace("rack", "MW facility"),
         ]
     )
+
+
+ENGINE = Plant(
+    id="gas-engine",
+    most_mw=20.0,
+    lead_months=12,
+    cost_usd_per_mw=1.6e6,
+    fixed_usd_per_mw_month=0.0,
+    energy_usd_per_mwh=45.0,
+    firm_fraction=0.9,
+    energy_fraction=0.92,
+    carbon_t_per_mwh=0.45,
+)
+
+
+def late(text: str, tmp_path: Path) -> Actuals:
+    path = tmp_path / "actuals.toml"
+    path.write_text(text, encoding="utf-8")
+    inputs = small_inputs()
+    first, *others = inputs.sites
+    owned = replace(inputs, sites=(replace(first, plants=(ENGINE,)), *others))
+    return read_actuals(path, owned, as_of=AS_OF)
+
+
+def test_a_plant_that_is_late(tmp_path: Path) -> None:
+    text = '[[plant]]\nsite = "alpha"\nid = "gas-engine"\nslip = "3 month"\n'
+    assert late(text, tmp_path).plants == (PlantNews(site="alpha", plant="gas-engine", slip_months=3),)
+    for wrong, words in (
+        (text.replace("alpha", "beta"), "site with plants"),
+        (text.replace("gas-engine", "solar"), "the unknown plant"),
+        (text + text, "a second time"),
+        (text.replace("3 month", "1.5 month"), "whole number"),
+    ):
+        with pytest.raises(InputError, match=words):
+            late(wrong, tmp_path)

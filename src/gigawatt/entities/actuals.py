@@ -17,6 +17,15 @@ class SiteNews:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlantNews:
+    """A site's own plant or grid step: by how much what is still to come of it is later than last expected."""
+
+    site: str
+    plant: str
+    slip_months: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RacksInService:
     """Racks of a platform in service at a site when the day begins."""
 
@@ -55,3 +64,4 @@ class Actuals:
     orders: tuple[Ordered, ...]
     quotes: tuple[Quote, ...]
     cash_usd: float | None
+    plants: tuple[PlantNews, ...] = ()

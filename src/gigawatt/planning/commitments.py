@@ -4,6 +4,7 @@ Racks on order stay with their site and month as long as the site's power, as no
 carries waits or goes elsewhere: it is paid for, so it must enter service somewhere, and no earlier than it arrives.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from math import floor
@@ -17,8 +18,8 @@ from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import PowerStep, Site
 from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.errors import ScenarioError
-from gigawatt.planning.fleet import ROUNDING, Fleet, can_arrive, fleet
-from gigawatt.planning.plants import planned_firm_mw
+from gigawatt.planning.fleet import ROUNDING, Fleet, can_arrive, fleet, periods_of
+from gigawatt.planning.plants import firm_of_standing_mw, later_plant_mw, planned_plant_mw
 from gigawatt.planning.resale import gone_blocks, left_before, planned_sold, resales
 from gigawatt.timeline import Calendar, FloatArray
 from gigawatt.units import MONTHS_PER_YEAR
@@ -31,8 +32,9 @@ class Commitments:
     `first` is the first period open to decisions. `planned` and `kept` `(site, platform, period)`: arrivals of the plan
     so far, with the past as it was, and those that cannot change (the past, and orders that find power). `waiting`
     `(platform, period)`: racks that arrive without power. `in_lead` `(platform, period)`: periods that no new order
-    reaches. `firm_mw` `(site, period)`: power that the plan's own plants add to the connections. `left`
-    `(site, platform, period)`: blocks that would still serve had they not left early in the past.
+    reaches. `firm_mw` `(site, period)`: power that the plan's own plants, `plants_mw` `(plant, period)` where there are
+    any, add to the connections. `left` `(site, platform, period)`: blocks that would still serve had they not left
+    early in the past.
     """
 
     first: int
@@ -41,6 +43,7 @@ class Commitments:
     waiting: xr.DataArray
     in_lead: xr.DataArray
     firm_mw: xr.DataArray
+    plants_mw: xr.DataArray | None
     left: xr.DataArray
 
 
@@ -55,7 +58,17 @@ def restated(inputs: Inputs, actuals: Actuals) -> Inputs:
         replace(site, power_steps=_power_steps(site, news[site.id], as_of=actuals.as_of)) if site.id in news else site
         for site in inputs.sites
     )
-    return replace(inputs, sites=sites, offers=offers)
+    late = {(item.site, item.plant): item.slip_months for item in actuals.plants}
+    return replace(inputs, sites=tuple(_with_slips(site, late) for site in sites), offers=offers)
+
+
+def _with_slips(site: Site, late: Mapping[tuple[str, str], int]) -> Site:
+    """The site with what is now known of its plants still to come."""
+    plants = tuple(
+        replace(plant, slip_median_months=plant.slip_median_months + late.get((site.id, plant.id), 0))
+        for plant in site.plants
+    )
+    return replace(site, plants=plants) if plants != site.plants else site
 
 
 def _requoted(offer: Offer, quote: Quote) -> Offer:
@@ -121,7 +134,8 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
     stated = _without_early(stated, early=(-missing).clip(0.0), on_order=on_order)
     missing = missing.clip(0.0)
     stated = _with_orders(inputs, stated, actuals=actuals, limits=limits, on_order=on_order)
-    firm_mw = planned_firm_mw(inputs, plan.decisions)
+    plants_mw = _plants_mw(inputs, plan, actuals=actuals, first=first)
+    firm_mw = firm_of_standing_mw(inputs, plants_mw)
     room_mw = limits.energized_facility_mw + firm_mw
     freed_mw = (limits.rack_facility_mw * limits.block_racks * left).sum("platform")
     kept, waiting = _carried(
@@ -137,6 +151,7 @@ def commitments(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, now: Input
         waiting=waiting + late,
         in_lead=in_lead.transpose("platform", "period"),
         firm_mw=firm_mw,
+        plants_mw=plants_mw,
         left=left,
     )
 
@@ -151,6 +166,15 @@ def _still_waiting(
     placed_to_come = planned.where(period < due, 0.0).sum(["site", "period"])
     waiting: xr.DataArray = (placed - placed_to_come).clip(0.0).round()
     return waiting
+
+
+def _plants_mw(inputs: Inputs, plan: BuildPlan, *, actuals: Actuals, first: int) -> xr.DataArray | None:
+    """The plan's own plants as they are now expected, `(plant, period)`; None where none may be built."""
+    planned = planned_plant_mw(inputs, plan.decisions)
+    if planned is None:
+        return None
+    late = {f"{item.site}/{item.plant}": periods_of(item.slip_months, inputs.calendar) for item in actuals.plants}
+    return later_plant_mw(planned, late_periods=late, first=first)
 
 
 def left_racks(inputs: Inputs, plan: BuildPlan, *, limits: Fleet, first: int) -> xr.DataArray:

@@ -79,6 +79,7 @@ def stands(inputs: Inputs, plan: BuildPlan, *, known: Terms) -> Commitments | No
         waiting=blocks(_WAITING, "platform", "period"),
         in_lead=decisions[_CLOSED].assign_coords(period=period).transpose("platform", "period") > 0.0,
         firm_mw=planned_firm_mw(inputs, decisions),
+        plants_mw=planned_plant_mw(inputs, decisions),
         left=left_racks(inputs, plan, limits=known.fleet, first=first),
     )
 
@@ -113,7 +114,7 @@ def hold(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitme
     total = (standing.where(~past, 0.0) + stand.waiting).sum("period")
     model.add_constraints((~past * built.choose.delivered).sum("period") >= total, name="ordered", mask=total > 0.0)
     _let_go(built, stand, past=past, delivered=standing + waiting.where(stand.in_lead, 0.0))
-    _hold_plants(inputs, plan, built=built, stand=stand)
+    _hold_plants(inputs, built, stand=stand)
     _hold_sold(plan, built=built, stand=stand)
     _hold_work(inputs, plan, built=built, stand=stand, past=past)
 
@@ -162,13 +163,19 @@ def _drawn_mw(built: Formulation, stand: Commitments) -> xr.DataArray:
     return (limits.rack_facility_mw * limits.block_racks * serving).sum("platform")
 
 
-def _hold_plants(inputs: Inputs, plan: BuildPlan, *, built: Formulation, stand: Commitments) -> None:
-    """Plants that stand or are begun come as planned; in the past, connections brought what racks drew beyond them."""
-    planned, chosen, known = planned_plant_mw(inputs, plan.decisions), built.choose.plants, built.terms.plants
+def _hold_plants(inputs: Inputs, built: Formulation, *, stand: Commitments) -> None:
+    """Plants that stand or are begun come as expected; in the past, connections brought what racks drew beyond them."""
+    planned, chosen, known = stand.plants_mw, built.choose.plants, built.terms.plants
     if planned is None or chosen is None or known is None:
         return
     begun = (known.lead_periods > planned.period - stand.first).transpose("plant", "period")
     chosen.standing.update(lower=planned.where(begun, 0.0), upper=planned.where(begun, chosen.standing.upper))
+    growth = planned.where(begun, chosen.added.upper)
+    chosen.added.update(upper=growth.where(growth >= chosen.added.upper, chosen.added.upper))
+    if chosen.units is not None:
+        whole = chosen.units.coords["plant"].values
+        size = known.unit_mw.sel(plant=whole)
+        chosen.units.update(upper=(chosen.added.upper.sel(plant=whole) / size).round())
     came_mw = (_drawn_mw(built, stand) - stand.firm_mw).clip(0.0).where(planned.period < stand.first, 0.0)
     rows, came = built.model.constraints["plant_need"], brought_energy(inputs, came_mw)
     rows.update(rhs=rows.rhs.where(rows.rhs <= -came, -came).transpose(*rows.rhs.dims))

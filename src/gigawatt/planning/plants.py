@@ -3,6 +3,7 @@
 A plant adds its firm part to the power that racks may draw, and its energy stands in for energy that would be bought.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,7 +103,11 @@ def planned_plant_mw(inputs: Inputs, decisions: xr.Dataset) -> xr.DataArray | No
 
 def planned_firm_mw(inputs: Inputs, decisions: xr.Dataset) -> xr.DataArray:
     """Power that a plan's plants add to the sites' connections, `(site, period)`."""
-    standing = planned_plant_mw(inputs, decisions)
+    return firm_of_standing_mw(inputs, planned_plant_mw(inputs, decisions))
+
+
+def firm_of_standing_mw(inputs: Inputs, standing: xr.DataArray | None) -> xr.DataArray:
+    """Power that plants of which so much stands `(plant, period)` add to the sites' connections, `(site, period)`."""
     ids, periods = [site.id for site in inputs.sites], np.arange(inputs.calendar.period_count)
     firm = np.zeros((len(ids), len(periods)))
     if standing is not None:
@@ -110,3 +115,14 @@ def planned_firm_mw(inputs: Inputs, decisions: xr.Dataset) -> xr.DataArray:
             for plant in site.plants:
                 firm[row] += standing.sel(plant=f"{site.id}/{plant.id}").values * plant.firm_fraction
     return xr.DataArray(firm, dims=("site", "period"), coords={"site": ids, "period": periods})
+
+
+def later_plant_mw(standing: xr.DataArray, *, late_periods: Mapping[str, int], first: int) -> xr.DataArray:
+    """What stands where plants come later than planned from the period `first` on; what stands by then stays."""
+    values = standing.transpose("plant", "period").values.copy()
+    for row, label in enumerate(standing.plant.values):
+        late = late_periods.get(str(label), 0)
+        if late > 0:
+            shifted = np.concatenate([np.zeros(late), values[row]])[: values.shape[1]]
+            values[row, first:] = np.maximum(shifted[first:], values[row, first - 1])
+    return standing.transpose("plant", "period").copy(data=values)

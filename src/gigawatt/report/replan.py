@@ -68,6 +68,9 @@ def _reason(actuals: Actuals, site: str, platform: str) -> str:
         return f"its power comes {counted(news.slip_months, 'month')} later than was expected"
     if news is not None:
         return "its power is not what was expected"
+    late = next((item for item in actuals.plants if item.site == site and item.slip_months), None)
+    if late is not None:
+        return f"its plant {late.plant} comes {counted(late.slip_months, 'month')} later than was expected"
     if (site, platform) in pairs:
         return "racks in service or on order are not those planned"
     if platform in {item.platform for item in actuals.quotes}:

@@ -1,7 +1,7 @@
 """The file that says what has really happened: TOML, quantities with units, nothing unknown, names checked.
 
 What the file leaves out is as planned. Its tables: `[[site]]` (what is energized, what slips), `[[racks]]` (in
-service), `[[order]]` (on their way), `[[platform]]` (new quotes), and `cash`.
+service), `[[order]]` (on their way), `[[platform]]` (new quotes), `[[plant]]` (what is late), and `cash`.
 """
 
 import tomllib
@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from gigawatt.entities.actuals import Actuals, Ordered, Quote, RacksInService, SiteNews
+from gigawatt.entities.actuals import Actuals, Ordered, PlantNews, Quote, RacksInService, SiteNews
 from gigawatt.entities.hardware import SupplyStep
 from gigawatt.entities.site import PowerStep
 from gigawatt.entities.stages import Inputs
@@ -28,7 +28,7 @@ from gigawatt.units import (
     parse,
 )
 
-_KEYS = ("cash", "site", "racks", "order", "platform")
+_KEYS = ("cash", "site", "racks", "order", "platform", "plant")
 _WHOLE = 1e-9
 _RACKS = replace(RACK_COUNT, exclusive=False)
 
@@ -139,6 +139,16 @@ def read_actuals(path: Path, inputs: Inputs, *, as_of: date) -> Actuals:
         orders=tuple(_order(entry, sites, platforms) for entry in document.entries("order")),
         quotes=tuple(_quote(entry, platforms) for entry in _once(document, "platform", ("id",))),
         cash_usd=document.number_or_none("cash", MONEY),
+        plants=tuple(_plant(entry, inputs) for entry in _once(document, "plant", ("site", "id"))),
+    )
+
+
+def _plant(entry: _Entry, inputs: Inputs) -> PlantNews:
+    entry.only("site", "id", "slip")
+    plants = {site.id: [plant.id for plant in site.plants] for site in inputs.sites}
+    site = entry.name("site", [name for name, own in plants.items() if own], "site with plants")
+    return PlantNews(
+        site=site, plant=entry.name("id", plants[site], "plant"), slip_months=entry.whole("slip", DURATION_MONTHS)
     )
 
 
