@@ -11,7 +11,8 @@ from gigawatt.entities.stages import Inputs, SolverSettings
 from gigawatt.planning import plan
 from gigawatt.planning.formulation import Formulation, formulation, insist
 from gigawatt.planning.ladder import Rungs, dive, ladder, narrowed
-from gigawatt.planning.search import search, silent
+from gigawatt.planning.rounding import whole_by_period
+from gigawatt.planning.search import search, silent, values_of
 from gigawatt.planning.terms import MONEY_UNIT_USD, terms
 from tests.planning.cases import large_inputs, performance_of
 
@@ -67,6 +68,41 @@ def test_a_dive_ends_in_whole_milestones_below_the_free_programme() -> None:
     assert counts == pytest.approx(np.rint(counts), abs=1e-6)
     assert counts.max() >= 1.0
     assert found.objective <= steps.answer(steps.free).objective + 1e-6
+
+
+def test_a_plan_is_found_only_where_it_is_worth_more_than_asked() -> None:
+    built = built_of(programme(4))
+    steps = ladder(built, settings=EXACT, time_s=60.0)
+    free = steps.answer(steps.free)
+    early = steps.free.by(0, 4, period=8)
+    worth = steps.answer(early).objective
+    assert worth < free.objective
+    assert steps.worth(early, above=(worth + free.objective) / 2.0) is None
+    again = steps.worth(early, above=worth * (1.0 - 1e-6))
+    assert again is not None
+    assert again.objective == pytest.approx(worth)
+
+
+@pytest.mark.parametrize("seed", [2, 5])
+def test_blocks_whole_by_period_are_a_plan_with_the_same_milestones(seed: int) -> None:
+    offers = tuple(replace(offer, block_racks_count=8) for offer in programme(seed).offers)
+    built = built_of(programme(seed, offers=offers))
+    steps = ladder(built, settings=EXACT, time_s=60.0)
+    divisible = dive(steps)
+    assert divisible is not None
+    rounded = whole_by_period(steps, divisible)
+    assert rounded is not None
+    blocks = rounded.values[built.choose.arrivals.labels.values]
+    parts = divisible.values[built.choose.arrivals.labels.values]
+    assert np.abs(parts - np.rint(parts)).max() > 0.01
+    assert blocks == pytest.approx(np.rint(blocks), abs=1e-6)
+    assert steps.counts(rounded) == pytest.approx(np.rint(steps.counts(divisible)), abs=1e-6)
+    # At 3 sites of one platform each period rounds up or down by at most a block at a site
+    assert 0.97 * divisible.objective <= rounded.objective <= divisible.objective + 1e-6
+    whole = values_of(built.choose.arrivals, rounded.values).round()
+    built.choose.arrivals.update(lower=whole, upper=whole)
+    assert search(built.model, settings=EXACT, report=silent).found
+    assert steps.answer(steps.free).objective >= divisible.objective
 
 
 def test_a_rung_has_one_period() -> None:

@@ -2,12 +2,14 @@
 
 How many milestones are earned by when is a ladder of few whole numbers with much money on them. With racks divisible
 and some rungs given, a linear programme says what the rest could be worth; from one to the next only bounds of the
-rungs change, so each begins from the last one's basis.
+rungs change, so each begins from the last one's basis. Where only more than a known worth matters, the solver stops
+as soon as its bound falls below that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
+import highspy
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +23,7 @@ from gigawatt.timeline import FloatArray
 _WHOLE = 1e-6
 _SAME_FRACTION = 1e-7
 _MOST_PASSES = 3
+_NONE_ABOVE = {Ending.INFEASIBLE, Ending.TOO_LITTLE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +60,26 @@ class Ladder:
     free: Rungs
     deadline_s: float
 
-    def answer(self, rungs: Rungs) -> Search:
-        """The best divisible plan within the rungs, or why there is none."""
-        count = self.columns.size
-        self.programme.engine.changeColsBounds(count, self.columns.ravel(), rungs.lower.ravel(), rungs.upper.ravel())
-        return solved_again(self.programme)
+    def answer(self, rungs: Rungs, *, above: float = -np.inf) -> Search:
+        """The best divisible plan within the rungs, or why there is none; not found either where not worth `above`."""
+        count, engine = self.columns.size, self.programme.engine
+        engine.changeColsBounds(count, self.columns.ravel(), rungs.lower.ravel(), rungs.upper.ravel())
+        engine.setOptionValue("objective_bound", -above)
+        found = self.as_maximum(solved_again(self.programme))
+        engine.setOptionValue("objective_bound", np.inf)
+        return found
 
-    def worth(self, rungs: Rungs) -> Search | None:
-        """The best divisible plan within the rungs; None where none is found."""
+    @staticmethod
+    def as_maximum(found: Search) -> Search:
+        """What the solver, which minimizes losses here, found, as worth."""
+        return replace(found, objective=-found.objective, bound=-found.bound)
+
+    def worth(self, rungs: Rungs, *, above: float = -np.inf) -> Search | None:
+        """The best divisible plan within the rungs, if it is worth more than `above`; None where none is found."""
         if (rungs.lower > rungs.upper).any():
             return None
-        found = self.answer(rungs)
-        return found if found.found else None
+        found = self.answer(rungs, above=above)
+        return found if found.found and found.objective > above else None
 
     def counts(self, found: Search) -> FloatArray:
         """How many milestones a plan counts, `(contract, period)`."""
@@ -90,6 +101,7 @@ def ladder(built: Formulation, *, settings: SolverSettings, time_s: float) -> La
     built.model.variables.relax()
     programme = standing(built.model, settings=settings)
     built.model.variables.unrelax()
+    _minimize_losses(programme)
     tranches = built.choose.tranches
     return Ladder(
         built=built,
@@ -103,29 +115,34 @@ def ladder(built: Formulation, *, settings: SolverSettings, time_s: float) -> La
     )
 
 
+def _minimize_losses(programme: Standing) -> None:
+    """Turns a maximum into the minimum of its negative: only there does the dual simplex method stop at a bound."""
+    costs = -np.asarray(programme.matrices.c, dtype=np.float64)
+    programme.engine.changeColsCost(costs.size, np.arange(costs.size, dtype=np.int32), costs)
+    programme.engine.changeObjectiveSense(highspy.ObjSense.kMinimize)
+
+
 def dive(ladder: Ladder) -> Search | None:
     """A divisible plan with whole milestones, each put where the linear programme likes it best; None where none is.
 
     One rung after the other, beginning with the earliest: where the plan reaches it, or as much earlier or later as
-    the value of what is left keeps rising. It ends where rounding down all that is left costs nothing.
+    the value of what is left keeps rising. It ends where rounding down all that is left costs nothing, or time is up.
     """
     rungs, at = ladder.free, ladder.worth(ladder.free)
     while at is not None:
         counts = ladder.counts(at)
         whole = Rungs(lower=rungs.lower, upper=np.clip(np.floor(counts + _WHOLE), rungs.lower, rungs.upper))
-        settled = ladder.worth(whole)
-        if settled is not None and _as_good(settled, at):
+        rung = _earliest_open(rungs, counts)
+        last = rung is None or ladder.late
+        as_good = at.objective - _SAME_FRACTION * max(1.0, abs(at.objective))
+        settled = ladder.worth(whole, above=-np.inf if last else as_good)
+        if settled is not None:
             fixed = np.floor(ladder.counts(settled) + _WHOLE)
             return ladder.worth(Rungs(lower=fixed, upper=fixed))
-        rung = _earliest_open(rungs, counts)
         if rung is None or ladder.late:
             return None
         rungs, at = _placed(ladder, rungs, *rung)
     return None
-
-
-def _as_good(found: Search, than: Search) -> bool:
-    return found.objective >= than.objective - _SAME_FRACTION * max(1.0, abs(than.objective))
 
 
 def _earliest_open(rungs: Rungs, counts: FloatArray) -> tuple[int, int, int] | None:
@@ -145,20 +162,20 @@ def _placed(ladder: Ladder, rungs: Rungs, contract: int, count: int, period: int
     """The rungs with one more put into its best period near `period`, and what that is worth."""
     tried: dict[int, tuple[Rungs, Search | None]] = {}
 
-    def value(period: int) -> float:
+    def value(period: int, above: float = -np.inf) -> float:
         if not 0 <= period <= rungs.lower.shape[1]:
             return -np.inf
         if period not in tried:
             placed = rungs.reached(contract, count, period=period)
-            tried[period] = placed, ladder.worth(placed)
+            tried[period] = placed, ladder.worth(placed, above=above)
         found = tried[period][1]
         return -np.inf if found is None else found.objective
 
     periods = rungs.lower.shape[1]
     best = next((later for later in range(period, periods) if np.isfinite(value(later))), periods)
-    while value(best - 1) > value(best):
+    while value(best - 1, value(best)) > value(best):
         best -= 1
-    while value(best + 1) > value(best):
+    while value(best + 1, value(best)) > value(best):
         best += 1
     return tried[best]
 
@@ -186,8 +203,10 @@ def narrowed(ladder: Ladder, counts: FloatArray, *, cutoff: float) -> tuple[Rung
                 reached = int(np.searchsorted(mine, count))
                 rungs = _not_earlier(ladder, rungs, contract, count, reached=reached, cutoff=cutoff)
                 rungs = _not_later(ladder, rungs, contract, count, reached=reached, cutoff=cutoff)
+                if not _worth_more(ladder, rungs, cutoff=cutoff):
+                    return rungs, cutoff
         left = ladder.answer(rungs)
-        bound = max(cutoff, left.objective) if left.found else (cutoff if left.ending is Ending.INFEASIBLE else np.inf)
+        bound = max(cutoff, left.objective) if left.found else (cutoff if left.ending in _NONE_ABOVE else np.inf)
         unchanged = np.array_equal(rungs.lower, before.lower) and np.array_equal(rungs.upper, before.upper)
         if bound <= cutoff or unchanged or ladder.late:
             break
@@ -198,8 +217,8 @@ def _worth_more(ladder: Ladder, rungs: Rungs, *, cutoff: float) -> bool:
     """Whether a plan within the rungs could be worth more than the cutoff, as far as the time allows to tell."""
     if (rungs.lower > rungs.upper).any():
         return False
-    found = ladder.answer(rungs)
-    return found.objective > cutoff if found.found else found.ending is not Ending.INFEASIBLE
+    found = ladder.answer(rungs, above=cutoff)
+    return found.objective > cutoff if found.found else found.ending not in _NONE_ABOVE
 
 
 def _not_earlier(ladder: Ladder, rungs: Rungs, contract: int, count: int, *, reached: int, cutoff: float) -> Rungs:

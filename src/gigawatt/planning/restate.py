@@ -72,6 +72,16 @@ def solved_again(standing: Standing) -> Search:
     return outcome(standing.engine, standing.matrices)
 
 
+def run_again(standing: Standing) -> Search | None:
+    """The best solution from the last basis on, None where none is found or the basis leads astray."""
+    standing.engine.setOptionValue("solver", "choose")
+    standing.engine.setOptionValue("time_limit", standing.engine.getRunTime() + standing.settings.time_limit_s)
+    run(standing.engine, report=silent)
+    if standing.engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+        return None
+    return outcome(standing.engine, standing.matrices)
+
+
 def set_rows(standing: Standing, name: str, level: xr.DataArray) -> None:
     """Restates the right-hand side of a family of rows, in the model's own unit, until it is restated again."""
     family = standing.model.constraints[name]

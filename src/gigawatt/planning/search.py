@@ -34,6 +34,7 @@ class Ending(StrEnum):
     OPTIMAL = "optimal"
     TIME_LIMIT = "time limit"
     INFEASIBLE = "infeasible"
+    TOO_LITTLE = "worth no more than was asked for"
     NOTHING = "nothing found in time"
 
 
@@ -207,6 +208,7 @@ _ENDINGS = {
     highspy.HighsModelStatus.kInterrupt: Ending.TIME_LIMIT,
     highspy.HighsModelStatus.kNotset: Ending.NOTHING,
     highspy.HighsModelStatus.kInfeasible: Ending.INFEASIBLE,
+    highspy.HighsModelStatus.kObjectiveBound: Ending.TOO_LITTLE,
     highspy.HighsModelStatus.kUnboundedOrInfeasible: Ending.INFEASIBLE,
 }
 

@@ -6,8 +6,8 @@ steps that share one time limit, and ends with the first that is good enough:
 
 1. racks divisible: the linear programme's bound holds for every plan; milestones are put in place one by one;
 2. milestones as found, whole blocks of racks next to the divisible ones, first very near, then a little further
-   (relaxation-enforced neighbourhood search, Berthold, 2014), once more with a little money and power held back for
-   rounding where there is no such plan;
+   (relaxation-enforced neighbourhood search, Berthold, 2014); where there is no such plan, period by period
+   (`rounding`), and once more with a little money and power held back;
 3. milestones that cannot pay are ruled out by probing, which lowers the bound;
 4. racks divisible, the milestones that are left whole, and step 2 again;
 5. everything whole, beginning from the best plan.
@@ -25,10 +25,14 @@ from gigawatt.errors import GigawattError
 from gigawatt.planning.families import DIVISIBLE
 from gigawatt.planning.formulation import Formulation
 from gigawatt.planning.ladder import Ladder, cautious, dive, ladder, narrowed
+from gigawatt.planning.rounding import whole_by_period
 from gigawatt.planning.search import Ending, Report, Search, gap_fraction, search, silent, values_of
 from gigawatt.timeline import FloatArray
 
-_LADDER_TIME_SHARE = 0.4
+_LADDER_TIME_SHARE = 0.3
+"""Share of the time limit for putting milestones in place; then the places found so far stand."""
+_BY_PERIOD_TIME_SHARE = 0.25
+_PROBING_TIME_SHARE = 0.25
 _MILESTONE_TIME_SHARE = 0.4
 _ROUNDING_TIME_SHARES = {0: 0.1, 1: 0.2}
 """Share of the time limit by how many blocks, and periods, a rounded plan may lie from the divisible one."""
@@ -78,6 +82,7 @@ def maximized(
     if best is not None and best.gap_fraction > settings.gap_fraction:
         report("milestones that cannot pay are ruled out")
         cutoff = best.objective + _CUTOFF_GAP_SHARE * settings.gap_fraction * abs(best.objective)
+        steps = _for_a_while(steps, settings, _PROBING_TIME_SHARE)
         rungs, bound = narrowed(steps, values_of(built.choose.tranches, best.values).values, cutoff=cutoff)
         bound = min(bound, free.objective)
         best = replace(best, bound=bound)
@@ -94,18 +99,29 @@ def maximized(
 
 def _dived(steps: Ladder, *, bound: float, settings: SolverSettings, report: Report) -> Best | None:
     """Steps 1 and 2: milestones put in place one by one, racks next to the divisible ones; None where none is found."""
-    report("whole blocks of racks for these milestones")
     divisible, best = dive(steps), None
+    report("whole blocks of racks for these milestones")
     for blocks in _CAUTION_BLOCKS:
-        if divisible is None or best is not None or steps.late:
+        if divisible is None or best is not None or (blocks and steps.late):
             break
         if blocks:
             cautious(steps, blocks=blocks)
             divisible = steps.with_counts_of(divisible) or dive(steps)
         if divisible is not None:
             best = _racks_whole(steps.built, divisible, reach=0, bound=bound, settings=settings)
+            if best is None:
+                rounded = whole_by_period(_for_a_while(steps, settings, _BY_PERIOD_TIME_SHARE), divisible)
+                if rounded is not None:
+                    best = _racks_whole(steps.built, rounded, reach=0, bound=bound, settings=settings)
     cautious(steps, blocks=0.0)
+    if best is not None:
+        report(f"a whole plan, at most {best.gap_fraction:.1%} from the best")
     return best
+
+
+def _for_a_while(steps: Ladder, settings: SolverSettings, time_share: float) -> Ladder:
+    """The same ladder, to be asked for a share of the time limit from now on."""
+    return replace(steps, deadline_s=perf_counter() + settings.time_limit_s * time_share)
 
 
 def _searched(
