@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from gigawatt.entities.hardware import Allocation, Resale
-from gigawatt.entities.site import GridStep, Ownership, Plant
+from gigawatt.entities.site import GridStep, Plant
 from gigawatt.finance.statements import statements
 from gigawatt.planning import plan
 from gigawatt.units import CENTS_PER_USD
@@ -76,20 +76,21 @@ def check(played: Played) -> None:
 PLACE = site("alpha", power_steps=SMALL)
 
 
-def test_used_racks_with_loans_and_tax() -> None:
-    played = planned(PLACE, replace(offer(), resale=RESALE, buyer="customers"), CONTRACTS)
+def test_used_and_missing_racks_with_loans_and_tax() -> None:
+    offered = replace(offer(), resale=RESALE, buyer="customers", allocations=(ALLOCATION,))
+    played = planned(PLACE, offered, CONTRACTS)
     sold = float(played.plan.decisions["sold_racks"].sum())
     assert sold > 0.0
     assert float(played.history.state["sold_racks"].sum()) == sold
-    assert "resale" in played.appraisal.flows["purpose"].to_list()
+    assert float(played.plan.decisions["missing_racks"].sum()) > 0.0
+    assert {"resale", "shortfall"} <= set(played.appraisal.flows["purpose"].to_list())
     check(played)
 
 
-@pytest.mark.parametrize("ownership", [PLACE.ownership, RENTED])
-def test_plants_and_grid_steps_as_all_contracts_count_them(ownership: Ownership) -> None:
+def test_plants_and_grid_steps_as_all_contracts_count_them() -> None:
     # Commitments to builders and utility, an advance to the builders, a grant on facilities, a loan on the project and
     # tax: all of them see what plants cost and save
-    place = replace(PLACE, ownership=ownership, plants=(ENGINE, STEP))
+    place = replace(PLACE, ownership=RENTED, plants=(ENGINE, STEP))
     contracts = (
         replace(COMMITMENT, id="building", seller="builders", amount_usd=500e6),
         replace(COMMITMENT, id="energy", seller="utilities", amount_usd=20e6),
@@ -101,10 +102,4 @@ def test_plants_and_grid_steps_as_all_contracts_count_them(ownership: Ownership)
     played = planned(place, offer(), contracts, tokens_per_month=1e14)
     assert float(played.plan.decisions["plant_mw"].sel(plant="alpha/gas-engine").max()) > 0.0
     assert float(played.plan.decisions["plant_mw"].sel(plant="alpha/grid").max()) > 0.0
-    check(played)
-
-
-def test_missing_racks_with_loans_and_tax() -> None:
-    played = planned(PLACE, replace(offer(), allocations=(ALLOCATION,)), CONTRACTS)
-    assert float(played.plan.decisions["missing_racks"].sum()) > 0.0
     check(played)

@@ -6,13 +6,11 @@ from datetime import date
 import numpy as np
 import pytest
 
-from gigawatt.entities.actuals import Actuals
-from gigawatt.entities.site import Battery, Plant, PowerStep, Site, Sun
+from gigawatt.entities.site import Battery, Plant, PowerStep, Sun
 from gigawatt.entities.stages import Inputs
 from gigawatt.finance.flows import monthly_usd
-from gigawatt.planning.replan import replan
 from gigawatt.units import CENTS_PER_USD
-from tests.planning.cases import napkin_inputs, napkin_performance, napkin_site
+from tests.planning.cases import napkin_inputs, napkin_site
 from tests.planning.test_optima import best, racks, value
 from tests.planning.test_plants import ENGINE, waits
 from tests.samples import exactly
@@ -107,17 +105,3 @@ def test_accounts_and_history_follow_the_days() -> None:
     assert cash == pytest.approx(played.plan.decisions["cash_usd"].values, abs=slack)
     taken = played.history.state["energy_mwh"].sum("site") - played.history.state["generated_mwh"].sum("plant")
     assert played.appraisal.opex_usd["energy"] == pytest.approx(float(taken.sum()) * price)
-
-
-def test_a_plan_made_anew_keeps_its_days() -> None:
-    inputs = at_site(sun(BY_DAY, most_mw=20.0), battery(most_mw=20.0), power_steps=NEVER)
-    chosen = best(inputs)
-    actuals = Actuals(as_of=date(2026, 6, 1), sites=(), racks=(), orders=(), quotes=(), cash_usd=None)
-    anew = replan(inputs, napkin_performance(inputs), chosen, actuals=actuals, churn_fraction=0.01)
-    assert anew.is_unchanged
-    assert value(anew.plan) == pytest.approx(73.6)
-
-
-def test_sites_without_sun_or_batteries_have_no_days() -> None:
-    place: Site = napkin_site(plants=(ENGINE,))
-    assert not any(isinstance(plant.works, Sun | Battery) for plant in place.plants)

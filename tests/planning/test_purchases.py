@@ -6,15 +6,13 @@ from datetime import date
 import numpy as np
 import pytest
 
-from gigawatt.entities.actuals import Actuals
 from gigawatt.entities.hardware import Allocation
 from gigawatt.entities.stages import Inputs
 from gigawatt.finance.flows import monthly_usd
 from gigawatt.planning import plan
-from gigawatt.planning.replan import replan
 from gigawatt.units import CENTS_PER_USD
 from tests.finance.programmes import play
-from tests.planning.cases import month, napkin_inputs, napkin_offer, napkin_performance
+from tests.planning.cases import month, napkin_inputs, napkin_offer
 from tests.planning.test_optima import best, racks, value
 from tests.samples import offer, small_inputs, small_performance
 
@@ -112,13 +110,3 @@ def test_the_accounts_pay_what_the_plan_pays() -> None:
     cash = inputs.treasury.opening_cash_usd + np.cumsum(net_usd)
     slack = played.appraisal.flows.height / CENTS_PER_USD
     assert cash[2::3] == pytest.approx(played.plan.decisions["cash_usd"].values, abs=slack)
-
-
-def test_a_plan_made_anew_keeps_what_was_taken_beyond_its_allocation() -> None:
-    # Three until March were taken; the plan goes on unchanged in June, after the window
-    inputs = bought(window(2, most=3.0, least=3.0))
-    chosen = best(inputs)
-    actuals = Actuals(as_of=date(2026, 6, 1), sites=(), racks=(), orders=(), quotes=(), cash_usd=None)
-    anew = replan(inputs, napkin_performance(inputs), chosen, actuals=actuals, churn_fraction=0.01)
-    assert anew.is_unchanged
-    assert value(anew.plan) == pytest.approx(62.48)

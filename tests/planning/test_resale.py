@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gigawatt.entities.actuals import Actuals
-from gigawatt.entities.hardware import Resale, SupplyStep
-from gigawatt.entities.site import Cloud
+from gigawatt.entities.hardware import Allocation, Resale, SupplyStep
+from gigawatt.entities.site import Cloud, CoolingLimits
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.replan import replan
 from gigawatt.simulation import expected_luck, simulate
@@ -25,6 +25,7 @@ from tests.planning.cases import (
     napkin_service,
     napkin_site,
 )
+from tests.planning.test_days import battery
 from tests.planning.test_optima import TRANCHES, best, racks, value
 from tests.samples import run
 
@@ -157,11 +158,21 @@ def test_milestones_that_were_reached_stay_reached() -> None:
     assert float(chosen.decisions["cash_usd"][-1]) == pytest.approx(1e9 + 106.76e6 + 8e6)
 
 
-@pytest.mark.parametrize("day", [date(2026, 5, 1), date(2026, 8, 1)])
-def test_a_plan_made_anew_keeps_what_was_sold(day: date) -> None:
-    inputs = newer(0.5)
+def test_a_plan_made_anew_keeps_what_was_sold_taken_cooled_and_stored() -> None:
+    # The plan of newer racks once more, with an allocation that was taken in full until March, air that takes just the
+    # heat of ten old racks, and a battery of 2 MW for peaks, of which nothing is needed: all of it goes on in August
+    taken = Allocation(
+        first=START, last=month(2), most_racks_count=10.0, least_racks_count=10.0, shortfall_usd_per_rack=None
+    )
+    one = newer(0.5)
+    old, new = one.offers
+    offers = (replace(old, allocations=(taken,), liquid_fraction=0.8), replace(new, liquid_fraction=0.8))
+    limits = CoolingLimits(air_it_mw=2.0)
+    sites = (replace(one.sites[0], cooling_limits=limits, plants=(battery(most_mw=2.0),)),)
+    inputs = replace(one, offers=offers, sites=sites)
     chosen = best(inputs)
-    actuals = Actuals(as_of=day, sites=(), racks=(), orders=(), quotes=(), cash_usd=None)
+    assert value(chosen) == pytest.approx(106.76)
+    actuals = Actuals(as_of=date(2026, 8, 1), sites=(), racks=(), orders=(), quotes=(), cash_usd=None)
     anew = replan(inputs, napkin_performance(inputs), chosen, actuals=actuals, churn_fraction=0.01)
     assert anew.is_unchanged
     assert value(anew.plan) == pytest.approx(106.76)
