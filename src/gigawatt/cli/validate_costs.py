@@ -44,6 +44,7 @@ def costs_command(
         print_json(_object(hours, sites, waterfall))
         return
     out.print(_hours_table(hours))
+    out.print(_hour_layers_table(hours))
     out.print(_sites_table(sites))
     out.print(_waterfall_table(waterfall))
     for line in _verdicts(hours, sites):
@@ -111,26 +112,28 @@ def _site_within(row: SiteRow) -> bool:
 
 
 def _hours_table(rows: tuple[HourRow, ...]) -> Table:
-    table = Table(title="USD per accelerator-hour", title_justify="left")
-    heads = ("published", "layers", "error", "capital", "building", "running", "publisher's terms", "error")
-    _columns(table, ("chip", "owner"), heads)
+    table = Table(title="USD per accelerator-hour (error)", title_justify="left")
+    _columns(table, ("chip", "owner"), ("published", "from layers", "publisher's terms"))
+    for row in rows:
+        table.add_row(
+            row.accelerator,
+            row.owner,
+            f"{row.published_usd_per_accelerator_hour:.2f}",
+            f"{row.computed_usd_per_accelerator_hour:.2f} ({row.error_fraction:+.1%})",
+            f"{row.on_publisher_terms_usd_per_accelerator_hour:.2f} ({row.error_on_publisher_terms_fraction:+.1%})",
+        )
+    return table
+
+
+def _hour_layers_table(rows: tuple[HourRow, ...]) -> Table:
+    table = Table(title="USD per accelerator-hour from layers", title_justify="left")
+    _columns(table, ("chip", "owner"), ("systems and fabric", "building", "running"))
     for row in rows:
         layers = row.by_layer_usd_per_accelerator_hour
         capital = sum(layers[layer] for layer in (Purpose.SYSTEMS, Purpose.NETWORK, Purpose.STORAGE))
         running = sum(layers[layer] for layer in (Purpose.ENERGY, Purpose.SYSTEMS_OPERATION))
         building = row.computed_usd_per_accelerator_hour - capital - running
-        table.add_row(
-            row.accelerator,
-            row.owner,
-            f"{row.published_usd_per_accelerator_hour:.2f}",
-            f"{row.computed_usd_per_accelerator_hour:.2f}",
-            f"{row.error_fraction:+.1%}",
-            f"{capital:.2f}",
-            f"{building:.2f}",
-            f"{running:.2f}",
-            f"{row.on_publisher_terms_usd_per_accelerator_hour:.2f}",
-            f"{row.error_on_publisher_terms_fraction:+.1%}",
-        )
+        table.add_row(row.accelerator, row.owner, f"{capital:.2f}", f"{building:.2f}", f"{running:.2f}")
     return table
 
 
