@@ -28,7 +28,7 @@ from gigawatt.planning.statements import (
     stated_size,
 )
 from gigawatt.planning.terms import MONEY_UNIT_USD, terms
-from gigawatt.units import HOURS_PER_DAY, MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION
+from gigawatt.units import HOURS_PER_DAY, MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION, USD_PER_MILLION
 
 _LEAST_ROOM = 1e-6
 _SEARCH_TIME_SHARE = 0.05
@@ -189,7 +189,8 @@ def _irreducible(asked: Question) -> tuple[set[Statement], bool]:
     """What is left when everything that is not missed is taken back, and whether there was time to try it all."""
     kept = set(asked.statements)
     whole_needed = _possible(asked, kept, whole=False)
-    for group in (asked.structure, *_groups(asked), *((item,) for item in _in_order(asked))):
+    money = tuple(item for item in asked.statements if item.family == MONEY)
+    for group in (asked.structure, money, *_groups(asked), *((item,) for item in _in_order(asked))):
         less = kept - set(group)
         if less == kept:
             continue
@@ -219,9 +220,12 @@ def _groups(asked: Question) -> Iterator[tuple[Statement, ...]]:
 
 
 def _in_order(asked: Question) -> list[Statement]:
-    """In the order in which statements are tried: limits before demands, so that what is asked for is named."""
+    """In the order in which statements are tried: limits before demands, so that what is asked for is named.
+
+    Money comes before what is physical: where either would do, power or racks say more than cash.
+    """
     limits = (name for name in LIMITS if name not in {"demand", *_DEMANDED})
-    order = (*KINDS, LEAD, "demand", *limits, PURCHASES, MONEY, "runs", "targets")
+    order = (*KINDS, LEAD, "demand", MONEY, *limits, PURCHASES, "runs", "targets")
     return sorted(asked.statements, key=lambda item: order.index(item.family))
 
 
@@ -317,14 +321,28 @@ def _amount(soft: Softened, item: Statement, fraction: float) -> str:
 
 def _stated_target(soft: Softened, item: Statement) -> str:
     target = soft.inputs.targets[int(item.label)]
-    return f"{target.facility_mw / MEGAWATTS_PER_GIGAWATT:g} GW facility by {target.deadline:%Y-%m}"
+    return f"{_power(target.facility_mw)} facility by {target.deadline:%Y-%m}"
 
 
 def _short_target(soft: Softened, item: Statement, fraction: float) -> str:
-    asked_gw = soft.inputs.targets[int(item.label)].facility_mw / MEGAWATTS_PER_GIGAWATT
+    asked_mw = soft.inputs.targets[int(item.label)].facility_mw
     return (
-        f"short by {_up(fraction * asked_gw)} GW; "
-        f"the most that can be energized by then is {_down(asked_gw * (1.0 - fraction))} GW"
+        f"short by {_power(_up(fraction * asked_mw))}; "
+        f"the most that can be energized by then is {_power(_down(asked_mw * (1.0 - fraction)))}"
+    )
+
+
+def _power(mw: float) -> str:
+    """Megawatts, or gigawatts where it is one or more."""
+    return f"{mw / MEGAWATTS_PER_GIGAWATT:g} GW" if mw >= MEGAWATTS_PER_GIGAWATT else f"{mw:g} MW"
+
+
+def _dollars(usd: float) -> str:
+    """Billions of USD, or millions where it is less than one."""
+    return (
+        f"{usd / USD_PER_BILLION:g} bn USD"
+        if usd >= USD_PER_BILLION or usd == 0.0
+        else f"{usd / USD_PER_MILLION:g} MUSD"
     )
 
 
@@ -358,12 +376,12 @@ def _longer_than_window(soft: Softened, run: TrainingRun) -> str:
 
 
 def _stated_money(soft: Softened, _item: Statement) -> str:
-    return f"{soft.inputs.treasury.minimum_cash_usd / USD_PER_BILLION:g} bn USD"
+    return _dollars(soft.inputs.treasury.minimum_cash_usd)
 
 
 def _short_money(soft: Softened, item: Statement, fraction: float) -> str:
-    lacking = fraction * stated_size(soft, item) * MONEY_UNIT_USD / USD_PER_BILLION
-    return f"short by {_up(lacking)} bn USD; opening cash or contracts would have to bring as much more"
+    lacking_usd = _up(fraction * stated_size(soft, item) * MONEY_UNIT_USD)
+    return f"short by {_dollars(lacking_usd)}; opening cash or contracts would have to bring as much more"
 
 
 def _stated_purchase(soft: Softened, item: Statement) -> str:

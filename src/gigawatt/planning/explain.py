@@ -189,7 +189,7 @@ def _chips(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[st
 def _money(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
     value = sum(bound.usd_per_unit for bound in found)
     if value >= _LEAST_USD / 2.0:
-        yield f"cash binds (one more dollar through the year is worth {value:.2f} USD)"
+        yield f"cash binds (one dollar more, lent for the year, is worth {value:.2f} USD)"
 
 
 def _demand(found: list[Bound], _periods: IntArray, _terms: Terms) -> Iterator[str]:
@@ -240,8 +240,10 @@ _SAYINGS: Mapping[Scarcity, Callable[[list[Bound], IntArray, Terms], Iterator[st
 
 def _lead(periods: IntArray, terms: Terms) -> Iterator[str]:
     powered = terms.fleet.energized_facility_mw.isel(period=periods).sum(["site", "period"]) > 0.0
-    none_yet = float(terms.fleet.lead_periods.min()) > int(periods[-1])
-    if bool(powered) and none_yet:
+    first = float(terms.fleet.lead_periods.min())
+    if first >= terms.fleet.energized_facility_mw.sizes["period"]:
+        yield "the lead time of orders is longer than the plan (no rack can arrive)"
+    elif bool(powered) and first > int(periods[-1]):
         yield "the lead time of orders binds (no rack can arrive yet)"
 
 

@@ -28,8 +28,9 @@ _NOT_KNOWN = float("nan")
 class SiteWorth:
     """What more power at a site would add to the present value.
 
-    `usd_per_mw`: one more MW from the site's first power on. `usd_per_month_earlier`: all of its power one month
-    earlier, the plan's integers fixed; NaN where that was not solved in time.
+    `usd_per_mw`: one more MW from the site's first power on, NaN where it has none within the plan.
+    `usd_per_month_earlier`: all of its power one month earlier, the plan's integers fixed; NaN where that was not
+    solved in time.
     """
 
     usd_per_mw: float
@@ -108,6 +109,8 @@ def _usd_per_mw(inputs: Inputs, plan: BuildPlan, again: Repeated | None, *, site
     Of two limits that bind together, the site's own power and that of the place it shares, neither alone is worth much.
     """
     powered = energized_facility_mw(inputs) > 0.0
+    if not bool(powered.sel(site=site.id).any()):
+        return _NOT_KNOWN
     if again is not None and len(_ways(inputs, site)) > 1:
         return worth_usd(again, **_with_more(again, site, powered.astype(np.float64)))
     values = plan.marginals.get(_POWER)
