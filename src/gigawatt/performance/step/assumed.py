@@ -17,6 +17,7 @@ def best_assumptions(figures: StepFigures) -> StepAssumptions:
         scan_backward_factor=figures.scan_backward.best,
         accumulation_fraction=figures.accumulation.best,
         permutation_factor=figures.permutation.best,
+        token_exchange_s=figures.token_exchange_s.best,
         device_spread_fraction=figures.device_spread.best,
         reserved_bytes=figures.reserved_bytes.best,
         fragmentation_fraction=figures.fragmentation.best,
@@ -40,6 +41,7 @@ def assumption_ends(figures: StepFigures) -> Ends:
     best = best_assumptions(figures)
     host, contention, attention = figures.host_issue_s, figures.contention, figures.attention_backward
     scan, permutation, spread = figures.scan_backward, figures.permutation, figures.device_spread
+    exchange = figures.token_exchange_s
     return (
         (replace(best, host_issue_s=host.low), replace(best, host_issue_s=host.high)),
         (replace(best, contention_fraction=contention.low), replace(best, contention_fraction=contention.high)),
@@ -53,5 +55,6 @@ def assumption_ends(figures: StepFigures) -> Ends:
             replace(best, accumulation_fraction=figures.accumulation.high),
         ),
         (replace(best, permutation_factor=permutation.low), replace(best, permutation_factor=permutation.high)),
+        (replace(best, token_exchange_s=exchange.low), replace(best, token_exchange_s=exchange.high)),
         (replace(best, device_spread_fraction=spread.low), replace(best, device_spread_fraction=spread.high)),
     )

@@ -196,7 +196,7 @@ def _copies_s(
 def _deduplicated_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed) -> FloatArray:
     """A token crosses to each domain once and is copied there once per rank (DeepSeek-V3, 2024, section 3.2.2).
 
-    Both legs are pipelined, so the slower one counts.
+    Both legs are pipelined, so the slower one counts; the kernel handles each token of the rank besides.
     """
     stride, domain = layouts.expert_tp_count, float(task.scale_up_domain_count)
     local = np.minimum(np.maximum(np.floor(domain / stride), 1.0), layouts.ep_count)
@@ -206,7 +206,8 @@ def _deduplicated_s(task: StepTask, layouts: StepLayouts, operators: OperatorMod
     copied = token_bytes * visited_ranks_count(routed.experts, ep_count=layouts.ep_count)
     between = operators.all_to_all_s(crossing, ranks_count=domains, stride_count=stride * local)
     inside = operators.all_to_all_s(copied, ranks_count=local, stride_count=stride)
-    return np.maximum(np.where(domains > 1.0, between, 0.0), np.where(local > 1.0, inside, 0.0))
+    legs = np.maximum(np.where(domains > 1.0, between, 0.0), np.where(local > 1.0, inside, 0.0))
+    return np.asarray(legs + task.assumptions.token_exchange_s * routed.own_count, dtype=np.float64)
 
 
 def _expert_pass(

@@ -175,7 +175,8 @@ class StepAssumptions:
     that still slows the computation it hides behind; `attention_backward_factor` what the backward pass of attention
     takes beyond its count of products; `scan_backward_factor` what the backward pass of a recurrence takes over the
     forward one; `accumulation_fraction` how much of the traffic of summing weight gradients shows where the product
-    does it; `permutation_factor` what sorting tokens takes over a plain pass; `device_spread_fraction` the standard
+    does it; `permutation_factor` what sorting tokens takes over a plain pass; `token_exchange_s` what
+    a kernel that sorts and exchanges them takes for each, beyond the bytes; `device_spread_fraction` the standard
     deviation of computing time between devices of one kind; `reserved_bytes` what context, communication and workspace
     take of memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator. An accelerator
     reaches `host_memory_bytes` of its host's memory at `host_link_bytes_per_s` each way, and draws
@@ -188,6 +189,7 @@ class StepAssumptions:
     scan_backward_factor: float
     accumulation_fraction: float
     permutation_factor: float
+    token_exchange_s: float
     device_spread_fraction: float
     reserved_bytes: float
     fragmentation_fraction: float
