@@ -9,9 +9,10 @@ import pytest
 from gigawatt.entities.site import PowerStep
 from gigawatt.entities.stages import Bands, Manifest, Study
 from gigawatt.errors import ScenarioError
-from gigawatt.finance.stress import stopped_at, withheld
+from gigawatt.finance.stress import exposure, loan_defaulted, stopped_at, withheld
 from gigawatt.risk.stress import cases, default, exposures, hold_back, less_demand, stop
-from tests.finance.programmes import RACK, play
+from tests.finance.agreements import GPU_LOAN
+from tests.finance.programmes import RACK, eight_racks, play
 from tests.finance.test_contracts import GUARANTEE
 from tests.finance.test_contracts import LEASE as SITE_LEASE
 from tests.samples import TRANCHES, service, site, small_inputs, small_performance
@@ -105,3 +106,29 @@ def test_a_default_calls_the_guarantee():
     assert lost["landlord"] == pytest.approx(24 * 208_000.0 - 10e6, abs=0.1)
     names = [each.name for each in cases(made)]
     assert names == ["demand x 0.5", "openai defaults in 2028-01", "openai defaults in 2029-01"]
+
+
+@pytest.mark.parametrize(("life_months", "seized_usd"), [(60, 12_940_600.0), (8, 10_652_250.0)])
+def test_a_lender_seizes_what_secures_its_loan(life_months, seized_usd):
+    # Draws of 2.8 M in January and 14.203 M in July 2027; of twelve payments of 1,510,695.95 from October three are
+    # made. At 1 % a month nine of twelve leave 17.003 M x a(9) / a(12) = 17.003 x 8.566018 / 11.255077 = 12.9406 M
+    # owed. The collateral, 5.6 M of January and 28.406 M of July, is worth 5.6 x 49/60 + 28.406 x 55/60 = 30.6 M in
+    # December, more than is owed; written off over eight months 28.406 x 3/8 = 10.652 M. The other nine payments would
+    # have brought 13,596,263.
+    loan = replace(GPU_LOAN, terms=replace(GPU_LOAN.terms, collateral_life_months=life_months))
+    played = eight_racks(contracts=(loan,))
+    failed = loan_defaulted(played.inputs, appraisal=played.appraisal, loan=loan.id, month=date(2028, 1, 1))
+    seized = failed.flows.filter(pl.col("purpose") == "collateral seized")
+    assert seized["month"].to_list() == [date(2028, 1, 1)]
+    assert seized["amount_usd"][0] == pytest.approx(seized_usd, rel=1e-5)
+    lost = losses(exposure(played.inputs, base=played.appraisal, stressed=failed))
+    assert lost[loan.lender] == pytest.approx(9 * 1_510_695.95 - seized_usd, rel=1e-3)
+    assert lost["openai"] == pytest.approx(-lost[loan.lender])
+    events = dict(failed.events.select("event", "amount_usd").iter_rows())
+    assert events["debt lost"] == pytest.approx(12_940_600.0 - seized_usd, abs=200.0)
+    assert [case.name for case in loan_defaults(played)] == [f"{loan.id} defaults in 2028-01"]
+
+
+def loan_defaults(played) -> list:
+    told = study(played.inputs, played.plan)
+    return [case for case in cases(told) if case.name.startswith(GPU_LOAN.id)]

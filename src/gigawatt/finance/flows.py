@@ -52,6 +52,7 @@ class Purpose(StrEnum):
     CREDIT = "credit"
     DEPOSIT = "deposit"
     DEPOSIT_RETURN = "deposit returned"
+    SEIZURE = "collateral seized"
     GRANT = "grant"
     GUARANTEE_CLAIM = "guarantee claim"
     TAX = "tax"

@@ -58,6 +58,7 @@ _BOOKED: dict[Purpose, tuple[Line, Line]] = {
     Purpose.LOAN: (Line.LOANS_GIVEN, Line.DEBT),
     Purpose.PRINCIPAL: (Line.DEBT, Line.LOANS_GIVEN),
     Purpose.INTEREST: (Line.INTEREST_EXPENSE, Line.INTEREST_INCOME),
+    Purpose.SEIZURE: (Line.DEBT, Line.LOANS_GIVEN),
     Purpose.ADVANCE: (Line.ADVANCES_PAID, Line.ADVANCES_RECEIVED),
     Purpose.CREDIT: (Line.ADVANCES_RECEIVED, Line.ADVANCES_PAID),
     Purpose.DEPOSIT: (Line.ADVANCES_PAID, Line.ADVANCES_RECEIVED),

@@ -11,12 +11,13 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from gigawatt.entities.contracts import MilestoneTranches, ResidualGuarantee
+from gigawatt.entities.contracts import MilestoneTranches, ResidualGuarantee, VendorFinancing, parties_of
 from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
 from gigawatt.errors import ScenarioError
 from gigawatt.finance.contracts import guarantee_claim
+from gigawatt.finance.contracts.given import dated_usd
 from gigawatt.finance.costs import rack_facility_mw
-from gigawatt.finance.flows import Purpose, flow_table, monthly_usd
+from gigawatt.finance.flows import Purpose, Stream, flow_table, monthly_usd
 from gigawatt.units import CENTS_PER_USD, MEGAWATTS_PER_GIGAWATT
 
 _UNPAID = (Purpose.RENT.value, Purpose.LEASE.value)
@@ -123,6 +124,64 @@ def defaulted(inputs: Inputs, history: History, *, appraisal: Appraisal, lessee:
             ]
         ),
     )
+
+
+def loan_defaulted(inputs: Inputs, *, appraisal: Appraisal, loan: str, month: date) -> Appraisal:
+    """The accounts as if a loan were neither drawn nor served from the month on, and its lender seized what secures it.
+
+    What is seized counts at its cost written off over the collateral's life, as the covenants value it, and no more
+    than is owed; the rest of the debt is lost. What the borrower earns afterwards is left as it was.
+    """
+    first = month.replace(day=1)
+    contract = next(c for c in inputs.contracts if c.id == loan)
+    lender_role = "vendor" if isinstance(contract, VendorFinancing) else "lender"
+    borrower, lender = (parties_of(contract)[role] for role in ("borrower", lender_role))
+    table = appraisal.loans.filter(pl.col("contract") == loan).sort("month")
+    before = table.filter(pl.col("month") < first)
+    owed_usd = float(before["balance_usd"][-1]) if before.height else 0.0
+    seized_usd = min(owed_usd, float(before["collateral_usd"][-1])) if before.height else 0.0
+    unpaid = _payments_of(table.filter(pl.col("month") >= first), borrower=borrower, lender=lender)
+    seizure = Stream(
+        payer=borrower,
+        payee=lender,
+        purpose=Purpose.SEIZURE,
+        amount_usd=dated_usd([(first, seized_usd)], calendar=inputs.calendar),
+    )
+    events = [
+        {"contract": loan, "month": first, "party": borrower, "event": event, "amount_usd": usd}
+        for event, usd in (("collateral seized", seized_usd), ("debt lost", owed_usd - seized_usd))
+    ]
+    left = _without(appraisal.flows, unpaid)
+    return replace(
+        appraisal,
+        flows=pl.concat([left, flow_table([seizure], calendar=inputs.calendar)]).sort("month", maintain_order=True),
+        events=pl.concat([appraisal.events, pl.DataFrame(events, schema=appraisal.events.schema)]),
+    )
+
+
+def _payments_of(table: pl.DataFrame, *, borrower: str, lender: str) -> set[tuple[object, ...]]:
+    """The payments of a loan's schedule, as month, payer, payee, purpose and amount."""
+    sides = (
+        ("drawn_usd", lender, borrower, Purpose.LOAN),
+        ("interest_usd", borrower, lender, Purpose.INTEREST),
+        ("principal_usd", borrower, lender, Purpose.PRINCIPAL),
+    )
+    return {
+        (row["month"], payer, payee, purpose.value, _whole_cents(row[name]))
+        for row in table.iter_rows(named=True)
+        for name, payer, payee, purpose in sides
+        if row[name]
+    }
+
+
+def _without(flows: pl.DataFrame, payments: set[tuple[object, ...]]) -> pl.DataFrame:
+    """The flows less one row for each payment; of two alike it does not matter which."""
+    waiting, kept = set(payments), []
+    for row in flows.select("month", "payer", "payee", "purpose", "amount_usd").iter_rows():
+        found = (*row[:4], _whole_cents(row[4]))
+        kept.append(found not in waiting)
+        waiting.discard(found)
+    return flows.filter(pl.Series(kept, dtype=pl.Boolean))
 
 
 def exposure(inputs: Inputs, *, base: Appraisal, stressed: Appraisal) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import xarray as xr
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.agreements import Agreed
 from gigawatt.planning.fleet import in_period, most_blocks, period_axis
-from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
+from gigawatt.planning.flows import fixed_receipt, operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.placing import done_fraction, held_racks, job_training, site_racks, unplaced
 from gigawatt.planning.purchases import allocated
 from gigawatt.planning.reach import held_in_regions, region_racks, served_in_reach
@@ -223,19 +223,41 @@ def _payments_fall_due(model: linopy.Model, units: linopy.LinearExpression, *, t
 def cash(
     model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Variables, agreed: Agreed | None
 ) -> linopy.LinearExpression:
-    """Cash follows all flows, within a period netted; returns what is free at each period's end, `(period,)`.
+    """Cash at each period's end follows all flows; returns what is free in the leanest month of each, `(period,)`.
 
-    What lenders ask to be kept in reserve is not free.
+    What lenders ask to be kept in reserve at a period's end is not free then. Within a period cash is that of its end
+    without what falls behind the month.
     """
-    opening = inputs.treasury.opening_cash_usd * (period_axis(inputs.calendar) == 0)
-    given = (terms.financing.fixed_usd + opening) / MONEY_UNIT_USD
+    opening = inputs.treasury.opening_cash_usd / MONEY_UNIT_USD * (period_axis(inputs.calendar) == 0)
     flow = operating_and_investment_flow(inputs, terms=terms, choose=choose)
     before = (1.0 * choose.cash.shift(period=1)).fillna(0.0)
     received = tranche_receipt(terms=terms, choose=choose)
     if agreed is not None:
         received = received + agreed.cash
+    given = fixed_receipt(inputs, terms=terms) + opening
     model.add_constraints(choose.cash - before - flow - received == given, name="cash_balance")
-    return 1.0 * choose.cash if agreed is None else choose.cash - agreed.reserve
+    at_end = 1.0 * choose.cash if agreed is None else choose.cash - agreed.reserve
+    if inputs.calendar.months_per_period == 1:
+        return at_end
+    leanest = model.add_variables(coords={"period": choose.cash.coords["period"].values}, name="leanest")
+    model.add_constraints(leanest - at_end <= 0.0, name="leanest_end")
+    for months, (late, fixed) in enumerate(late_flows(inputs, terms=terms, choose=choose, agreed=agreed), start=1):
+        model.add_constraints(leanest - choose.cash + late <= -fixed, name=f"leanest_{months}")
+    return 1.0 * leanest
+
+
+def late_flows(
+    inputs: Inputs, *, terms: Terms, choose: Variables, agreed: Agreed | None
+) -> list[tuple[linopy.LinearExpression, xr.DataArray]]:
+    """What each period brings behind its first month, its second, ..., and of it what is fixed, `(period,)` each."""
+    found = []
+    for months in range(1, inputs.calendar.months_per_period):
+        late = operating_and_investment_flow(inputs, terms=terms, choose=choose, after_months=months)
+        late = late + tranche_receipt(terms=terms, choose=choose, after_months=months)
+        if agreed is not None:
+            late = late + agreed.late[months - 1]
+        found.append((late, fixed_receipt(inputs, terms=terms, after_months=months)))
+    return found
 
 
 def energized_mw(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:

@@ -8,8 +8,9 @@ import xarray as xr
 from gigawatt.entities.stages import Inputs
 from gigawatt.planning.agreements import settle_agreements
 from gigawatt.planning.allotment import allotted_at_sites
+from gigawatt.planning.constraints import late_flows
 from gigawatt.planning.fleet import ROUNDING, in_period, month_axis, period_axis
-from gigawatt.planning.flows import operating_and_investment_flow, tranche_receipt
+from gigawatt.planning.flows import fixed_receipt, operating_and_investment_flow, tranche_receipt
 from gigawatt.planning.formulation import Formulation, earned_count, milestones_count
 from gigawatt.planning.generation import settle_generation
 from gigawatt.planning.places import latest_building_mw
@@ -68,9 +69,17 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
 
 
 def _free_cash(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.DataArray:
-    """Cash at each period's end above the least and what lenders ask to be kept, in the solver's money, `(period,)`."""
+    """Cash above the least in any month of a period, what lenders ask to be kept left out, `(period,)`.
+
+    In the solver's money.
+    """
     kept = 0.0 if built.agreed is None else built.agreed.reserve.solution
-    return cash_usd(inputs, terms=terms, built=built) / MONEY_UNIT_USD - built.demands.minimum_cash - kept
+    cash = cash_usd(inputs, terms=terms, built=built) / MONEY_UNIT_USD
+    lowest: xr.DataArray = cash - kept
+    for flow, fixed in late_flows(inputs, terms=terms, choose=built.choose, agreed=built.agreed):
+        within = cash - flow.solution - fixed
+        lowest = lowest.where(lowest < within, within)
+    return lowest - built.demands.minimum_cash
 
 
 def decisions(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.Dataset:
@@ -204,6 +213,6 @@ def cash_usd(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.DataArra
     flow = operating_and_investment_flow(inputs, terms=terms, choose=built.choose).solution
     received = tranche_receipt(terms=terms, choose=built.choose).solution
     agreed = 0.0 if built.agreed is None else built.agreed.cash.solution
-    change = (flow + received + agreed) * MONEY_UNIT_USD + terms.financing.fixed_usd
+    change = (flow + received + agreed + fixed_receipt(inputs, terms=terms)) * MONEY_UNIT_USD
     cash = inputs.treasury.opening_cash_usd + change.cumsum("period")
     return cash.assign_coords(period=period_axis(inputs.calendar))

@@ -11,7 +11,7 @@ from enum import StrEnum
 import xarray as xr
 
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
-from gigawatt.units import PERCENT_PER_ONE, TOKENS_PER_MILLION
+from gigawatt.units import MONTHS_PER_YEAR, PERCENT_PER_ONE, TOKENS_PER_MILLION
 
 Scale = Callable[[Terms], float | xr.DataArray]
 
@@ -165,6 +165,8 @@ BOOKKEEPING: frozenset[str] = frozenset(
         "tranches_due",
         "tranches_full",
         "cash_balance",
+        "leanest_end",
+        *(f"leanest_{months}" for months in range(1, MONTHS_PER_YEAR)),
         "goal_kept",
         "front",
         "standing",

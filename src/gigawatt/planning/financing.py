@@ -9,7 +9,7 @@ import xarray as xr
 from gigawatt.entities.capital import PowerBasis
 from gigawatt.entities.contracts import EquityRound, MilestoneTranches
 from gigawatt.entities.stages import Inputs
-from gigawatt.planning.fleet import ROUNDING, Fleet
+from gigawatt.planning.fleet import ROUNDING, Fleet, month_axis
 from gigawatt.timeline import Calendar, FloatArray
 
 
@@ -17,11 +17,11 @@ from gigawatt.timeline import Calendar, FloatArray
 class Financing:
     """What the programme gets (or, negative, pays) outside operation and investment.
 
-    `fixed_usd` `(period,)`: instalments and tranches due on signature. Tranches, by `contract`: `counted_mw`
+    `fixed_usd` `(month,)`: instalments and tranches due on signature. Tranches, by `contract`: `counted_mw`
     `(contract, site, platform)` power of a rack that the contract counts; `unit_mw`, `amount_usd` (negative where the
     programme is the investor, 0 where it is neither), `signature_count`, `most_count` in all `(contract,)`;
     `open` `(contract, period)` 1 once signed; `receipt` `(contract, period, paid)` 1 where a milestone reached at the
-    start of `period` is paid in `paid`.
+    start of `period` is paid in `paid`, `into_period_months` `(contract,)` after its first month.
     """
 
     fixed_usd: xr.DataArray
@@ -32,6 +32,7 @@ class Financing:
     most_count: xr.DataArray
     open: xr.DataArray
     receipt: xr.DataArray
+    into_period_months: xr.DataArray
 
 
 def financing(inputs: Inputs, *, fleet: Fleet) -> Financing:
@@ -46,7 +47,7 @@ def financing(inputs: Inputs, *, fleet: Fleet) -> Financing:
     most = [float(floor(c.cap_usd / c.amount_usd + ROUNDING)) if c.amount_usd > 0.0 else 0.0 for c in contracts]
     signature = [min(float(c.paid_on_signature_count), m) for c, m in zip(contracts, most, strict=True)]
     return Financing(
-        fixed_usd=xr.DataArray(_fixed(inputs, contracts, signature), dims="period", coords={"period": periods}),
+        fixed_usd=month_axis(inputs.calendar).copy(data=_fixed(inputs, contracts, signature)),
         counted_mw=_counted_mw(inputs, contracts, fleet),
         unit_mw=by_contract([contract.unit_mw for contract in contracts]),
         amount_usd=by_contract([_sign(inputs, contract) * contract.amount_usd for contract in contracts]),
@@ -61,6 +62,9 @@ def financing(inputs: Inputs, *, fleet: Fleet) -> Financing:
             np.array([_receipt(contract, inputs.calendar) for contract in contracts]).reshape(-1, *[len(periods)] * 2),
             dims=("contract", "period", "paid"),
             coords={**coords, "period": periods, "paid": periods},
+        ),
+        into_period_months=by_contract(
+            [float(contract.payment_lag_months % inputs.calendar.months_per_period) for contract in contracts]
         ),
     )
 
@@ -100,18 +104,18 @@ def _sign(inputs: Inputs, contract: MilestoneTranches | EquityRound) -> float:
 
 
 def _fixed(inputs: Inputs, contracts: list[MilestoneTranches], signature: list[float]) -> FloatArray:
-    """Money that comes on fixed dates, whatever is built, `(period,)`; what lies outside the horizon is left out."""
+    """Money that comes on fixed dates, whatever is built, `(month,)`; what lies outside the horizon is left out."""
     calendar = inputs.calendar
     signed = [(c.signed, _sign(inputs, c) * n * c.amount_usd) for c, n in zip(contracts, signature, strict=True)]
     rounds = [contract for contract in inputs.contracts if isinstance(contract, EquityRound)]
     instalments = [
         (i.on, _sign(inputs, r) * i.amount_usd) for r in rounds for i in r.instalments if i.condition is None
     ]
-    usd = np.zeros(calendar.period_count)
+    usd = np.zeros(calendar.month_count)
     for day, amount in (*signed, *instalments):
         month = calendar.month_index(day)
         if 0 <= month < calendar.month_count:
-            usd[month // calendar.months_per_period] += amount
+            usd[month] += amount
     return usd
 
 

@@ -11,7 +11,7 @@ from gigawatt.planning.purchases import shortfall_usd
 from gigawatt.planning.resale import receipts_usd
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
 from gigawatt.planning.variables import Variables
-from gigawatt.timeline import discount_factors
+from gigawatt.timeline import Calendar, discount_factors
 
 
 def net_present_value(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
@@ -64,9 +64,19 @@ def present_revenue(inputs: Inputs, *, terms: Terms, choose: Variables) -> linop
     return (terms.money.price_usd_per_token * weight * (TOKEN_UNIT / MONEY_UNIT_USD) * choose.served).sum()
 
 
-def operating_and_investment_flow(inputs: Inputs, *, terms: Terms, choose: Variables) -> linopy.LinearExpression:
-    """What operation and investment bring in less what they cost, undiscounted, `(period,)`."""
-    by_period = in_period(inputs.calendar)
+def months_after(calendar: Calendar, *, months: int) -> xr.DataArray:
+    """1 for the months of each period behind so many of its first, `(month, period)`; all of them behind none."""
+    return in_period(calendar) * (month_axis(calendar) % calendar.months_per_period >= months)
+
+
+def operating_and_investment_flow(
+    inputs: Inputs, *, terms: Terms, choose: Variables, after_months: int = 0
+) -> linopy.LinearExpression:
+    """What operation and investment bring in less what they cost, undiscounted, `(period,)`.
+
+    Only what falls behind the first `after_months` of each period counts.
+    """
+    by_period = months_after(inputs.calendar, months=after_months)
     earned = operating_flow(inputs, weights=by_period.rename(period="step"), terms=terms, choose=choose)
     spent = _investment(terms.money, by_period, block=terms.fleet.block_racks, choose=choose)
     net: linopy.LinearExpression = earned.rename(step="period") - spent
@@ -102,12 +112,20 @@ def _investment(
     return spent.rename(paid="period")
 
 
-def tranche_receipt(*, terms: Terms, choose: Variables) -> linopy.LinearExpression:
-    """Tranches paid to the programme (or, negative, by it) in each period, `(period,)`.
+def fixed_receipt(inputs: Inputs, *, terms: Terms, after_months: int = 0) -> xr.DataArray:
+    """Money on fixed dates behind the first `after_months` of each period, in the solver's money, `(period,)`."""
+    by_period = months_after(inputs.calendar, months=after_months)
+    usd: xr.DataArray = xr.dot(terms.financing.fixed_usd, by_period, dim="month")
+    return usd / MONEY_UNIT_USD
+
+
+def tranche_receipt(*, terms: Terms, choose: Variables, after_months: int = 0) -> linopy.LinearExpression:
+    """Tranches paid to the programme (or, negative, by it) behind the first `after_months` of a period, `(period,)`.
 
     The count earned so far is the variable; a tranche is paid on the step from one count to the next.
     """
     promise = terms.financing
     on_next = promise.receipt.shift(period=-1, fill_value=0.0)
-    millions = promise.amount_usd * (promise.receipt - on_next) / MONEY_UNIT_USD
+    late = promise.amount_usd * (promise.into_period_months >= after_months)
+    millions = late * (promise.receipt - on_next) / MONEY_UNIT_USD
     return (millions * choose.tranches).sum(["contract", "period"]).rename(paid="period")

@@ -160,13 +160,13 @@ def cash(study: Study) -> str:
 
 
 def _overdraft(study: Study, *, least_usd: float) -> str:
-    """What to know where the balance falls below its minimum: the plan compares the two when a period ends."""
+    """What to know where the balance falls below its minimum: the plan never does, so the history went otherwise."""
     minimum_usd = study.inputs.treasury.minimum_cash_usd
     if least_usd >= minimum_usd - 1.0:
         return ""
     return (
-        f" That is {money(minimum_usd - least_usd)} below the minimum of {money(minimum_usd)}: the plan nets receipts "
-        "and payments within a period. It needs a credit line of so much, or shorter periods."
+        f" That is {money(minimum_usd - least_usd)} below the minimum of {money(minimum_usd)}: the plan keeps it in "
+        "every month, and what comes late or less in the history takes it below. It needs a credit line of so much."
     )
 
 

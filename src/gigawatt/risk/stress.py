@@ -13,9 +13,9 @@ import polars as pl
 
 from gigawatt.entities.contracts import MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.stages import Appraisal, Inputs, Study
-from gigawatt.finance.stress import defaulted, exposure, stopped_at, with_demand, withheld
+from gigawatt.finance.stress import defaulted, exposure, loan_defaulted, stopped_at, with_demand, withheld
 from gigawatt.study import STAGES, Stages
-from gigawatt.units import MEGAWATTS_PER_GIGAWATT
+from gigawatt.units import MEGAWATTS_PER_GIGAWATT, MONTHS_PER_YEAR
 
 HALF = 0.5
 
@@ -30,14 +30,15 @@ class Case:
 
 def cases(study: Study) -> tuple[Case, ...]:
     """What can go wrong in a study: a stop at each gigawatt, each tranche that does not bind, half the demand, and the
-    default of each guaranteed lessee in each calendar year but the first.
+    default of each guaranteed lessee, and on each loan, in each calendar year but the first.
     """
     energized = float(study.history.state["energized_facility_mw"].sum(("site", "platform")).max())
     gigawatts = int(energized / MEGAWATTS_PER_GIGAWATT + 1e-6)
     stops = [stop(gigawatt) for gigawatt in range(1, gigawatts + 1)]
     offered = [c for c in study.inputs.contracts if isinstance(c, MilestoneTranches) and not c.binding]
     tranches = [c for c in offered if c.cap_usd >= c.amount_usd]
-    return (*stops, *(hold_back(c.id, after_count=0) for c in tranches), less_demand(HALF), *_defaults(study.inputs))
+    held = (hold_back(c.id, after_count=0) for c in tranches)
+    return (*stops, *held, less_demand(HALF), *_defaults(study.inputs), *_loan_defaults(study))
 
 
 def stop(gigawatt: int) -> Case:
@@ -78,6 +79,15 @@ def default(lessee: str, month: date) -> Case:
     return Case(name=f"{lessee} defaults in {month:%Y-%m}", appraise=appraise)
 
 
+def loan_default(loan: str, month: date) -> Case:
+    """A loan is not served from a month on; its lender seizes what secures it."""
+
+    def appraise(study: Study, _stages: Stages) -> Appraisal:
+        return loan_defaulted(study.inputs, appraisal=study.appraisal, loan=loan, month=month)
+
+    return Case(name=f"{loan} defaults in {month:%Y-%m}", appraise=appraise)
+
+
 def exposures(study: Study, *, chosen: tuple[Case, ...], stages: Stages = STAGES) -> pl.DataFrame:
     """What each case costs each party: `case` and the columns of `finance.stress.exposure`."""
     found = []
@@ -99,3 +109,13 @@ def _defaults(inputs: Inputs) -> list[Case]:
     lessees = sorted({c.lessee for c in inputs.contracts if isinstance(c, ResidualGuarantee)})
     years = np.unique([day.year for day in inputs.calendar.months])[1:]
     return [default(lessee, date(int(year), 1, 1)) for lessee in lessees for year in years]
+
+
+def _loan_defaults(study: Study) -> list[Case]:
+    """The default on each loan at the start of each calendar year in which something is owed."""
+    months = study.inputs.calendar.months
+    owed = study.appraisal.loans.filter(pl.col("balance_usd") > 0.0).sort("contract", "month")
+    ends = owed.filter(pl.col("month").dt.month() == MONTHS_PER_YEAR, pl.col("month") < months[-1])
+    return [
+        loan_default(loan, date(month.year + 1, 1, 1)) for loan, month in ends.select("contract", "month").iter_rows()
+    ]

@@ -210,7 +210,7 @@ def _interval_ends(terms: LoanTerms, calendar: Calendar) -> IntArray:
 def _purse_usd(contract: Loan, given: Given) -> FloatArray:
     """The borrower's cash without this loan; endless for others than the programme, `(month,)`.
 
-    What a programme lacks within a planning period it bridges, as its plan does: the cash at the period's end counts.
+    What a programme lacks within a planning period it bridges: the cash at the period's end counts.
     Loans are served in the order of the scenario; those behind this one have been drawn but not served.
     """
     inputs = given.inputs

@@ -32,7 +32,8 @@ from gigawatt.planning.agreements import commerce
 from gigawatt.planning.agreements.lending import loan
 from gigawatt.planning.agreements.pieces import Desk, desk
 from gigawatt.planning.agreements.taxing import income_tax
-from gigawatt.planning.fleet import in_period, month_axis
+from gigawatt.planning.fleet import month_axis
+from gigawatt.planning.flows import months_after
 from gigawatt.planning.terms import Terms
 from gigawatt.planning.variables import Variables
 from gigawatt.timeline import discount_factors
@@ -55,10 +56,12 @@ _CASH_TOLERANCE = 1e-6
 class Agreed:
     """What contracts add: `cash` received and `reserve` to keep `(period,)`, and `npv`, in the solver's money.
 
+    `late` is what of `cash` falls behind the first month of each period, behind its second, and so on.
     `taken` says of each loan whether the plan takes it. `settle` works out the contracts' amounts on a settled plan.
     """
 
     cash: linopy.LinearExpression
+    late: tuple[linopy.LinearExpression, ...]
     reserve: linopy.LinearExpression
     npv: linopy.LinearExpression
     taken: Mapping[str, linopy.Variable]
@@ -76,14 +79,19 @@ def agreements(model: linopy.Model, inputs: Inputs, *, terms: Terms, choose: Var
     found = desk(model, inputs, terms=terms, choose=choose)
     for contract in sorted(contracts, key=_rank):
         _write(contract, found)
-    by_period = in_period(inputs.calendar).rename(period="step")
+    months_per_period = inputs.calendar.months_per_period
     factors = discount_factors(inputs.calendar, annual_rate_fraction=inputs.discount_rate_fraction)
     worth = month_axis(inputs.calendar).copy(data=factors).expand_dims(step=[0])
     nothing = 0.0 * choose.cash
-    running = [pay(by_period) for pay in found.running]
-    financing = [pay(by_period) for pay in found.financing]
+
+    def received(*, after_months: int) -> linopy.LinearExpression:
+        weights = months_after(inputs.calendar, months=after_months).rename(period="step")
+        paid = [pay(weights).rename(step="period") for pay in (*found.running, *found.financing)]
+        return sum(paid, nothing)
+
     return Agreed(
-        cash=sum((each.rename(step="period") for each in (*running, *financing)), nothing),
+        cash=received(after_months=0),
+        late=tuple(received(after_months=months) for months in range(1, months_per_period)),
         reserve=sum(found.reserve, nothing),
         npv=sum((pay(worth).sum("step") for pay in found.running), 0.0 * found.one),
         taken=found.taken,
