@@ -74,7 +74,7 @@ def test_a_plan_is_found_only_where_it_is_worth_more_than_asked() -> None:
     built = built_of(programme(4))
     steps = ladder(built, settings=EXACT, time_s=60.0)
     free = steps.answer(steps.free)
-    early = steps.free.by(0, 4, period=8)
+    early = steps.free.by(0, 4, period=10)
     worth = steps.answer(early).objective
     assert worth < free.objective
     assert steps.worth(early, above=(worth + free.objective) / 2.0) is None
