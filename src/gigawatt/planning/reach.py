@@ -11,6 +11,7 @@ import linopy
 import numpy as np
 import xarray as xr
 
+from gigawatt.entities.site import Site
 from gigawatt.entities.stages import Inputs
 from gigawatt.entities.workload import Service
 from gigawatt.planning.fleet import Fleet, in_period
@@ -18,8 +19,11 @@ from gigawatt.planning.fleet import Fleet, in_period
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """`member` `(region, site)` 1 where a site lies in a region; `allowed` `(region, service)` where a service of
-    limited reach may be served; `limited` `(service,)` which services those are, of all."""
+    """Which sites serve whom.
+
+    `member` `(region, site)` 1 where a site lies in a region; `allowed` `(region, service)` where a service of limited
+    reach may be served; `limited` `(service,)` which services those are, of all.
+    """
 
     member: xr.DataArray
     allowed: xr.DataArray
@@ -41,7 +45,7 @@ def reach(inputs: Inputs) -> Reach | None:
         for site in inputs.sites
     }
     groups = list(dict.fromkeys(signature for signature in users.values() if any(signature)))
-    names = ["+".join(dict.fromkeys(s.region or s.id for s in inputs.sites if users[s.id] == g)) for g in groups]
+    names = _names([[site for site in inputs.sites if users[site.id] == group] for group in groups])
     regions, sites = {"region": names}, {"site": [site.id for site in inputs.sites]}
     services = {"service": [service.id for service in inputs.services]}
     return Reach(
@@ -59,6 +63,14 @@ def reach(inputs: Inputs) -> Reach | None:
         ),
         limited=xr.DataArray([s in limited for s in inputs.services], dims="service", coords=services),
     )
+
+
+def _names(groups: list[list[Site]]) -> list[str]:
+    """Regions by the scenario's own words, or by the ids of their sites where those do not tell them apart."""
+    stated = ["+".join(dict.fromkeys(site.region or site.id for site in group)) for group in groups]
+    if len(set(stated)) == len(groups):
+        return stated
+    return ["+".join(site.id for site in group) for group in groups]
 
 
 def regional_racks(model: linopy.Model, *, reach: Reach, rate: xr.DataArray) -> linopy.Variable:
