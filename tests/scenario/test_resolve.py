@@ -133,8 +133,12 @@ def test_it_power_is_turned_into_facility_power_by_the_sites_peak_pue(sound):
 
 
 def test_air_cooling_takes_the_pue_of_air(sound):
+    """The liquid-cooled platform of the sound scenario stays away; a server cooled by air comes in."""
+    server = '[[platform]]\nid = "dgx-h100"\nsupply = [{ from = "2027-01", rate = "100 rack/month" }]\n'
+    sound.write_text(sound.read_text() + server)
     inputs = resolve(read(sound, ["site.alpha.cooling=air"]), CATALOG)
     assert (site(inputs, "alpha").peak_pue, site(inputs, "alpha").annual_pue) == (1.45, 1.35)
+    assert site(inputs, "alpha").platforms == ("dgx-h100",)
 
 
 def test_a_site_of_the_catalogue_brings_name_place_and_developer():
