@@ -333,6 +333,17 @@ def test_a_plan_made_anew_is_asked_with_what_stood(base: tuple[Inputs, BuildPlan
     assert now.sites["beta"].usd_per_month_earlier == pytest.approx(7.2e6)
 
 
+def test_nothing_binds_in_the_past(base: tuple[Inputs, BuildPlan]) -> None:
+    # In February 2027 all of 2026 is past, though alpha was full in it
+    inputs, chosen = base
+    anew = again(inputs, chosen, seen(month(13)))
+    assert chosen.binding[0].startswith("2026: power binds")
+    assert anew.plan.binding[0] == "2026: past; 0.02 of 0.02 GW energized carry racks"
+    values = anew.plan.marginals["energized"].values
+    assert (values[..., :13] == 0.0).all()
+    assert chosen.marginals["energized"].values[..., :13].sum() > 0.0
+
+
 def test_what_is_still_open_can_be_done_without(base: tuple[Inputs, BuildPlan]) -> None:
     # In March beta is open: without it ten times 8.76 - 1 are lost. In June its racks are on order, and nothing is open
     inputs, chosen = base

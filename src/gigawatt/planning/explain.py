@@ -110,16 +110,34 @@ def _windows(inputs: Inputs, values: xr.DataArray) -> np.ndarray[tuple[int, int]
     return np.asarray(months.reshape(shape).max(axis=-1))
 
 
-def binding(inputs: Inputs, *, terms: Terms, marginals: xr.Dataset) -> tuple[str, ...]:
-    """One sentence per calendar year: which limits bind, and how much of the energized power carries racks."""
+def binding(inputs: Inputs, *, terms: Terms, marginals: xr.Dataset, first: int = 0) -> tuple[str, ...]:
+    """One sentence per calendar year: which limits bind, and how much of the energized power carries racks.
+
+    Of years before the period `first`, from which on anything is open, only the latter.
+    """
     if not any("scarcity" in values.attrs for values in marginals.data_vars.values()):
         return ()
     found = bounds(inputs, marginals=marginals)
     years = np.array([day.year for day in inputs.calendar.periods])
+    by_year = {int(year): np.flatnonzero(years == year) for year in np.unique(years)}
     return tuple(
-        _sentence(int(year), np.flatnonzero(years == year), found=found, terms=terms, marginals=marginals)
-        for year in np.unique(years)
+        f"{year}: past; {_state(int(periods[-1]), terms=terms, marginals=marginals)}"
+        if periods[-1] < first
+        else _sentence(year, periods, found=found, terms=terms, marginals=marginals)
+        for year, periods in by_year.items()
     )
+
+
+def still_open(marginals: xr.Dataset, *, first: int, months_per_period: int) -> xr.Dataset:
+    """Marginal values from the period `first` on; nobody can have one unit more in the past."""
+    begins = {"period": first, "month": first * months_per_period}
+    values = {}
+    for name, array in marginals.data_vars.items():
+        values[name] = array
+        for dim in (dim for dim in array.dims if dim in begins and "scarcity" in array.attrs):
+            open_ = xr.DataArray(np.arange(array.sizes[dim]) >= begins[str(dim)], dims=dim)
+            values[name] = array.where(open_.assign_coords({dim: array[dim]}), 0.0).assign_attrs(array.attrs)
+    return marginals.assign(values)
 
 
 def _sentence(year: int, periods: IntArray, *, found: tuple[Bound, ...], terms: Terms, marginals: xr.Dataset) -> str:

@@ -17,6 +17,7 @@ from gigawatt.errors import GigawattError, InfeasibleError, ScenarioError
 from gigawatt.planning.aims import goal_aim
 from gigawatt.planning.commitments import Commitments, commitments, restated
 from gigawatt.planning.decisions import settle
+from gigawatt.planning.explain import binding, still_open
 from gigawatt.planning.fleet import Fleet, fleet
 from gigawatt.planning.formulation import Formulation, formulation, insist
 from gigawatt.planning.goals import Bounded, achieved, pursue
@@ -119,6 +120,7 @@ def _replan(
     charged = moved if now.objective in {Objective.NPV, Objective.WEIGHTED} else 0.0
     proved = replace(best, values=values, bound=best.bound + charged)
     chosen = finished(now, built, proved, report=report, was_stopped=stop.heard)
+    chosen = _explained(now, chosen, known=known, first=stand.first)
     told = _with_orders(chosen, stand, lead_before=fleet(inputs).lead_periods, limits=known.fleet)
     kept = stored(told.decisions, stand, as_of=f"{actuals.as_of:%Y-%m}", known=known, listed=listed)
     return Replanned(
@@ -173,6 +175,13 @@ def _with_cash(inputs: Inputs, surprise: linopy.Variable | None, *, values: Floa
     extra_usd = float(values_of(surprise, values)) * MONEY_UNIT_USD
     treasury = replace(inputs.treasury, opening_cash_usd=inputs.treasury.opening_cash_usd + extra_usd)
     return replace(inputs, treasury=treasury)
+
+
+def _explained(inputs: Inputs, plan: BuildPlan, *, known: Terms, first: int) -> BuildPlan:
+    """The plan with what is still open told: nothing binds in the past."""
+    months = inputs.calendar.months_per_period
+    marginals = still_open(plan.marginals, first=first, months_per_period=months)
+    return replace(plan, marginals=marginals, binding=binding(inputs, terms=known, marginals=marginals, first=first))
 
 
 def _with_orders(plan: BuildPlan, stand: Commitments, *, lead_before: xr.DataArray, limits: Fleet) -> BuildPlan:
