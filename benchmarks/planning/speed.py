@@ -1,6 +1,8 @@
 """How long plans of growing size take: formulation, whole stage, gap, memory, in a process of their own.
 
 python benchmarks/planning/speed.py [quarterly|monthly|large ...]
+
+A name may end in the seed of another programme of the same size, as in large-8.
 """
 
 import json
@@ -10,7 +12,7 @@ import sys
 from time import perf_counter, process_time
 
 import linopy
-from programmes import Size, performance_of, programme
+from programmes import SEED, Size, performance_of, programme
 
 from gigawatt.entities.stages import SolverSettings
 from gigawatt.planning import plan
@@ -44,8 +46,9 @@ def main(names: list[str]) -> None:
 
 
 def _one(name: str) -> None:
-    size, settings = CASES[name]
-    inputs = programme(size, settings=settings)
+    case, _, seed = name.partition("-")
+    size, settings = CASES[case]
+    inputs = programme(size, settings=settings, seed=int(seed or SEED))
     rates = performance_of(inputs)
     began = perf_counter()
     with linopy.options as options:

@@ -23,6 +23,9 @@ from gigawatt.timeline import FloatArray
 _WHOLE = 1e-6
 _SAME_FRACTION = 1e-7
 _MOST_PASSES = 3
+_LEAST_PROGRESS_FRACTION = 0.1
+_MOST_IDLE_COUNT = 2
+"""Probing ends after so many rungs in turn that bring the bound less than this nearer to the cutoff."""
 _NONE_ABOVE = {Ending.INFEASIBLE, Ending.TOO_LITTLE}
 
 
@@ -195,20 +198,21 @@ def narrowed(ladder: Ladder, counts: FloatArray, *, cutoff: float) -> tuple[Rung
     A rung earlier, or later, than the plan at hand has it is ruled out where the best divisible plan with it is worth
     no more than the cutoff (probing; Savelsbergh, 1994).
     """
-    rungs, bound = ladder.free, np.inf
-    for _ in range(_MOST_PASSES):
-        before = rungs
-        for contract, mine in enumerate(counts):
-            for count in range(1, int(ladder.free.upper[contract].max()) + 1):
-                reached = int(np.searchsorted(mine, count))
-                rungs = _not_earlier(ladder, rungs, contract, count, reached=reached, cutoff=cutoff)
-                rungs = _not_later(ladder, rungs, contract, count, reached=reached, cutoff=cutoff)
-                if not _worth_more(ladder, rungs, cutoff=cutoff):
-                    return rungs, cutoff
-        left = ladder.answer(rungs)
-        bound = max(cutoff, left.objective) if left.found else (cutoff if left.ending in _NONE_ABOVE else np.inf)
-        unchanged = np.array_equal(rungs.lower, before.lower) and np.array_equal(rungs.upper, before.upper)
-        if bound <= cutoff or unchanged or ladder.late:
+    rungs, bound, idle_count = ladder.free, np.inf, 0
+    most = ladder.free.upper.max(axis=1, initial=0.0).astype(int)
+    every = [(contract, count) for contract, last in enumerate(most) for count in range(1, last + 1)]
+    for contract, count in every * _MOST_PASSES:
+        reached = int(np.searchsorted(counts[contract], count))
+        rungs = _not_earlier(ladder, rungs, contract, count, reached=reached, cutoff=cutoff)
+        rungs = _not_later(ladder, rungs, contract, count, reached=reached, cutoff=cutoff)
+        if (rungs.lower > rungs.upper).any():
+            return rungs, cutoff
+        left = ladder.answer(rungs, above=cutoff)
+        if left.ending in _NONE_ABOVE or (left.found and left.objective <= cutoff):
+            return rungs, cutoff
+        before, bound = bound, min(bound, left.objective if left.found else np.inf)
+        idle_count = idle_count + 1 if before - bound < _LEAST_PROGRESS_FRACTION * (bound - cutoff) else 0
+        if ladder.late or idle_count >= _MOST_IDLE_COUNT:
             break
     return rungs, bound
 
