@@ -32,7 +32,9 @@ from gigawatt.timeline import FloatArray
 _LADDER_TIME_SHARE = 0.3
 """Share of the time limit for putting milestones in place; then the places found so far stand."""
 _BY_PERIOD_TIME_SHARE = 0.25
-_PROBING_TIME_SHARE = 0.25
+"""Share of the time limit for making blocks whole period by period."""
+_PROBING_ENDS_SHARE = 0.7
+"""Share of the time limit that has passed when milestones are no longer probed, however early that began."""
 _MILESTONE_TIME_SHARE = 0.4
 _ROUNDING_TIME_SHARES = {0: 0.1, 1: 0.2}
 """Share of the time limit by how many blocks, and periods, a rounded plan may lie from the divisible one."""
@@ -82,7 +84,7 @@ def maximized(
     if best is not None and best.gap_fraction > settings.gap_fraction:
         report("milestones that cannot pay are ruled out")
         cutoff = best.objective + _CUTOFF_GAP_SHARE * settings.gap_fraction * abs(best.objective)
-        steps = _for_a_while(steps, settings, _PROBING_TIME_SHARE)
+        steps = replace(steps, deadline_s=began + settings.time_limit_s * _PROBING_ENDS_SHARE)
         rungs, bound = narrowed(steps, values_of(built.choose.tranches, best.values).values, cutoff=cutoff)
         bound = min(bound, free.objective)
         best = replace(best, bound=bound)
