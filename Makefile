@@ -12,7 +12,7 @@ plan: $(VENV)/run.ok
 	$(bin)/gigawatt plan $(SCENARIO)
 
 test: $(VENV)/dev.ok
-	$(bin)/pytest -n 2
+	$(bin)/pytest -n 2 --dist worksteal
 
 lint: $(VENV)/dev.ok
 	$(bin)/ruff check

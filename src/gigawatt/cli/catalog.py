@@ -122,7 +122,7 @@ def _listing(kind: str, *, as_json: bool) -> None:
     columns = COLUMNS[kind]
     table = Table(title=f"{len(records)} {kind}", title_justify="left")
     for name in ("id", *columns):
-        table.add_column(name, no_wrap=name == "id", overflow="fold")
+        table.add_column(name, no_wrap=name in {"id", "complete"}, overflow="fold")
     for record in records.values():
         table.add_row(record.id, *(_escaped(cell(record)) for cell in columns.values()))
     out.print(table)

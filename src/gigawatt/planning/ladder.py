@@ -96,7 +96,12 @@ class Ladder:
     @property
     def late(self) -> bool:
         """Whether the time for such questions is over."""
-        return perf_counter() > self.deadline_s
+        return self.left_s <= 0.0
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left for such questions, none once they are over."""
+        return max(0.0, self.deadline_s - perf_counter())
 
 
 def ladder(built: Formulation, *, settings: SolverSettings, time_s: float) -> Ladder:

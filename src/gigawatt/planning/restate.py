@@ -72,10 +72,10 @@ def solved_again(standing: Standing) -> Search:
     return outcome(standing.engine, standing.matrices)
 
 
-def run_again(standing: Standing) -> Search | None:
-    """The best solution from the last basis on, None where none is found or the basis leads astray."""
+def run_again(standing: Standing, *, time_s: float) -> Search | None:
+    """The best solution from the last basis on, None where none is found in time or the basis leads astray."""
     standing.engine.setOptionValue("solver", "choose")
-    standing.engine.setOptionValue("time_limit", standing.engine.getRunTime() + standing.settings.time_limit_s)
+    standing.engine.setOptionValue("time_limit", standing.engine.getRunTime() + time_s)
     run(standing.engine, report=silent)
     if standing.engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
         return None

@@ -17,6 +17,8 @@ from gigawatt.planning.search import Search
 from gigawatt.timeline import FloatArray, IntArray
 
 _WHOLE = 1e-6
+_QUESTION_TIME_SHARE = 0.1
+"""Share of the time left for one linear programme; one that takes longer stalls, and other blocks are tried."""
 _DIMS = ("period", "site", "platform")
 
 
@@ -54,7 +56,7 @@ class _Blocks:
         engine = self.ladder.programme.engine
         basis = engine.getBasis()
         self.bound(period, least, most)
-        found = run_again(self.ladder.programme)
+        found = run_again(self.ladder.programme, time_s=_QUESTION_TIME_SHARE * self.ladder.left_s)
         if found is None:
             engine.setBasis(basis)
             return None
