@@ -26,6 +26,9 @@ _MOST_PASSES = 3
 _LEAST_PROGRESS_FRACTION = 0.1
 _MOST_IDLE_COUNT = 2
 """Probing ends after so many rungs in turn that bring the bound less than this nearer to the cutoff."""
+QUESTION_TIME_SHARE = 0.1
+"""Share of the time left for one linear programme from the last one's basis; one that takes longer has stalled."""
+_LEAST_S = 1.0
 _NONE_ABOVE = {Ending.INFEASIBLE, Ending.TOO_LITTLE}
 
 
@@ -68,7 +71,9 @@ class Ladder:
         count, engine = self.columns.size, self.programme.engine
         engine.changeColsBounds(count, self.columns.ravel(), rungs.lower.ravel(), rungs.upper.ravel())
         engine.setOptionValue("objective_bound", -above)
-        found = self.as_maximum(solved_again(self.programme))
+        found = self.as_maximum(
+            solved_again(self.programme, stalls_after_s=max(_LEAST_S, QUESTION_TIME_SHARE * self.left_s))
+        )
         engine.setOptionValue("objective_bound", np.inf)
         return found
 

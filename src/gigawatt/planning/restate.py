@@ -60,24 +60,35 @@ def solved(standing: Standing, **levels: xr.DataArray) -> Search:
     return found
 
 
-def solved_again(standing: Standing) -> Search:
-    """The best solution of the programme as it stands in the solver now."""
-    begins = not standing.engine.getBasis().valid and len(standing.matrices.vlabels) > _MANY_DECISIONS
-    standing.engine.setOptionValue("solver", "ipm" if begins else "choose")
-    standing.engine.setOptionValue("time_limit", standing.engine.getRunTime() + standing.settings.time_limit_s)
-    run(standing.engine, report=silent)
-    if standing.engine.getModelStatus() == highspy.HighsModelStatus.kUnknown:
-        standing.engine.clearSolver()  # the last basis led astray: once more from the beginning
-        run(standing.engine, report=silent)
-    return outcome(standing.engine, standing.matrices)
+def solved_again(standing: Standing, *, stalls_after_s: float = np.inf) -> Search:
+    """The best solution of the programme as it stands in the solver now.
+
+    The last basis can lead astray: then, and where it has led nowhere within `stalls_after_s`, once more from the
+    beginning.
+    """
+    engine, limit_s = standing.engine, standing.settings.time_limit_s
+    from_basis = engine.getBasis().valid
+    status = _run(standing, time_s=min(limit_s, stalls_after_s) if from_basis else limit_s)
+    stalled = from_basis and stalls_after_s < limit_s and status == highspy.HighsModelStatus.kTimeLimit
+    if stalled or status == highspy.HighsModelStatus.kUnknown:
+        engine.clearSolver()
+        _run(standing, time_s=limit_s)
+    return outcome(engine, standing.matrices)
+
+
+def _run(standing: Standing, *, time_s: float) -> highspy.HighsModelStatus:
+    """Runs the solver for so long at most, a large programme that has no basis by interior points."""
+    engine = standing.engine
+    begins = not engine.getBasis().valid and len(standing.matrices.vlabels) > _MANY_DECISIONS
+    engine.setOptionValue("solver", "ipm" if begins else "choose")
+    engine.setOptionValue("time_limit", engine.getRunTime() + time_s)
+    run(engine, report=silent)
+    return engine.getModelStatus()
 
 
 def run_again(standing: Standing, *, time_s: float) -> Search | None:
     """The best solution from the last basis on, None where none is found in time or the basis leads astray."""
-    standing.engine.setOptionValue("solver", "choose")
-    standing.engine.setOptionValue("time_limit", standing.engine.getRunTime() + time_s)
-    run(standing.engine, report=silent)
-    if standing.engine.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    if _run(standing, time_s=time_s) != highspy.HighsModelStatus.kOptimal:
         return None
     return outcome(standing.engine, standing.matrices)
 

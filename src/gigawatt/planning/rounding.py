@@ -11,14 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gigawatt.planning.ladder import Ladder
+from gigawatt.planning.ladder import QUESTION_TIME_SHARE, Ladder
 from gigawatt.planning.restate import run_again
 from gigawatt.planning.search import Search
 from gigawatt.timeline import FloatArray, IntArray
 
 _WHOLE = 1e-6
-_QUESTION_TIME_SHARE = 0.1
-"""Share of the time left for one linear programme; one that takes longer stalls, and other blocks are tried."""
 _DIMS = ("period", "site", "platform")
 
 
@@ -56,7 +54,7 @@ class _Blocks:
         engine = self.ladder.programme.engine
         basis = engine.getBasis()
         self.bound(period, least, most)
-        found = run_again(self.ladder.programme, time_s=_QUESTION_TIME_SHARE * self.ladder.left_s)
+        found = run_again(self.ladder.programme, time_s=QUESTION_TIME_SHARE * self.ladder.left_s)
         if found is None:
             engine.setBasis(basis)
             return None
