@@ -122,6 +122,7 @@ def test_what_is_stated_is_sure_and_what_a_figure_gives_has_its_range():
     building = silent.costs.spreads["building_usd_per_facility_mw"]
     assert building == Ranged(low=pytest.approx(4.25 / 6.5), best=1.0, high=pytest.approx(9.6 / 6.5))
     assert "building_usd_per_facility_mw" not in stated.costs.spreads
+    assert {"network_usd_per_it_mw", "systems_operation_fraction_per_year"} <= set(silent.costs.spreads)
     assert stated.offers[0].price_spread == SURE
 
 

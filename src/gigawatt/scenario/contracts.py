@@ -14,7 +14,7 @@ from gigawatt.scenario.checks import unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.tables import Table
-from gigawatt.units import FRACTION, LIFE, MONEY_PER_FACILITY_MW, MONEY_PER_IT_MW, YEARLY_SHARE
+from gigawatt.units import FRACTION, LIFE, MONEY_PER_FACILITY_MW, MONEY_PER_IT_MW, YEARLY_SHARE, Dimension
 
 COSTS: Final = "assumptions/cost"
 BOOKS: Final = "assumptions/books"
@@ -71,24 +71,23 @@ def cost_book(desk: Desk) -> CostBook:
 
     spreads: dict[str, Ranged] = {}
 
+    def unit_cost(stated: Stated | None, key: str, basis: str, dimension: Dimension) -> float:
+        default = f"{COSTS}/{key.replace('_', '-')}"
+        spreads[f"{key}_{basis}"] = desk.spread(stated, "costs", key, default=default, dimension=dimension)
+        return desk.number_or(stated, "costs", key, default=default, dimension=dimension)
+
     def per_facility_mw(stated: Stated | None, layer: str) -> float:
-        default = f"{COSTS}/{layer}"
-        spread = desk.spread(stated, "costs", layer, default=default, dimension=MONEY_PER_FACILITY_MW)
-        spreads[f"{layer}_usd_per_facility_mw"] = spread
-        return desk.number_or(stated, "costs", layer, default=default, dimension=MONEY_PER_FACILITY_MW)
+        return unit_cost(stated, layer, "usd_per_facility_mw", MONEY_PER_FACILITY_MW)
 
     def per_it_mw(stated: Stated | None, layer: str) -> float:
-        return desk.number_or(stated, "costs", layer, default=f"{COSTS}/{layer}", dimension=MONEY_PER_IT_MW)
+        return unit_cost(stated, layer, "usd_per_it_mw", MONEY_PER_IT_MW)
+
+    def per_year(stated: Stated | None, layer: str) -> float:
+        return unit_cost(stated, layer, "fraction_per_year", YEARLY_SHARE)
 
     def share(stated: Stated | None, key: str) -> float:
         default = f"{BOOKS}/{key.replace('_', '-')}"
         return desk.number_or(stated, "costs", key, default=default, dimension=FRACTION)
-
-    def per_year(stated: Stated | None, layer: str) -> float:
-        default = f"{COSTS}/{layer.replace('_', '-')}"
-        spread = desk.spread(stated, "costs", layer, default=default, dimension=YEARLY_SHARE)
-        spreads[f"{layer}_fraction_per_year"] = spread
-        return desk.number_or(stated, "costs", layer, default=default, dimension=YEARLY_SHARE)
 
     return CostBook(
         building_usd_per_facility_mw=per_facility_mw(costs.building, "building"),
