@@ -81,28 +81,10 @@ def _retirements(found: Assets) -> Iterator[tuple[int, int, float]]:
 def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> Iterator[Assets]:
     who, costs = bearers(inputs, site), inputs.costs
     built = values(inputs, history.state["built_facility_mw"], "site", "month")[row]
-    yield Assets(
-        owner=who.facility,
-        site=site.id,
-        platform="",
-        unit_usd=costs.facility_usd_per_facility_mw,
-        placed_count=np.clip(np.diff(built, prepend=0.0), 0.0, None),
-        retired_count=np.zeros_like(built),
-        life_months=costs.facility_book_life_months,
-        residual_fraction=costs.facility_residual_fraction,
-    )
+    yield _standing(inputs, site, built, owner=who.facility, unit_usd=costs.facility_usd_per_facility_mw)
     for plant in site.plants:
         standing = history.state["plant_mw"].sel(plant=f"{site.id}/{plant.id}").values
-        yield Assets(
-            owner=inputs.programme,
-            site=site.id,
-            platform="",
-            unit_usd=plant.cost_usd_per_mw,
-            placed_count=np.clip(np.diff(standing, prepend=0.0), 0.0, None),
-            retired_count=np.zeros_like(standing),
-            life_months=costs.facility_book_life_months,
-            residual_fraction=costs.facility_residual_fraction,
-        )
+        yield _standing(inputs, site, standing, owner=inputs.programme, unit_usd=plant.cost_usd_per_mw)
     installed = values(inputs, history.state["installed_racks"], "site", "platform", "month")[row]
     retired = values(inputs, history.state["retired_racks"], "site", "platform", "month")[row]
     fabric_power = inputs.operation.fabric_power.best
@@ -118,3 +100,17 @@ def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> I
             life_months=offer.book_life_months,
             residual_fraction=offer.residual_fraction,
         )
+
+
+def _standing(inputs: Inputs, site: Site, standing_mw: FloatArray, *, owner: str, unit_usd: float) -> Assets:
+    """What stands at a site and is never retired, written off as facilities are; `standing_mw` `(month,)`."""
+    return Assets(
+        owner=owner,
+        site=site.id,
+        platform="",
+        unit_usd=unit_usd,
+        placed_count=np.clip(np.diff(standing_mw, prepend=0.0), 0.0, None),
+        retired_count=np.zeros_like(standing_mw),
+        life_months=inputs.costs.facility_book_life_months,
+        residual_fraction=inputs.costs.facility_residual_fraction,
+    )
