@@ -11,12 +11,12 @@ from gigawatt.cli.layouts import stated_layout
 from gigawatt.cli.perf import perf_app
 from gigawatt.cli.steps import Network, asked, layout_json, layout_words
 from gigawatt.cli.train import PARTS
-from gigawatt.errors import CatalogError, InfeasibleError, InputError, QuantityError
+from gigawatt.errors import CatalogError, InfeasibleError, InputError, QuantityError, StudyFolderError
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.step import StepTimes
 
 RUN = CliRunner()
-ALONE = Network(oversubscription=None, leaf_ports=32, rails=True, sites=1, wan=None, distance=None)
+ALONE = Network.plain()
 
 
 def answer(*arguments):
@@ -133,6 +133,12 @@ def test_any_number_of_accelerators_is_answered(gpus):
             QuantityError,
         ),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--html", "/nonexistent/step.html"], InputError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--html", "/dev/full"], StudyFolderError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--precision", "nvfp4"], InputError),
+        (["llama-3.1-8b", "dgx-a100", "--gpus", "8", "--precision", "fp8"], InputError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--expert-load", "2"], InputError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--leaf-ports", "16"], InputError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--no-rails"], InputError),
         *(
             (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--layout", text], InputError)
             for text in (

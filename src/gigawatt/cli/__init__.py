@@ -1,5 +1,6 @@
 """The command line: the only place that prints, and that turns our errors into exit codes."""
 
+import errno
 import sys
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from gigawatt import __version__
 from gigawatt.cli.console import report_error
 from gigawatt.cli.lazy import LazyGroup
-from gigawatt.errors import GigawattError, InfeasibleError
+from gigawatt.errors import GigawattError, InfeasibleError, InputError
 
 app = typer.Typer(
     name="gigawatt",
@@ -44,3 +45,17 @@ def main() -> None:
     except GigawattError as error:
         report_error(error)
         sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        report_error(_no_room(error))
+        sys.exit(2)
+
+
+def _no_room(error: OSError) -> InputError:
+    return InputError(
+        where=str(error.filename or "standard output"),
+        found=error.strerror or str(error),
+        expected="room for what the command writes",
+        fix="Make room, or write elsewhere.",
+    )

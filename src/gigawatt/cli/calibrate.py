@@ -15,8 +15,8 @@ from gigawatt.calibration.tabulate import Row, left_out_rows, measured_rows, mis
 from gigawatt.catalog import load
 from gigawatt.catalog.kernels import shipped_processors
 from gigawatt.cli.console import err, out, print_json
+from gigawatt.cli.pages import made_folder
 from gigawatt.cli.progress import StageProgress
-from gigawatt.errors import InputError
 
 calibrate_app = typer.Typer(name="calibrate", help="Fit the laws of operator time to measured kernel tables again.")
 
@@ -36,18 +36,17 @@ def calibrate(
 ) -> None:
     """Fit every operator family, and tell its error on measured platforms and on generations left out."""
     table_set = installed_tables(tables)
-    for folder in (out_folder, sustained_out):
-        _refuse_file(folder)
+    for folder, option in ((out_folder, "--out"), (sustained_out, "--sustained-out")):
+        if folder is not None:
+            made_folder(folder, option=option)
     with StageProgress(err) as progress:
         families = calibrated_families(
             FAMILIES, table_set, load(), shipped_processors(), report=lambda name: progress(name, 0.0)
         )
     if out_folder is not None:
-        out_folder.mkdir(parents=True, exist_ok=True)
         for source, family in zip(FAMILIES, families, strict=True):
             write_record(out_folder, source, family, table_version=table_set.version)
     if sustained_out is not None:
-        sustained_out.mkdir(parents=True, exist_ok=True)
         write_slowdowns(sustained_out, table_set, families, load(), shipped_processors())
     measured, left_out, missed = measured_rows(families), left_out_rows(families), misses(families)
     if json_output:
@@ -58,13 +57,6 @@ def calibrate(
     out.print(f"{len(missed)} medians above what the fit is held to:" if missed else "No median above its limit.")
     for line in missed:
         out.print(f"  {line}", highlight=False)
-
-
-def _refuse_file(folder: Path | None) -> None:
-    if folder is not None and folder.exists() and not folder.is_dir():
-        raise InputError(
-            where="--out", found=f"{folder}, which is a file", expected="a folder", fix="Name a folder, new or not."
-        )
 
 
 def _print_rows(title: str, rows: tuple[Row, ...]) -> None:

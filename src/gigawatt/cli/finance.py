@@ -13,9 +13,10 @@ from typer.core import TyperGroup
 
 from gigawatt import store
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.pages import write_page
 from gigawatt.cli.project_finance import project_command
 from gigawatt.cli.shares import shares_command
-from gigawatt.cli.study import study_place, write_page
+from gigawatt.cli.study import study_place
 from gigawatt.cli.tables import terminal_table
 from gigawatt.entities.capital import Party
 from gigawatt.entities.stages import Study

@@ -11,7 +11,8 @@ from gigawatt.catalog.dimensions import EVENTS, MONEY_PER_ACCELERATOR_HOUR
 from gigawatt.catalog.operators import training_operators
 from gigawatt.catalog.reliability import training_reliability
 from gigawatt.cli.console import out, print_json
-from gigawatt.cli.steps import Format, Network, asked, band_s
+from gigawatt.cli.fastest import best_layout
+from gigawatt.cli.steps import Format, Network, Sequence, asked, band_s
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform
 from gigawatt.errors import InfeasibleError, InputError
@@ -21,7 +22,6 @@ from gigawatt.performance.goodput.renewal import (
     young_interval_s,
 )
 from gigawatt.performance.goodput.run import Goodput, Run, goodput, spares_needed
-from gigawatt.performance.step.fastest import fastest
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.units import DURATION_SECONDS, HOURS_PER_DAY, SECONDS_PER_HOUR, TOKEN_COUNT, parse
 
@@ -45,6 +45,7 @@ def goodput_command(
     batch: Annotated[
         int | None, typer.Option("--batch", min=1, max=_MOST, help="Sequences of one step, with --tokens.")
     ] = None,
+    sequence: Sequence = None,
     precision: Format = NumberFormat.BF16,
     interval: Annotated[
         str | None, typer.Option("--interval", help='Time between checkpoints, like "10 min"; the best if silent.')
@@ -72,6 +73,7 @@ def goodput_command(
         work=work,
         tokens=tokens,
         batch=batch,
+        sequence=sequence,
         number=precision,
     )
     run = Run(
@@ -91,7 +93,9 @@ def goodput_command(
         raise InfeasibleError(
             (
                 f"{gpus:,} accelerators fail every {1.0 / found.failures_per_s:,.0f} s",
-                "a restart takes longer than that, so that the run practically never gets on",
+                f"a restart takes {float(found.recovery.restart_s):,.0f} s, and work between checkpoints, each "
+                f"{float(found.recovery.blocking_s):,.2f} s, {found.interval_s:,.3g} s: the run practically never "
+                "gets on",
             )
         )
     answer = _answer(run, found, _price(catalog, where, price))
@@ -110,10 +114,18 @@ def _progress(
     work: str | None,
     tokens: str | None,
     batch: int | None,
+    sequence: int | None,
     number: NumberFormat,
 ) -> tuple[Ranged, float]:
     """Undisturbed time of all steps with its band, and the time of one step, 0 if it is not known."""
     if tokens is None:
+        if batch is not None or sequence is not None:
+            raise InputError(
+                where="--batch" if batch is not None else "--sequence",
+                found="no --tokens beside it",
+                expected="a number of tokens to train on",
+                fix='Add --tokens "15e12 token", or leave it away: --work states the time of all steps.',
+            )
         text = work or catalog.figure(f"{_AT}/work").text
         time_s = _positive(text, "--work")
         return Ranged(low=time_s, best=time_s, high=time_s), 0.0
@@ -130,16 +142,14 @@ def _progress(
         platform_id=platform_id,
         gpus=gpus,
         batch=batch,
-        sequence=None,
+        sequence=sequence,
         precision=number,
         expert_load=1.0,
         predicted_tokens=0,
         network=Network.plain(),
     )
-    found = fastest(of.task, of.where, training_operators(catalog)(of.where, _MEDIAN), accelerators_count=gpus)
-    if found.layout is None:
-        raise InfeasibleError((f"no layout of {model_id} fits {gpus:,} accelerators and the batch",))
-    band = band_s(catalog, of, found.layout)
+    layout = best_layout(of, training_operators(catalog)(of.where, _MEDIAN))
+    band = band_s(catalog, of, layout)
     steps = parse(tokens, TOKEN_COUNT, where="--tokens") / of.task.batch_tokens_count
     return Ranged(low=steps * band["p10"], best=steps * band["p50"], high=steps * band["p90"]), band["p50"]
 

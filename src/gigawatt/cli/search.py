@@ -13,9 +13,9 @@ from gigawatt.catalog import load
 from gigawatt.catalog.operators import training_operators
 from gigawatt.cli import steps
 from gigawatt.cli.console import err, out, print_json
+from gigawatt.cli.pages import refuse_page, write_page
 from gigawatt.cli.progress import StageProgress
 from gigawatt.cli.steps import Asked, Network, asked, band_s, layout_json, layout_words
-from gigawatt.cli.train import refuse_folder
 from gigawatt.errors import InfeasibleError
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.search import Found, Ranked, search
@@ -61,8 +61,8 @@ def train_command(
     expert_load: steps.ExpertLoad = 1.0,
     predicted_tokens: steps.PredictedTokens = 0,
     oversubscription: steps.Oversubscription = None,
-    leaf_ports: steps.LeafPorts = 32,
-    rails: steps.Rails = True,
+    leaf_ports: steps.LeafPorts = None,
+    rails: steps.Rails = None,
     sites: steps.SitesCount = 1,
     wan: steps.Wan = None,
     distance: steps.Distance = None,
@@ -70,7 +70,7 @@ def train_command(
     as_json: steps.Json = False,
 ) -> None:
     """Find the fastest layout of a training step that fits, and the front of time, memory and energy."""
-    refuse_folder(html)
+    refuse_page(html, option="--html")
     catalog = load()
     network = Network(
         oversubscription=oversubscription, leaf_ports=leaf_ports, rails=rails, sites=sites, wan=wan, distance=distance
@@ -103,7 +103,7 @@ def train_command(
     if found.front is None:
         raise InfeasibleError((_refusal(of, found),))
     if html is not None:
-        html.write_text(_page(of, found, found.front), encoding="utf-8")
+        write_page(html, _page(of, found, found.front))
     if as_json:
         best = band_s(catalog, of, chosen(found.front.layouts, np.array([0])))
         print_json(_json(of, found, found.front, breadth=breadth, band=best, cpu_s=cpu_s))

@@ -10,6 +10,7 @@ from rich.table import Table
 from gigawatt.calibration.backends import Kernels
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.kernels import KernelSource, TablesFolder
+from gigawatt.cli.pages import refuse_page, write_page
 from gigawatt.cli.search import search_app
 from gigawatt.cli.serve import remarks
 from gigawatt.cli.serving_answer import Answer, Front, about, answered_with_prefixes, bands, described, point
@@ -35,7 +36,6 @@ from gigawatt.cli.serving_options import (
 )
 from gigawatt.cli.serving_question import MEDIAN, Asked, question
 from gigawatt.entities.hardware import Precision
-from gigawatt.errors import InputError
 from gigawatt.performance.operators import QUANTILES
 from gigawatt.report.figures.front import FrontLine
 from gigawatt.report.serving_page import serving_html
@@ -80,7 +80,7 @@ def serve_command(
     as_json: Json = False,
 ) -> None:
     """Find the front of throughput and interactivity, and the cheapest deployment, aggregated or in two pools."""
-    _refuse_folder(plot)
+    refuse_page(plot, option="--plot")
     answers = [
         answered_with_prefixes(
             question(
@@ -106,7 +106,7 @@ def serve_command(
     ]
     if plot is not None:
         page = serving_html([line for answer in answers for line in _lines(answer)], title=_title(answers[0]))
-        plot.write_text(page, encoding="utf-8")
+        write_page(plot, page)
     if as_json:
         print_json(_object(answers[0]) | {"beside": [_object(answer) for answer in answers[1:]]})
         return
@@ -114,16 +114,6 @@ def serve_command(
         _print(answer)
     if plot is not None:
         out.print(f"Drawn in {plot}", highlight=False)
-
-
-def _refuse_folder(plot: Path | None) -> None:
-    if plot is not None and (plot.is_dir() or not plot.parent.is_dir()):
-        raise InputError(
-            where="--plot",
-            found=f"{plot}",
-            expected="a file in a folder that exists",
-            fix="Name a file, such as front.html.",
-        )
 
 
 def _title(answer: Answer) -> str:

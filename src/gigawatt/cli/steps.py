@@ -15,6 +15,7 @@ from gigawatt.catalog.operators import training_operators
 from gigawatt.catalog.step import step_assumptions, step_figures
 from gigawatt.entities.hardware import Platform, Precision, ScaleOutFabric
 from gigawatt.errors import InputError
+from gigawatt.performance.architecture import expert_layer
 from gigawatt.performance.operators import native_precision
 from gigawatt.performance.step.assumed import assumption_ends
 from gigawatt.performance.step.bands import assumed_variations, step_band_s
@@ -29,7 +30,7 @@ from gigawatt.performance.step.task import (
     current_practice,
     one_layout,
 )
-from gigawatt.units import FRACTION, RATIO, TOKEN_COUNT, parse
+from gigawatt.units import ACCELERATOR_COUNT, FRACTION, RATIO, TOKEN_COUNT, parse
 
 MOST = 10**9
 _MEDIAN = 0.5
@@ -74,9 +75,13 @@ Oversubscription = Annotated[
     typer.Option("--oversubscription", min=1.0, max=1000.0, help="Bandwidth of a leaf switch down over up."),
 ]
 LeafPorts = Annotated[
-    int, typer.Option("--leaf-ports", min=1, max=MOST, help="Accelerators per leaf switch, with --oversubscription.")
+    int | None,
+    typer.Option("--leaf-ports", min=1, max=MOST, help="Accelerators per leaf switch, with --oversubscription."),
 ]
-Rails = Annotated[bool, typer.Option("--rails/--no-rails", help="Leaves join accelerators of one rank per domain.")]
+Rails = Annotated[
+    bool | None,
+    typer.Option("--rails/--no-rails", help="Leaves join accelerators of one rank per domain, as they do if silent."),
+]
 SitesCount = Annotated[int, typer.Option("--sites", min=1, max=1000, help="Sites that share the data-parallel ranks.")]
 Wan = Annotated[
     str | None, typer.Option("--wan", help='What each site can send to the others, like "10 Tb/s"; with --sites.')
@@ -91,8 +96,8 @@ class Network:
     """What a command says about the networks beyond a scale-up domain."""
 
     oversubscription: float | None
-    leaf_ports: int
-    rails: bool
+    leaf_ports: int | None
+    rails: bool | None
     sites: int
     wan: str | None
     distance: str | None
@@ -100,7 +105,7 @@ class Network:
     @classmethod
     def plain(cls) -> Self:
         """One site whose domains are joined without blocking."""
-        return cls(oversubscription=None, leaf_ports=1, rails=False, sites=1, wan=None, distance=None)
+        return cls(oversubscription=None, leaf_ports=None, rails=None, sites=1, wan=None, distance=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +132,13 @@ def asked(
 ) -> Asked:
     """The step that a command is about; raises `InputError` when the platform or the sites cannot take it."""
     model, where = training_model(catalog, model_id).item, platform(catalog, platform_id).item
-    if native_precision(where.accelerator, Precision.BF16) is None:
+    _refuse_precision(where, precision)
+    if expert_load > 1.0 and expert_layer(model) is None:
         raise InputError(
-            where=f"platform {platform_id}",
-            found="no published dense peak in BF16",
-            expected="an accelerator with one",
-            fix="Choose another platform; `gigawatt catalog list platforms` shows all.",
+            where="--expert-load",
+            found=f"{expert_load:g} for {model.id}, which has no experts",
+            expected="a model with experts",
+            fix="Leave --expert-load away.",
         )
     tokens = sequence or usual_sequence(catalog, model_id)
     task = StepTask(
@@ -154,7 +160,26 @@ def asked(
             expected="as many at each site",
             fix="Choose a multiple of --sites.",
         )
-    return Asked(task=task, where=replace(where, fabric=_fabric(network)), gpus=gpus)
+    return Asked(task=task, where=replace(where, fabric=_fabric(catalog, network)), gpus=gpus)
+
+
+def _refuse_precision(where: Platform, number: NumberFormat) -> None:
+    computed = {precision for precision in Precision if native_precision(where.accelerator, precision) is precision}
+    if Precision.BF16 not in computed:
+        raise InputError(
+            where=f"platform {where.id}",
+            found="no published dense peak in BF16",
+            expected="an accelerator with one",
+            fix="Choose another platform; `gigawatt catalog platforms` shows all.",
+        )
+    if number.precision not in computed:
+        known = ", ".join(item.value for item in NumberFormat if item.precision in computed)
+        raise InputError(
+            where="--precision",
+            found=f"{number.value}; {where.id} has no published dense peak in {number.precision.value.upper()}",
+            expected="a format that its accelerators compute in",
+            fix=f"Choose one of {known}.",
+        )
 
 
 def usual_sequence(catalog: Catalog, model_id: str) -> int:
@@ -168,12 +193,20 @@ def _usual_batch(catalog: Catalog, sequence_tokens_count: int) -> int:
     return max(round(tokens / sequence_tokens_count), 1)
 
 
-def _fabric(network: Network) -> ScaleOutFabric | None:
+def _fabric(catalog: Catalog, network: Network) -> ScaleOutFabric | None:
     if network.oversubscription is None:
-        return None
+        if network.leaf_ports is None and network.rails is None:
+            return None
+        raise InputError(
+            where="--leaf-ports" if network.leaf_ports is not None else "--rails",
+            found="no --oversubscription beside it",
+            expected="how oversubscribed the leaf switches are",
+            fix="Add --oversubscription 4, say; without oversubscription neither leaves nor rails change the step.",
+        )
+    usual = round(quantity(catalog.figure("assumptions/training/leaf-ports"), ACCELERATOR_COUNT))
     return ScaleOutFabric(
-        leaf_ports_count=network.leaf_ports,
-        rail_optimized=network.rails,
+        leaf_ports_count=network.leaf_ports or usual,
+        rail_optimized=network.rails is not False,
         oversubscription_ratio=network.oversubscription,
     )
 

@@ -7,8 +7,8 @@ import typer
 
 from gigawatt import store
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.pages import write_page
 from gigawatt.cli.tables import comparison_table
-from gigawatt.errors import StudyFolderError
 from gigawatt.report.compare import compare, comparison_json
 from gigawatt.report.comparison_page import comparison_html
 from gigawatt.report.documents import PAGE, documents
@@ -122,16 +122,3 @@ def study_place(name: str) -> Path:
     """The folder that `name` means: a path, or a study's name under ./studies."""
     given = Path(name)
     return given if given.exists() or not (STUDIES / name).is_dir() else STUDIES / name
-
-
-def write_page(page: Path, content: str) -> None:
-    """Writes a page into a file that was asked for; raises StudyFolderError when it cannot be written."""
-    try:
-        page.write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise StudyFolderError(
-            where=str(page),
-            found=f"{type(error).__name__}: {error.strerror or error}",
-            expected="a file that can be written",
-            fix="Choose another file in a folder that exists.",
-        ) from error

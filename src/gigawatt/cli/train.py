@@ -1,10 +1,8 @@
 """`gigawatt perf train`: one optimizer step, its best layout or a stated one, and where its time and memory go."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.table import Table
 
@@ -12,18 +10,17 @@ from gigawatt.catalog import Catalog, load
 from gigawatt.catalog.operators import training_operators
 from gigawatt.cli import steps
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.fastest import best_layout, refuse_too_large
 from gigawatt.cli.layouts import stated_layout
+from gigawatt.cli.pages import refuse_page, write_page
 from gigawatt.cli.steps import Asked, Network, asked, band_s, layout_json, layout_words
-from gigawatt.errors import InfeasibleError, InputError
 from gigawatt.performance.flops import training_flop_per_token
-from gigawatt.performance.operators import OperatorModel, peak_dense_flop_per_s
-from gigawatt.performance.step.fastest import fastest
+from gigawatt.performance.operators import peak_dense_flop_per_s
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.memory import StepMemory, step_memory
 from gigawatt.performance.step.search import energy_j, greatest_power_w
 from gigawatt.performance.step.step import StepTimes, cell_times, cells, computing_s, step_times
 from gigawatt.performance.step.task import StepLayouts
-from gigawatt.performance.trained import job_sizes, whole_domains_count
 from gigawatt.report.step_page import StepPicture, step_html
 
 _MEDIAN = 0.5
@@ -86,8 +83,8 @@ def train_command(
     expert_load: steps.ExpertLoad = 1.0,
     predicted_tokens: steps.PredictedTokens = 0,
     oversubscription: steps.Oversubscription = None,
-    leaf_ports: steps.LeafPorts = 32,
-    rails: steps.Rails = True,
+    leaf_ports: steps.LeafPorts = None,
+    rails: steps.Rails = None,
     sites: steps.SitesCount = 1,
     wan: steps.Wan = None,
     distance: steps.Distance = None,
@@ -95,7 +92,7 @@ def train_command(
     as_json: steps.Json = False,
 ) -> None:
     """Predict one optimizer step: layout, time by cause, MFU, memory, power and the band."""
-    refuse_folder(html)
+    refuse_page(html, option="--html")
     catalog = load()
     network = Network(
         oversubscription=oversubscription, leaf_ports=leaf_ports, rails=rails, sites=sites, wan=wan, distance=distance
@@ -114,29 +111,18 @@ def train_command(
     )
     answer = _answer(catalog, of, layout)
     if html is not None:
-        html.write_text(step_html(_picture(of, answer)), encoding="utf-8")
+        write_page(html, step_html(_picture(of, answer)))
     if as_json:
         print_json(_json(of, answer))
     else:
         _print(of, answer)
 
 
-def refuse_folder(path: Path | None) -> None:
-    """Raise `InputError` for what cannot be a new file."""
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
-        raise InputError(
-            where="--html",
-            found=f"{path}",
-            expected="a file in an existing folder",
-            fix="Name a file, such as step.html.",
-        )
-
-
 def _answer(catalog: Catalog, of: Asked, text: str | None) -> Answer:
     operators = training_operators(catalog)(of.where, _MEDIAN)
-    layout = stated_layout(text, of) if text is not None else _best(of, operators)
+    layout = stated_layout(text, of) if text is not None else best_layout(of, operators)
     memory = step_memory(of.task, layout)
-    _refuse_too_large(of, memory)
+    refuse_too_large(of, memory)
     times = step_times(of.task, layout, operators)
     found = cells(layout)
     busy = computing_s(of.task, layout, cell_times(of.task, found.layouts, operators), found.cell)
@@ -149,47 +135,6 @@ def _answer(catalog: Catalog, of: Asked, text: str | None) -> Answer:
         energy_j=float(energy[0]),
         used_count=round(float(layout.ranks_count[0])),
         stated=text is not None,
-    )
-
-
-def _best(of: Asked, operators: OperatorModel) -> StepLayouts:
-    """The fastest layout of all accelerators, or of a few less that divide better; the others idle."""
-    whole = whole_domains_count(of.gpus, scale_up_domain_count=of.where.scale_up_domain_count)
-    sizes = [
-        count
-        for count in (of.gpus, *job_sizes(whole, scale_up_domain_count=of.where.scale_up_domain_count))
-        if count % of.task.sites_count == 0
-    ]
-    tried = [fastest(of.task, of.where, operators, accelerators_count=count) for count in dict.fromkeys(sizes)]
-    best = min(tried, key=lambda found: found.step_s)
-    if best.layout is not None:
-        return best.layout
-    least = min(found.least_memory_bytes for found in tried)
-    if np.isinf(least):
-        raise InfeasibleError(
-            (
-                f"{of.task.batch_sequences_count:,.0f} sequences are spread over {of.gpus:,} accelerators",
-                f"no layout of {of.task.model.id} does that: each data-parallel rank needs a sequence",
-            )
-        )
-    raise InfeasibleError((_too_large(of, least),))
-
-
-def _refuse_too_large(of: Asked, memory: StepMemory) -> None:
-    needed = float(memory.total_bytes[0])
-    if needed > of.where.accelerator.memory_bytes:
-        raise InfeasibleError((_too_large(of, needed),))
-    host = float(memory.host_bytes[0])
-    if host > of.task.assumptions.host_memory_bytes:
-        gb, have_gb = host / _BYTES_PER_GB, of.task.assumptions.host_memory_bytes / _BYTES_PER_GB
-        raise InfeasibleError((f"offloading needs {gb:,.0f} GB of the host per accelerator of {have_gb:,.0f} GB",))
-
-
-def _too_large(of: Asked, needed_bytes: float) -> str:
-    have = of.where.accelerator.memory_bytes
-    return (
-        f"memory: {of.task.model.id} needs at least {needed_bytes / _BYTES_PER_GB:,.1f} GB per accelerator "
-        f"of {have / _BYTES_PER_GB:,.1f} GB"
     )
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from gigawatt.catalog import load
 from gigawatt.catalog.operators import training_operators
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.pages import refuse_page, write_page
 from gigawatt.errors import InputError
 from gigawatt.report.training_page import training_html
 from gigawatt.validation.comparison import Comparison, ErrorSummary, compare, full_share, summaries, summary
@@ -46,25 +47,14 @@ def training_command(
             "lists them and the columns to write them down in.",
         )
     catalog = load()
-    if plot is not None:
-        _refuse_folder(plot)
+    refuse_page(plot, option="--plot")
     comparison = compare(read_rows(case), catalog, training_operators(catalog))
     if plot is not None:
-        plot.write_text(training_html(comparison), encoding="utf-8")
+        write_page(plot, training_html(comparison))
     if as_json:
         print_json(_object(comparison))
     else:
         _print(comparison)
-
-
-def _refuse_folder(plot: Path) -> None:
-    if plot.is_dir() or not plot.parent.is_dir():
-        raise InputError(
-            where="--plot",
-            found=f"{plot}",
-            expected="a file in a folder that exists",
-            fix="Name a file, such as training.html.",
-        )
 
 
 def _object(comparison: Comparison) -> dict[str, object]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.forecasts import validate_app
-from gigawatt.cli.study import write_page
+from gigawatt.cli.pages import write_page
 from gigawatt.finance.flows import Purpose
 from gigawatt.report.costs_page import costs_html
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION, USD_PER_MILLION

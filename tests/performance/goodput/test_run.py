@@ -210,11 +210,22 @@ def test_tokens_become_steps():
         ("--gpus", "8", "--tokens", "1e12 token", "--batch", "8", "--work", "1 day"),
         ("--gpus", "8", "--interval", "0 s"),
         ("--gpus", "8", "--work", "soon"),
+        ("--gpus", "8", "--batch", "8"),
+        ("--gpus", "8", "--sequence", "4096", "--work", "1 day"),
     ],
 )
 def test_bad_input_is_refused(arguments):
     assert isinstance(answer(*arguments).exception, InputError)
 
 
+def test_accelerators_that_do_not_divide_are_no_obstacle():
+    # 1,031 is a prime: as in `perf train`, a few accelerators idle.
+    found = answer("--gpus", "1031", "--tokens", "1e12 token", "--batch", "512", "--sequence", "4096")
+    assert found.exit_code == 0
+
+
 def test_a_hopeless_run_says_so():
     assert isinstance(answer("--gpus", "1000000000").exception, InfeasibleError)
+    never = answer("--gpus", "16384", "--interval", "1e9 day").exception
+    assert isinstance(never, InfeasibleError)
+    assert "8.64e+13 s" in str(never)  # a billion days between checkpoints
