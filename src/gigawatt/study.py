@@ -28,6 +28,7 @@ from gigawatt.entities.stages import (
     Study,
 )
 from gigawatt.finance import appraise, operating_cost_usd
+from gigawatt.finance.end_value import present_end_value_usd
 from gigawatt.finance.paid import as_paid
 from gigawatt.performance import evaluate
 from gigawatt.planning import plan
@@ -198,16 +199,19 @@ def _sampled_bands(
         progress("risk", index / origin.draws_count)
         luck = stages.sampled_luck(inputs, performance, rng=rng)
         history = stages.simulate(inputs, performance, build_plan, luck=luck)
-        appraisal = stages.appraise(as_paid(inputs, luck), build_plan, history)
-        draws.append(_draw(inputs, history, appraisal, reached_count=reached_count))
+        paid = as_paid(inputs, luck)
+        appraisal = stages.appraise(paid, build_plan, history)
+        draws.append(_draw(paid, history, appraisal, reached_count=reached_count))
     return bands_of(inputs, draws)
 
 
-def _draw(inputs: Inputs, history: History, appraisal: Appraisal, *, reached_count: int) -> _Draw:
+def _draw(paid: Inputs, history: History, appraisal: Appraisal, *, reached_count: int) -> _Draw:
     energized = history.state["energized_facility_mw"].sum(("site", "platform"))
     served = history.state["served_tokens"].sum(("platform", "service"))
     headline = {
         "npv_usd": appraisal.npv_usd,
+        "npv_with_end_value_usd": appraisal.npv_usd
+        + present_end_value_usd(paid, history, flows=appraisal.flows, owner=paid.programme),
         "irr_fraction": appraisal.irr_fraction,
         "peak_funding_usd": appraisal.peak_funding_usd,
         "capex_usd": sum(appraisal.capex_usd.values()),
@@ -216,8 +220,8 @@ def _draw(inputs: Inputs, history: History, appraisal: Appraisal, *, reached_cou
         "served_tokens": float(served.sum()),
         "energized_facility_mw": float(energized.max()),
         "milestones_usd": sum(milestone.amount_usd for milestone in appraisal.milestones),
-        "last_milestone_month": _last_milestone_month(inputs, appraisal, reached_count),
-        **_training_finish_months(inputs, history),
+        "last_milestone_month": _last_milestone_month(paid, appraisal, reached_count),
+        **_training_finish_months(paid, history),
     }
     return _Draw(energized_facility_mw=energized, served_tokens=served, headline=headline)
 

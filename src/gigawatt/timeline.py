@@ -75,3 +75,8 @@ def discount_factors(calendar: Calendar, *, annual_rate_fraction: float) -> Floa
     """
     years = np.arange(calendar.month_count, dtype=np.float64) / MONTHS_PER_YEAR
     return np.asarray(np.power(1.0 + annual_rate_fraction, -years), dtype=np.float64)
+
+
+def end_discount_factor(calendar: Calendar, *, annual_rate_fraction: float) -> float:
+    """Present value at the calendar's start of one dollar on the day after its last month."""
+    return float((1.0 + annual_rate_fraction) ** (-calendar.month_count / MONTHS_PER_YEAR))

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from gigawatt.finance.end_value import end_values
 from gigawatt.finance.flows import TRANSFERS
 from gigawatt.timeline import discount_factors
 from tests.finance.programmes import RACK, eight_racks, paid, play
@@ -16,6 +17,7 @@ from tests.simulation.plans import small_plan
 def test_cost_of_an_hour_and_a_token_without_discounting():
     played = eight_racks(discount_rate_fraction=0.0)
     spent = played.appraisal.flows.filter(pl.col("kind").is_in(["capex", "opex"]))["amount_usd"].sum()
+    spent -= end_values(played.inputs, played.history, flows=played.appraisal.flows)["value_usd"].sum()
     hours = 8 * 72 * played.inputs.calendar.month_hours[6:].sum()
     tokens = played.history.state["served_tokens"].values.sum()
     (row,) = played.appraisal.unit_costs.to_dicts()
@@ -39,7 +41,7 @@ def test_training_is_not_charged_to_tokens():
     assert idle["usd_per_mtoken"][0] == pytest.approx(idle["usd_per_accelerator_hour"][0] * hours_per_mtoken)
 
 
-def test_costs_by_platform_add_up_to_all_spending():
+def test_costs_by_platform_add_up_to_all_spending_less_what_is_left():
     played = eight_racks()
     factors = discount_factors(played.inputs.calendar, annual_rate_fraction=0.1)
     worth = dict(zip(played.inputs.calendar.months, factors, strict=True))
@@ -47,6 +49,7 @@ def test_costs_by_platform_add_up_to_all_spending():
         ~pl.col("purpose").is_in([purpose.value for purpose in TRANSFERS])
     )
     present = sum(row["amount_usd"] * worth[row["month"]] for row in spending.to_dicts())
+    present -= end_values(played.inputs, played.history, flows=played.appraisal.flows)["value_usd"].sum() / 1.1**3
     hours = played.history.state["rack_hours"].sum(("site", "platform")).values @ factors * 72
     assert played.appraisal.unit_costs["usd_per_accelerator_hour"][0] * hours == pytest.approx(present)
 

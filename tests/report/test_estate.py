@@ -56,11 +56,13 @@ def estate(study: Study) -> Study:
     made = np.zeros((2, state.sizes["month"]))
     made[0, 30:] = 50_000.0
     generated = xr.DataArray(made, dims=("plant", "month"), coords={"plant": LABELS})
+    by_month = np.repeat(standing, study.inputs.calendar.months_per_period, axis=1)
+    stands = generated.copy(data=by_month)
     return replace(
         study,
         inputs=inputs,
         plan=replace(study.plan, decisions=decisions.assign(added)),
-        history=replace(study.history, state=state.assign(generated_mwh=generated)),
+        history=replace(study.history, state=state.assign(generated_mwh=generated, plant_mw=stands)),
     )
 
 

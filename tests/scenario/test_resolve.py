@@ -58,6 +58,7 @@ def test_every_default_of_the_least_scenario_stands_in_the_ledger():
     conventions = {
         "scenario/programme.objective",
         "scenario/programme.minimum_cash",
+        "scenario/programme.end_value",
         "scenario/kernel_efficiency.law",
         "scenario/site.stargate-milam.cooling",
         "scenario/site.stargate-milam.ownership",

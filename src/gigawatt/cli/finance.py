@@ -75,6 +75,9 @@ def statements_command(
     returns = party_returns(study.inputs, appraisal=study.appraisal, party=chosen.id)
     if returns:
         out.print(_returns_table(returns))
+    left = accounts.end_value(study, chosen.id)
+    if left.height:
+        out.print(_end_value_words(left), highlight=False)
     if chosen.id == study.inputs.programme:
         _print_programme(study)
     out.print(_payments_table(study, chosen))
@@ -154,6 +157,12 @@ def _returns_table(returns: tuple[CashReturns, ...]) -> Table:
             f"{money(each.peak_funding_usd)}, {short_month(each.peak_funding_month)}" if each.peak_funding_usd else "–",
         )
     return shown
+
+
+def _end_value_words(left: pl.DataFrame) -> str:
+    """What the party still owns at the end, which none of the returns counts."""
+    worth, present = (float(left[name].sum()) for name in ("value_usd", "present_usd"))
+    return f"At the end it owns what is worth {money(worth)}, {money(present)} at the start; returns count none of it."
 
 
 def _print_programme(study: Study) -> None:

@@ -1,10 +1,14 @@
-"""What the terms of a contract alone say of each month, whatever is built: accounts and plan read the same schedule."""
+"""What terms alone say, whatever is built: of each month of a contract, of each age of an asset.
+
+Accounts and plan read the same schedule.
+"""
 
 from datetime import date
 
 import numpy as np
 
 from gigawatt.entities.contracts import CapacityLease, PowerPurchase, SpendCommitment, TakeOrPay
+from gigawatt.entities.hardware import Offer
 from gigawatt.timeline import Calendar, FloatArray
 from gigawatt.units import MONTHS_PER_YEAR
 
@@ -77,3 +81,25 @@ def level_balance_fractions(payments_count: int, *, interest_fraction: float) ->
     left = range(payments_count, -1, -1)
     factors = np.array([annuity_factor(count, interest_fraction=interest_fraction) for count in left])
     return np.asarray(factors / factors[0], dtype=np.float64)
+
+
+def book_fractions(age_months: FloatArray, *, life_months: int, residual_fraction: float) -> FloatArray:
+    """Part of an asset's cost that the books still carry at each age: written off evenly, but for the residual."""
+    written = np.minimum(1.0, age_months / life_months) * (1.0 - residual_fraction)
+    return np.asarray(1.0 - written, dtype=np.float64)
+
+
+def rack_worth_fractions(age_months: FloatArray, *, offer: Offer) -> FloatArray:
+    """Part of its price that a rack in service is worth at each age: what used ones sell for, else the books' part.
+
+    Between ages that the offer lists worth falls in straight lines, from the whole price at age 0 to the residual at
+    the end of the book life, where the list ends before that.
+    """
+    if not offer.resale:
+        life, residual = offer.book_life_months, offer.residual_fraction
+        return book_fractions(age_months, life_months=life, residual_fraction=residual)
+    points = [(0, 1.0), *((item.age_months, item.value_fraction) for item in offer.resale)]
+    if points[-1][0] < offer.book_life_months:
+        points.append((offer.book_life_months, min(offer.residual_fraction, points[-1][1])))
+    ages, worth = zip(*points, strict=True)
+    return np.asarray(np.interp(age_months, ages, worth), dtype=np.float64)

@@ -40,6 +40,13 @@ class Objective(StrEnum):
     """A sum of others in USD; stated by its terms, never by this name."""
 
 
+class EndValue(StrEnum):
+    """What a plan counts of what still stands when its horizon ends."""
+
+    NOTHING = "none"
+    BOOKS = "books"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weight:
     """A term of a weighted objective; what less is better of counts against the sum."""
@@ -74,7 +81,8 @@ class Inputs:
     """A scenario with everything resolved: nouns only, no names left to look up.
 
     `programme` is the party whose plan this is; `customers` the party that pays for tokens. `targets` may be empty.
-    `goals` may be empty where `objective`, that of the first, is all that is pursued.
+    `goals` may be empty where `objective`, that of the first, is all that is pursued. `end_value` is what the plan's
+    present value counts of what stands at the end.
     """
 
     name: str
@@ -102,6 +110,7 @@ class Inputs:
     ledger: Ledger
     carbon_cap_t_per_year: float | None = None
     goals: tuple[Goal, ...] = ()
+    end_value: EndValue = EndValue.NOTHING
 
     @property
     def pursued(self) -> tuple[Goal, ...]:

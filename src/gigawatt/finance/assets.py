@@ -1,6 +1,6 @@
 """What parties own: systems and facilities placed in service month by month, and how the books write them off."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,9 @@ from gigawatt.entities.stages import History, Inputs
 from gigawatt.facility.electrical import rack_it_power_mw
 from gigawatt.finance.costs import values
 from gigawatt.finance.depreciation import straight_line_fractions
+from gigawatt.finance.flows import Purpose
 from gigawatt.finance.parties import bearers
+from gigawatt.finance.plants import plant_purpose
 from gigawatt.timeline import FloatArray
 
 
@@ -18,22 +20,32 @@ from gigawatt.timeline import FloatArray
 class Assets:
     """Systems of one platform at one site (or, with `platform` empty, its facility) that `owner` has in service.
 
-    `unit_usd` is what a unit (a rack, a facility MW) cost; `placed_count` and `retired_count` `(month,)` count units.
+    `layers_usd` is what a unit (a rack, a facility MW) cost by layer; `placed_count` and `retired_count` `(month,)`
+    count units.
     """
 
     owner: str
     site: str
     platform: str
-    unit_usd: float
+    layers_usd: Mapping[Purpose, float]
     placed_count: FloatArray
     retired_count: FloatArray
     life_months: int
     residual_fraction: float
 
     @property
+    def unit_usd(self) -> float:
+        """What a unit cost."""
+        return sum(self.layers_usd.values())
+
+    @property
     def placed_usd(self) -> FloatArray:
         """Cost of what enters service in each month, `(month,)`."""
         return self.placed_count * self.unit_usd
+
+    def placed_usd_of(self, layer: Purpose) -> FloatArray:
+        """What of that cost is of one layer, `(month,)`."""
+        return self.placed_count * self.layers_usd[layer]
 
 
 def assets(inputs: Inputs, history: History) -> tuple[Assets, ...]:
@@ -55,6 +67,14 @@ def written_off_usd(found: Assets) -> FloatArray:
         written[retired:] -= count * _tail(per_month, age, month_count - retired)
         written[retired] += count * (1.0 - float(per_month[:age].sum()))
     return np.asarray(written * found.unit_usd, dtype=np.float64)
+
+
+def units_left_count(found: Assets) -> FloatArray:
+    """Units in service at the horizon's end by the month in which they were placed, `(month,)`."""
+    left = found.placed_count.astype(np.float64)
+    for placed, _, count in _retirements(found):
+        left[placed] -= count
+    return left
 
 
 def _tail(per_month: FloatArray, age: int, length: int) -> FloatArray:
@@ -80,11 +100,18 @@ def _retirements(found: Assets) -> Iterator[tuple[int, int, float]]:
 
 def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> Iterator[Assets]:
     who, costs = bearers(inputs, site), inputs.costs
+    facility = {
+        Purpose.BUILDING: costs.building_usd_per_facility_mw,
+        Purpose.COOLING: costs.cooling_usd_per_facility_mw,
+        Purpose.POWER: costs.power_usd_per_facility_mw,
+        Purpose.GRID: costs.grid_usd_per_facility_mw,
+    }
     built = values(inputs, history.state["built_facility_mw"], "site", "month")[row]
-    yield _standing(inputs, site, built, owner=who.facility, unit_usd=costs.facility_usd_per_facility_mw)
+    yield _standing(inputs, site, built, owner=who.facility, layers_usd=facility)
     for plant in site.plants:
         standing = history.state["plant_mw"].sel(plant=f"{site.id}/{plant.id}").values
-        yield _standing(inputs, site, standing, owner=inputs.programme, unit_usd=plant.cost_usd_per_mw)
+        layer = {plant_purpose(plant): plant.cost_usd_per_mw}
+        yield _standing(inputs, site, standing, owner=inputs.programme, layers_usd=layer)
     installed = values(inputs, history.state["installed_racks"], "site", "platform", "month")[row]
     retired = values(inputs, history.state["retired_racks"], "site", "platform", "month")[row]
     fabric_power = inputs.operation.fabric_power.best
@@ -94,7 +121,11 @@ def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> I
             owner=who.systems,
             site=site.id,
             platform=offer.platform.id,
-            unit_usd=offer.price_usd_per_rack + rack_it_mw * costs.fabric_usd_per_it_mw,
+            layers_usd={
+                Purpose.SYSTEMS: offer.price_usd_per_rack,
+                Purpose.NETWORK: rack_it_mw * costs.network_usd_per_it_mw,
+                Purpose.STORAGE: rack_it_mw * costs.storage_usd_per_it_mw,
+            },
             placed_count=np.clip(np.diff(installed[column], prepend=0.0) + retired[column], 0.0, None),
             retired_count=retired[column],
             life_months=offer.book_life_months,
@@ -102,13 +133,15 @@ def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> I
         )
 
 
-def _standing(inputs: Inputs, site: Site, standing_mw: FloatArray, *, owner: str, unit_usd: float) -> Assets:
+def _standing(
+    inputs: Inputs, site: Site, standing_mw: FloatArray, *, owner: str, layers_usd: Mapping[Purpose, float]
+) -> Assets:
     """What stands at a site and is never retired, written off as facilities are; `standing_mw` `(month,)`."""
     return Assets(
         owner=owner,
         site=site.id,
         platform="",
-        unit_usd=unit_usd,
+        layers_usd=layers_usd,
         placed_count=np.clip(np.diff(standing_mw, prepend=0.0), 0.0, None),
         retired_count=np.zeros_like(standing_mw),
         life_months=inputs.costs.facility_book_life_months,

@@ -3,9 +3,10 @@
     cost of a unit = PV(spending of the layer) / PV(units),  units: accelerator-hours, PFLOP-years, MW-years
     cost of a million tokens = PV(spending of the layer) x share of hours that serve / PV(million served tokens)
 
-PV is at the programme's start and rate, over the horizon, without residual value. A site's facility is shared between
-platforms by power-time, the MW-hours of racks in service. Hours count all racks in service, idle ones too. Rent and
-what else one party pays another for capacity stay out: the lessor's and the provider's own spending is in.
+PV is at the programme's start and rate, over the horizon. What still stands at its end is a layer of its own, taken off
+at the present value of what it is worth then (`end_value`). A site's facility is shared between platforms by
+power-time, the MW-hours of racks in service. Hours count all racks in service, idle ones too. Rent and what else one
+party pays another for capacity stay out: the lessor's and the provider's own spending is in.
 """
 
 from collections.abc import Sequence
@@ -18,12 +19,17 @@ from numpy.typing import NDArray
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.entities.stages import History, Inputs
 from gigawatt.finance.costs import values
+from gigawatt.finance.end_value import end_values
 from gigawatt.finance.flows import TRANSFERS, FlowKind, Purpose, whole_cents
 from gigawatt.timeline import FloatArray, discount_factors
 from gigawatt.units import CENTS_PER_USD, FLOP_PER_PETAFLOP, HOURS_PER_YEAR, TOKENS_PER_MILLION
 
 LAYERS = tuple(p for p in Purpose if p.kind in (FlowKind.CAPEX, FlowKind.OPEX) and p not in TRANSFERS)
-"""What costs are split into: capital and running costs, prices between parties left out."""
+"""What is spent on: capital and running costs, prices between parties left out."""
+
+END_VALUE = "end value"
+LAYER_NAMES = (*(layer.value for layer in LAYERS), END_VALUE)
+"""What costs are split into: spending, and what is taken off for what is left at the end."""
 
 WATERFALL_SCHEMA = {
     "layer": pl.String,
@@ -40,8 +46,9 @@ WATERFALL_SCHEMA = {
 class ComputeCosts:
     """Present values: `cost_usd` `(site, platform, layer)`, the rest `(site, platform)` or `(platform,)`.
 
-    `pflop_years` count peak dense rates in `precision`; NaN for a platform without one. `serving_hours` and `mtokens`
-    `(platform,)` are the accelerator-hours that serve and the million tokens served, which no site has to itself.
+    Layers are `LAYER_NAMES`, the last of them negative. `pflop_years` count peak dense rates in `precision`; NaN for a
+    platform without one. `serving_hours` and `mtokens` `(platform,)` are the accelerator-hours that serve and the
+    million tokens served, which no site has to itself.
     """
 
     sites: tuple[str, ...]
@@ -104,7 +111,7 @@ def waterfall(costs: ComputeCosts, *, site: str = "", platform: str = "") -> pl.
     }
     per_unit = {name: _over(cost_usd, np.full(cost_usd.size, count)) for name, count in units.items()}
     per_unit["usd_per_mtoken"] = _usd_per_mtoken(costs, columns=columns) * (np.nan if site else 1.0)
-    table = {"layer": [*(layer.value for layer in LAYERS), "all"], "cost_usd": cost_usd, **per_unit}
+    table = {"layer": [*LAYER_NAMES, "all"], "cost_usd": cost_usd, **per_unit}
     ordered = pl.DataFrame({name: table[name] for name in WATERFALL_SCHEMA}, schema=WATERFALL_SCHEMA)
     return ordered.with_columns(pl.col(pl.Float64).fill_nan(None))
 
@@ -124,8 +131,10 @@ def _peak_pflop_per_s(platform: Platform, precision: Precision) -> float:
 
 
 def _cost_usd(inputs: Inputs, history: History, *, flows: pl.DataFrame, factors: FloatArray) -> FloatArray:
-    """Present value of what was spent, `(site, platform, layer)`: each platform's own and its share of the site's."""
-    spent_usd = _spent_usd(inputs, flows=flows, factors=factors)
+    """Present value of spending less what is left, `(site, platform, layer)`: own of a platform, and of its site."""
+    spent = _spent_usd(inputs, flows=flows, factors=factors)
+    left_usd = _left_usd(inputs, end_values(inputs, history, flows=flows))
+    spent_usd = np.concatenate([spent, -left_usd[..., None]], axis=2)
     shared, direct = spent_usd[:, :1], spent_usd[:, 1:]
     share = _power_time_share(inputs, history)[:, :, None]
     return np.asarray(direct + shared * share, dtype=np.float64)
@@ -151,6 +160,16 @@ def _spent_usd(inputs: Inputs, *, flows: pl.DataFrame, factors: FloatArray) -> F
     spent = np.zeros([len(labels) for labels in axes.values()])
     spent[places] = indexed["cents"].to_numpy() / CENTS_PER_USD
     return np.asarray(spent @ factors, dtype=np.float64)
+
+
+def _left_usd(inputs: Inputs, table: pl.DataFrame) -> FloatArray:
+    """Present value of what is left at each site, `(site, 1 + platform)`: first what no platform has to itself."""
+    sites = [site.id for site in inputs.sites]
+    platforms = ["", *(offer.platform.id for offer in inputs.offers)]
+    left = np.zeros((len(sites), len(platforms)))
+    for site, platform, usd in table.select("site", "platform", "present_usd").iter_rows():
+        left[sites.index(site), platforms.index(platform)] += usd
+    return left
 
 
 def _power_time_share(inputs: Inputs, history: History) -> FloatArray:

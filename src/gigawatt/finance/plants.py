@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gigawatt.entities.site import GridStep
+from gigawatt.entities.site import GridStep, Plant
 from gigawatt.entities.stages import BuildPlan, History, Inputs
 from gigawatt.finance.costs import building_spend_mw
 from gigawatt.finance.flows import Purpose, Stream
@@ -22,10 +22,14 @@ def plant_streams(inputs: Inputs, plan: BuildPlan, history: History) -> Iterator
             spend_mw = building_spend_mw(planned, construction_months=plant.expected_lead_months)
             standing = history.state["plant_mw"].sel(plant=label).values
             made_mwh = history.state["generated_mwh"].sel(plant=label).values
-            built = Purpose.GRID if isinstance(plant.works, GridStep) else Purpose.POWER_PLANT
             for payee, purpose, amount_usd in (
-                (who.builder, built, spend_mw * plant.cost_usd_per_mw),
+                (who.builder, plant_purpose(plant), spend_mw * plant.cost_usd_per_mw),
                 (who.builder, Purpose.PLANT_OPERATION, standing * plant.fixed_usd_per_mw_month),
                 (site.utility, Purpose.GENERATION, made_mwh * plant.energy_usd_per_mwh),
             ):
                 yield Stream(payer=inputs.programme, payee=payee, purpose=purpose, amount_usd=amount_usd, site=site.id)
+
+
+def plant_purpose(plant: Plant) -> Purpose:
+    """The layer that building a plant counts to: a step of the connection is grid."""
+    return Purpose.GRID if isinstance(plant.works, GridStep) else Purpose.POWER_PLANT

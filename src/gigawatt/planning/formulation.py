@@ -10,6 +10,7 @@ from gigawatt.entities.stages import Inputs
 from gigawatt.planning import constraints, site_limits
 from gigawatt.planning.agreements import Agreed, agreements
 from gigawatt.planning.cooling import cooling
+from gigawatt.planning.end_value import end_value
 from gigawatt.planning.flows import net_present_value
 from gigawatt.planning.purchases import taken_racks
 from gigawatt.planning.terms import MONEY_UNIT_USD, Terms
@@ -69,12 +70,14 @@ def formulation(inputs: Inputs, *, terms: Terms) -> Formulation:
     constraints.milestones(model, terms=terms, choose=choose)
     agreed = agreements(model, inputs, terms=terms, choose=choose)
     operation = net_present_value(inputs, terms=terms, choose=choose)
+    left = end_value(inputs, terms=terms, choose=choose)
+    value = operation if left is None else operation + left
     return Formulation(
         model=model,
         terms=terms,
         choose=choose,
         demands=_demands(model, inputs, terms=terms, choose=choose, agreed=agreed),
-        npv=operation if agreed is None else operation + agreed.npv,
+        npv=value if agreed is None else value + agreed.npv,
         tokens=(1.0 * choose.served).sum(),
         agreed=agreed,
     )

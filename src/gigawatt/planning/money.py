@@ -53,12 +53,14 @@ def _by_site(inputs: Inputs, value: Callable[[Site], float]) -> xr.DataArray:
     return xr.DataArray([float(value(s)) for s in sites], dims="site", coords={"site": [s.id for s in sites]})
 
 
-def _pays_systems(site: Site) -> float:
-    return float(not isinstance(site.ownership, Cloud))
+def pays_systems(inputs: Inputs) -> xr.DataArray:
+    """1 where the programme pays for racks and what they take, `(site,)`."""
+    return _by_site(inputs, lambda site: not isinstance(site.ownership, Cloud))
 
 
-def _pays_building(site: Site) -> float:
-    return float(isinstance(site.ownership, Owned))
+def pays_building(inputs: Inputs) -> xr.DataArray:
+    """1 where the programme pays for halls, `(site,)`."""
+    return _by_site(inputs, lambda site: isinstance(site.ownership, Owned))
 
 
 def _by_platform(inputs: Inputs, values: list[float]) -> xr.DataArray:
@@ -79,13 +81,13 @@ def _arrival(inputs: Inputs, fleet: Fleet) -> xr.DataArray:
     usd = price * deposit * (month == order_month) + (price * (1.0 - deposit) + _fabric_usd_per_rack(inputs, fleet)) * (
         month == arrival_month
     )
-    return (_by_site(inputs, _pays_systems) * usd).transpose("site", "platform", "period", "month")
+    return (pays_systems(inputs) * usd).transpose("site", "platform", "period", "month")
 
 
 def systems_worth_usd_per_rack(inputs: Inputs, *, fleet: Fleet) -> xr.DataArray:
     """What a rack with its fabric costs the programme, nothing at cloud sites, `(site, platform)`."""
     price = _by_platform(inputs, [offer.price_usd_per_rack for offer in inputs.offers])
-    return _by_site(inputs, _pays_systems) * (price + _fabric_usd_per_rack(inputs, fleet))
+    return pays_systems(inputs) * (price + _fabric_usd_per_rack(inputs, fleet))
 
 
 def _service(inputs: Inputs, fleet: Fleet) -> xr.DataArray:
@@ -97,7 +99,7 @@ def _service(inputs: Inputs, fleet: Fleet) -> xr.DataArray:
     worth = _by_platform(inputs, [o.price_usd_per_rack for o in inputs.offers]) + _fabric_usd_per_rack(inputs, fleet)
     operation = worth * inputs.costs.systems_operation_fraction_per_year / MONTHS_PER_YEAR
     capacity = _by_site(inputs, _capacity_price) * fleet.rack_facility_mw
-    usd = _by_site(inputs, _pays_systems) * (energy + operation) + capacity
+    usd = pays_systems(inputs) * (energy + operation) + capacity
     return (usd + 0.0 * month).transpose("site", "platform", "month")
 
 
@@ -119,7 +121,7 @@ def _expansion(inputs: Inputs) -> xr.DataArray:
             "month": np.arange(calendar.month_count),
         },
     )
-    cost = _by_site(inputs, _pays_building) * inputs.costs.facility_usd_per_facility_mw
+    cost = pays_building(inputs) * inputs.costs.facility_usd_per_facility_mw
     return (cost * spread).transpose(*dims)
 
 
@@ -144,7 +146,7 @@ def _standing(inputs: Inputs) -> xr.DataArray:
     rent = _by_site(inputs, _rent_usd_per_facility_mw_month) * escalated
     costs = inputs.costs
     operation = costs.facility_usd_per_facility_mw * costs.facility_operation_fraction_per_year / MONTHS_PER_YEAR
-    return (rent + _by_site(inputs, _pays_building) * operation).transpose("site", "month")
+    return (rent + pays_building(inputs) * operation).transpose("site", "month")
 
 
 def _escalator(site: Site) -> float:

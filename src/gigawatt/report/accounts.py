@@ -11,6 +11,7 @@ from gigawatt.entities.capital import Party
 from gigawatt.entities.stages import Study
 from gigawatt.errors import InputError
 from gigawatt.finance.compute_costs import compute_costs, waterfall
+from gigawatt.finance.end_value import end_values
 from gigawatt.finance.flows import whole_cents
 from gigawatt.finance.party_returns import loan_coverages, party_returns, programme_runway_months
 from gigawatt.finance.statements import Statements, statements
@@ -88,10 +89,18 @@ def finance_object(study: Study, party: Party) -> dict[str, object]:
         "returns": [
             _plain(asdict(each)) for each in party_returns(study.inputs, appraisal=study.appraisal, party=party.id)
         ],
+        "end_value": _rows(end_value(study, party.id)),
         "exposures": _rows(greatest_exposures(study, party.id)),
         "payments": _rows(payments_by_year(study, party.id)),
         **(_programme_object(study) if programme else {}),
     }
+
+
+def end_value(study: Study, party: str) -> pl.DataFrame:
+    """What a party still owns when the horizon ends, by layer: `layer`, `value_usd`, `present_usd` at the start."""
+    table = end_values(study.inputs, study.history, flows=study.appraisal.flows).filter(pl.col("owner") == party)
+    summed = table.group_by("layer", maintain_order=True).agg(pl.col("value_usd").sum(), pl.col("present_usd").sum())
+    return summed.filter(pl.col("value_usd") > 0.0)
 
 
 def greatest_exposures(study: Study, party: str) -> pl.DataFrame:

@@ -66,7 +66,8 @@ def tiles(study: Study) -> tuple[Tile, ...]:
             name="Net present value",
             value=money(appraisal.npv_usd),
             band=_band(study, "npv_usd", money),
-            basis=f"nominal USD at {percent(study.inputs.discount_rate_fraction, decimals=1)}, before financing",
+            basis=f"nominal USD at {percent(study.inputs.discount_rate_fraction, decimals=1)}, before financing; "
+            f"{money(measures.npv_with_end_value_usd(study))} with what is left at the end",
         ),
         Tile(
             name="Internal rate of return",

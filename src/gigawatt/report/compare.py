@@ -98,6 +98,7 @@ def _figures(first: Study, second: Study) -> tuple[Measure, ...]:
         ("invested_usd", "Money from investors", _invested_usd, money),
         ("milestones_usd", "of which on milestones", measures.milestones_total_usd, money),
         ("npv_usd", "Net present value", lambda s: s.appraisal.npv_usd, money),
+        ("npv_with_end_value_usd", "with what is left at the end", measures.npv_with_end_value_usd, money),
         ("irr_fraction", "Internal rate of return", lambda s: s.appraisal.irr_fraction, _percent),
         ("peak_funding_usd", "Peak funding need", lambda s: s.appraisal.peak_funding_usd, money),
         ("capex_usd", "Capital, all parties", measures.capex_total_usd, money),

@@ -40,6 +40,7 @@ def _summary_rows(study: Study) -> list[tuple[Value, ...]]:
         "energized_it_mw": (measures.greatest_energized_mw(study, "it"), "MW IT, greatest"),
         "served_tokens": (float(measures.served_tokens(study).sum()), "token"),
         "npv_usd": (appraisal.npv_usd, "USD"),
+        "npv_with_end_value_usd": (measures.npv_with_end_value_usd(study), "USD"),
         "irr_fraction": (appraisal.irr_fraction, "ratio per year"),
         "peak_funding_usd": (appraisal.peak_funding_usd, "USD"),
         "milestones_usd": (measures.milestones_total_usd(study), "USD"),

@@ -34,6 +34,10 @@ def finance_schema() -> Schema:
         "income": _list("By calendar year; costs are positive.", _yearly(income)),
         "balance_sheet": _list("At each calendar year's end.", _yearly(balance)),
         "returns": _list("What payments return, by view.", _returns()),
+        "end_value": _list(
+            "What it still owns when the horizon ends; its value on the day after, and at the start.",
+            closed({"layer": _text("Layer of capital."), "value_usd": _USD, "present_usd": _USD}),
+        ),
         "exposures": _list("Contingent claims on the party at their greatest.", _claim()),
         "payments": _list("Payments by year, other party and purpose.", closed(payment)),
     }

@@ -52,6 +52,7 @@ WORDS: dict[str, Callable[[Study], str]] = {
     "platform_mix": words.platform_mix,
     "cash": words.cash,
     "circle": words.circle,
+    "at_the_end": words.at_the_end,
     "sites": words.sites,
     "service": words.service,
     "training": words.training,

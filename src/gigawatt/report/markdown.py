@@ -18,6 +18,7 @@ def report_markdown(study: Study) -> str:
         _table(blocks.milestones_table(study)),
         "## Tranches and cash",
         words.cash(study),
+        words.at_the_end(study),
         words.circle(study),
         _table(blocks.investors_table(study)),
         _table(blocks.parties_table(study)),

@@ -13,6 +13,7 @@ from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.site import Cloud, Leased, Site
 from gigawatt.entities.stages import Study
 from gigawatt.entities.workload import TrainingRun
+from gigawatt.finance.end_value import end_values, present_end_value_usd
 from gigawatt.finance.flows import TRANSFERS, operating_cost_usd, whole_cents
 from gigawatt.timeline import FloatArray
 from gigawatt.units import CENTS_PER_USD, MEGAWATTS_PER_GIGAWATT
@@ -102,6 +103,18 @@ def per_gigawatt_usd(study: Study, amount_usd: float, basis: Basis) -> float:
     """`amount_usd` per gigawatt of the greatest power in service; NaN when nothing is."""
     mw = greatest_energized_mw(study, basis)
     return amount_usd / (mw / MEGAWATTS_PER_GIGAWATT) if mw > 0 else float("nan")
+
+
+def end_values_of(study: Study) -> pl.DataFrame:
+    """What still stands when the horizon ends, by owner, site, platform and layer: `finance.end_value.end_values`."""
+    return end_values(study.inputs, study.history, flows=study.appraisal.flows)
+
+
+def npv_with_end_value_usd(study: Study) -> float:
+    """Net present value with the present value of what the programme still owns when the horizon ends."""
+    owner = study.inputs.programme
+    left_usd = present_end_value_usd(study.inputs, study.history, flows=study.appraisal.flows, owner=owner)
+    return study.appraisal.npv_usd + left_usd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,6 +167,13 @@ def _money() -> Schema:
         "usd_per_mtoken": _number("Levelized cost of a million tokens served, USD."),
         "usd_per_accelerator_hour": _number("Levelized cost of an accelerator in service for an hour, USD."),
     }
+    left = {
+        "counted_by_plan": {"type": "boolean", "description": "Whether the plan's present value counts it."},
+        "total_usd": _number("All parties', USD."),
+        "programme_usd": _number("The programme's, USD."),
+        "programme_present_usd": _number("The same at the start and the programme's rate, USD."),
+        "by_layer_usd": _keyed("All parties' by layer, USD.", _number("USD.")),
+    }
     return {
         "milestones": _list("Tranches earned, each with its gigawatt.", _closed("One tranche.", milestone)),
         "milestones_usd": _number("Sum of all tranches earned, USD."),
@@ -181,6 +188,8 @@ def _money() -> Schema:
         ),
         "revenue_usd": _number("The programme's revenue over the horizon, USD."),
         "npv_usd": _number("Net present value of operating and investment flows at the start, USD."),
+        "npv_with_end_value_usd": _number("The same with what the programme still owns when the horizon ends, USD."),
+        "end_value": _closed("What still stands when the horizon ends, on the day after.", left),
         "irr_fraction": _number("Internal rate of return a year (ratio)."),
         "peak_funding": _closed(
             "The deepest point of the programme's cumulative cash before financing.",
@@ -208,8 +217,11 @@ def _worth() -> Schema:
     }
     units = [name for name in WATERFALL_SCHEMA if name.startswith("usd_per_")]
     costs = {name: _number("Present value of all parties' cost over that of the units, USD.") for name in units}
+    gross = {"without_end_value": _closed("The same where what is left at the end counts for nothing.", costs)}
     return {
-        "levelized_cost": _closed("What a unit of compute costs; PFLOP are peak dense FP8.", costs),
+        "levelized_cost": _closed(
+            "What a unit of compute costs, less what is left at the end; PFLOP are peak dense FP8.", costs | gross
+        ),
         "returns": _list("What the programme's payments return, by view.", _closed("One view.", view)),
         "investors": _list("Who puts money in, largest first.", _closed("One investor.", investor)),
     }

@@ -5,8 +5,9 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import polars as pl
 
-from gigawatt.entities.stages import Bands, Study
+from gigawatt.entities.stages import Bands, EndValue, Study
 from gigawatt.finance.circle import investor_circles
 from gigawatt.finance.compute_costs import WATERFALL_SCHEMA, compute_costs, waterfall
 from gigawatt.finance.party_returns import party_returns
@@ -136,6 +137,8 @@ def _money(study: Study) -> Summary:
         "transfers_usd": {"total": _number(sum(transfers.values())), "by_kind": _numbers(transfers)},
         "revenue_usd": _number(appraisal.revenue_usd),
         "npv_usd": _number(appraisal.npv_usd),
+        "npv_with_end_value_usd": _number(measures.npv_with_end_value_usd(study)),
+        "end_value": _end_value(study),
         "irr_fraction": _number(appraisal.irr_fraction),
         "peak_funding": {
             "amount_usd": _number(appraisal.peak_funding_usd),
@@ -153,6 +156,20 @@ def _money(study: Study) -> Summary:
                 "platform", "usd_per_mtoken", "usd_per_accelerator_hour"
             ).iter_rows()
         ],
+    }
+
+
+def _end_value(study: Study) -> Summary:
+    """What still stands when the horizon ends, all parties' and by layer."""
+    table = measures.end_values_of(study)
+    layers = table.group_by("layer", maintain_order=True).agg(pl.col("value_usd").sum())
+    mine = table.filter(pl.col("owner") == study.inputs.programme)
+    return {
+        "counted_by_plan": study.inputs.end_value is not EndValue.NOTHING,
+        "total_usd": _number(float(table["value_usd"].sum())),
+        "programme_usd": _number(float(mine["value_usd"].sum())),
+        "programme_present_usd": _number(float(mine["present_usd"].sum())),
+        "by_layer_usd": _numbers(dict(layers.iter_rows())),
     }
 
 
@@ -249,8 +266,13 @@ def _band(rates: Any, name: str, platform: str, **workload: str) -> Summary:  # 
 def _levelized_cost(study: Study) -> Summary:
     """What a unit of compute costs in all, by unit."""
     costs = compute_costs(study.inputs, study.history, flows=study.appraisal.flows)
-    whole = waterfall(costs).row(-1, named=True)
-    return {name: _number(whole[name]) for name in WATERFALL_SCHEMA if name.startswith("usd_per_")}
+    left, whole = waterfall(costs)[-2:].iter_rows(named=True)
+    units = [name for name in WATERFALL_SCHEMA if name.startswith("usd_per_")]
+    before = {name: None if whole[name] is None else whole[name] - left[name] for name in units}
+    return {
+        **{name: _number(whole[name]) for name in units},
+        "without_end_value": {name: None if cost is None else _number(cost) for name, cost in before.items()},
+    }
 
 
 def _returns(study: Study) -> list[Summary]:

@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
+import polars as pl
 
 from gigawatt.entities.contracts import MilestoneTranches
-from gigawatt.entities.stages import Objective, SolveStatus, Study
+from gigawatt.entities.stages import EndValue, Objective, SolveStatus, Study
 from gigawatt.finance.circle import InvestorCircle, investor_circles
 from gigawatt.report import measures
 from gigawatt.report.stays import stays
@@ -156,6 +157,37 @@ def cash(study: Study) -> str:
     return (
         f"{_shortfall(study)} {paid_in}; the balance is least in {month_name(months[lowest])}, at "
         f"{money(float(balance[lowest]))}.{_overdraft(study, least_usd=float(balance[lowest]))}"
+    )
+
+
+def at_the_end(study: Study) -> str:
+    """What still stands when the horizon ends, and whether the plan counts it."""
+    table = measures.end_values_of(study)
+    total = float(table["value_usd"].sum())
+    if total < 1.0:
+        return "Nothing that was bought is of worth when the horizon ends."
+    mine = table.filter(pl.col("owner") == study.inputs.programme)
+    own, present = float(mine["value_usd"].sum()), float(mine["present_usd"].sum())
+    name = measures.party_names(study)[study.inputs.programme]
+    by_books = "at cost less what the books have written off, or at what used racks are stated to sell for"
+    share = f"{money(own)} of it ({money(present)} at the start) {name}'s"
+    return (
+        f"When the horizon ends, what stands is worth {money(total)}, {by_books}; {share}. Net present value with it "
+        f"is {money(measures.npv_with_end_value_usd(study))}. {_counted_at_the_end(study)}"
+    )
+
+
+def _counted_at_the_end(study: Study) -> str:
+    """Whether the plan counts what is left, and when it stops buying."""
+    if study.inputs.end_value is EndValue.BOOKS:
+        return "The plan counts it."
+    ordered = study.history.state["ordered_racks"].sum(("site", "platform"))
+    bought = np.flatnonzero(ordered.values > 0.0)
+    months = study.inputs.calendar.months
+    until = f", and orders its last racks in {month_name(months[bought[-1]])}" if bought.size else ""
+    return (
+        f"The plan counts none of it{until}: towards the end it builds less than one that goes on would; "
+        'end_value = "books" in [programme] counts it.'
     )
 
 

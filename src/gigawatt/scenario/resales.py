@@ -3,8 +3,11 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
+
 from gigawatt.entities.assumptions import OperationAssumptions
 from gigawatt.entities.hardware import Offer, Resale
+from gigawatt.entities.schedules import book_fractions
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.places import Step
 from gigawatt.scenario.schema import PlatformTable, ResaleTable
@@ -42,11 +45,11 @@ def _resale(desk: Desk, table: ResaleTable, at: tuple[Step, ...], *, offer: Offe
     age_months = desk.whole(desk.number(table.age, *at, "age"), table.age, *at, "age")
     if table.value is not None:
         return Resale(age_months=age_months, value_fraction=desk.number(table.value, *at, "value"))
-    written = min(1.0, age_months / offer.book_life_months) * (1.0 - offer.residual_fraction)
-    percent = PERCENT_PER_ONE * (1.0 - written)
+    life, residual = offer.book_life_months, offer.residual_fraction
+    left = float(book_fractions(np.array(age_months), life_months=life, residual_fraction=residual))
     note = "used racks are sold at what they are worth in the books"
-    desk.choose(None, *at, "value", default=f"{percent:.3g} percent", note=note)
-    return Resale(age_months=age_months, value_fraction=1.0 - written)
+    desk.choose(None, *at, "value", default=f"{PERCENT_PER_ONE * left:.3g} percent", note=note)
+    return Resale(age_months=age_months, value_fraction=left)
 
 
 def check_resales(

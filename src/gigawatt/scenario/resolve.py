@@ -3,7 +3,7 @@
 from gigawatt.catalog import Catalog
 from gigawatt.entities.assumptions import OperationAssumptions
 from gigawatt.entities.capital import Treasury
-from gigawatt.entities.stages import Goal, Inputs, Objective, SolverSettings
+from gigawatt.entities.stages import EndValue, Goal, Inputs, Objective, SolverSettings
 from gigawatt.provenance import Ledger
 from gigawatt.scenario.agreements import Setting
 from gigawatt.scenario.agreements.supplies import supplied
@@ -76,6 +76,15 @@ def resolve(scenario: Scenario, catalog: Catalog) -> Inputs:
         step=assumed_step(desk),
         engine=assumed_engine(desk),
         operation=operation,
+        end_value=EndValue(
+            desk.choose(
+                programme.end_value,
+                "programme",
+                "end_value",
+                default=EndValue.NOTHING,
+                note="the plan counts nothing of what still stands when it ends",
+            )
+        ),
         solver=_solver(desk),
         carbon_cap_t_per_year=None
         if programme.carbon_cap is None

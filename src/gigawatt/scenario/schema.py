@@ -12,6 +12,7 @@ from pydantic import Field
 from gigawatt.entities.assumptions import OperatorLaw
 from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.hardware import Precision
+from gigawatt.entities.stages import EndValue
 from gigawatt.scenario import quantities as q
 from gigawatt.scenario.contract_tables import ContractTable
 from gigawatt.scenario.objectives import ObjectiveText
@@ -48,6 +49,7 @@ class ProgrammeTable(Table):
     discount_rate: q.FractionText | None = None
     opening_cash: q.Money
     minimum_cash: q.Money | None = None
+    end_value: Annotated[EndValue, choice(EndValue)] | None = None
     carbon_cap: q.YearlyEmissions | None = None
     party: q.Identifier | None = None
     customers: q.Identifier | None = None
