@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -87,6 +88,32 @@ def test_a_release_says_what_its_recipe_computes_anew(tmp_path, catalog):
     assert on_b200.recomputed_modules == {Module.ACTIVATION, Module.NORM}
     assert not on_b200.graphed_attention
     assert expressed(tmp_path, catalog, platform="GB200 NVL72", **stated).task.practice.graphed_attention
+
+
+DGXC = "https://github.com/NVIDIA/dgxc-benchmarking/blob/{}/nemo_megatron/README_175b.md"
+
+
+def test_a_release_replaces_what_its_software_usually_does(tmp_path, catalog):
+    stated = {"model": "gpt3-175b", "platform": "H100 HGX8", "precision": "BF16"}
+    late, early = (
+        expressed(tmp_path, catalog, source_url=DGXC.format(tag), notes=f"dgxc-benchmarking {tag}: NeMo", **stated)
+        for tag in ("v25.04", "v24.11.1")
+    )
+    # Dropout in both; FlashAttention-2 in the older one alone.
+    assert late.task.practice.dropout
+    assert early.task.practice.dropout
+    assert late.attention_time.best == 1.0
+    assert early.attention_time.best == pytest.approx(1.65)
+
+
+def test_packed_samples_see_only_themselves_and_releases_interleave(tmp_path, catalog):
+    tuned = {"source_url": "https://github.com/NVIDIA/NeMo/blob/main/docs", "notes": "NeMo 24.07 finetune; model"}
+    found = expressed(
+        tmp_path, catalog, model="llama2-13b (SFT)", platform="H100 HGX8", pp="4", tp="1", dp="2", vpp="", **tuned
+    )
+    # Half of 200 tokens, in every one of the 48 layers that the row states.
+    assert (found.task.variant.windowed_layers_count, found.task.variant.window_tokens_count) == (48, 100)
+    np.testing.assert_array_equal(np.unique(found.layouts.chunks_count), [10.0])
 
 
 def test_a_hybrid_comes_from_the_catalogue_with_its_shared_predictions(tmp_path, catalog):

@@ -19,7 +19,7 @@ from gigawatt.performance.step.task import Recompute, Schedule, StepAssumptions,
 from gigawatt.units import RATIO
 from gigawatt.validation.architectures import architecture
 from gigawatt.validation.metrics import Measured, measured
-from gigawatt.validation.practices import SourcePractice, number_format, released, source_practice
+from gigawatt.validation.practices import SourcePractice, number_format, packed, released, source_practice
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 from gigawatt.validation.systems import system
@@ -69,7 +69,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         raise Inexpressible("the batch or the sequence length is not stated")
     task = StepTask(
         model=built.model,
-        variant=built.variant,
+        variant=packed(row, built.variant),
         practice=replace(source.practice, attention_time_factor=attention.best),
         number_format=number_format(row, source, platform),
         sequence_tokens_count=row.seq_len,

@@ -9,7 +9,7 @@ from importlib import resources
 
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.performance.step.formats import NumberFormat
-from gigawatt.performance.step.task import ContextExchange, Module, Practice
+from gigawatt.performance.step.task import ContextExchange, Module, Practice, Variant
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
@@ -38,6 +38,7 @@ _MODULES = {
     "latent-up": Module.LATENT_UP,
     "MLA up-proj": Module.LATENT_UP,
     "mlp": Module.FEED_FORWARD,
+    "feed-forward-in": Module.FEED_FORWARD_IN,
 }
 
 
@@ -73,9 +74,21 @@ def _recipes() -> tuple[Mapping[str, object], ...]:
 
 
 def released(row: TruthRow) -> TruthRow:
-    """The row with the recomputation that its release's recipe states, where its table is silent."""
-    stated = None if row.recompute else _fact(row, "recompute")
-    return row if stated is None else replace(row, recompute=str(stated))
+    """The row with the recomputation and interleaving that its release's recipe states, where its table is silent."""
+    recompute = None if row.recompute else _fact(row, "recompute")
+    chunks = None if row.vpp else _fact(row, "vpp")
+    row = row if recompute is None else replace(row, recompute=str(recompute))
+    return row if chunks is None else replace(row, vpp=int(str(chunks)))
+
+
+def packed(row: TruthRow, variant: Variant) -> Variant:
+    """The variant where short samples are packed into sequences: a token sees half of its own sample on average."""
+    sample_tokens = _fact(row, "packed-sample-tokens")
+    if sample_tokens is None:
+        return variant
+    return replace(
+        variant, windowed_layers_count=row.layers or 0, window_tokens_count=round(float(str(sample_tokens)) / 2.0)
+    )
 
 
 def _record(row: TruthRow) -> Mapping[str, object]:
@@ -90,9 +103,15 @@ def _fact(row: TruthRow, key: str) -> object:
     return next((recipe[key] for recipe in matching if key in recipe), None)
 
 
+def _released_facts(row: TruthRow) -> dict[str, object]:
+    """Where the recipes of a row's release do something else than its software usually does."""
+    stated = {name: _fact(row, name) for name in _records()[0]}
+    return {name: fact for name, fact in stated.items() if fact is not None}
+
+
 def source_practice(row: TruthRow) -> SourcePractice:
     """The practice of the source that a row comes from."""
-    facts = {**_records()[0], **_record(row)}
+    facts = {**_records()[0], **_record(row)} | _released_facts(row)
     return SourcePractice(
         id=str(facts["id"]),
         practice=_as_released(row, _as_noted(row, _practice(facts))),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gigawatt.performance.step import step
 from gigawatt.performance.step.formats import NumberFormat
-from gigawatt.performance.step.task import Recompute, chosen, one_layout
+from gigawatt.performance.step.task import Module, Recompute, chosen, one_layout
 from gigawatt.performance.step.times import exposed_s
 from tests.performance.step.steps import ASSUMPTIONS, PLAIN, dense_model, expert_model, operators, task
 
@@ -37,6 +37,14 @@ def test_products_take_six_flop_per_weight_and_token():
     weights = 8 * 12 * 1024**2 + 32000 * 1024
     times = step.step_times(task(), one_layout(micro_batch_count=64), operators(memory_bandwidth_bytes_per_s=1e18))
     assert times.gemm_s[0] == pytest.approx(6 * weights * 64 * 1024 / 1e15)
+
+
+def test_a_feed_forward_block_is_computed_anew_up_to_its_last_product():
+    # 8 layers of 4 h^2 weights, two FLOP each, 64 x 1024 tokens at 1 PFLOP/s: nothing needs the last product's result.
+    practice = replace(PLAIN, recomputed_modules=frozenset({Module.FEED_FORWARD_IN}))
+    layouts = one_layout(micro_batch_count=64, recompute_level=Recompute.SELECTIVE)
+    times = step.step_times(task(practice=practice), layouts, operators(memory_bandwidth_bytes_per_s=1e18))
+    assert times.recompute_s[0] == pytest.approx(2 * 8 * 4 * 1024**2 * 64 * 1024 / 1e15, rel=1e-5)
 
 
 def test_causal_attention_takes_half_of_the_square():

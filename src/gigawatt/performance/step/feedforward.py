@@ -75,6 +75,12 @@ def dense_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel
     return _plain_forward(task, layouts, operators, dense_projections(task.model))
 
 
+def dense_in_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    """The part of `dense_forward` up to what the last product reads."""
+    wide = tuple(matrix for matrix in dense_projections(task.model) if matrix.split is Split.COLUMNS)
+    return _plain_forward(task, layouts, operators, wide)
+
+
 def dense_backward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
     """One micro-batch back through a dense block."""
     return _plain_backward(task, layouts, operators, dense_projections(task.model))

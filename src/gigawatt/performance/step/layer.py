@@ -193,6 +193,8 @@ def _module(task: StepTask, layouts: StepLayouts, operators: OperatorModel, modu
         return once.times(mix.attention + mix.linear + mix.feed_forward)
     if module is Module.EXPERTS:
         return feedforward.expert_forward(task, layouts, operators).times(mix.expert)
+    if module is Module.FEED_FORWARD_IN:
+        return feedforward.dense_in_forward(task, layouts, operators).times(mix.dense)
     return feedforward.dense_forward(task, layouts, operators).times(mix.dense)
 
 

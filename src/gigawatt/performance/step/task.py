@@ -26,6 +26,7 @@ class Module(StrEnum):
     ACTIVATION = "activation"
     LATENT_UP = "latent-up"
     FEED_FORWARD = "feed-forward"
+    FEED_FORWARD_IN = "feed-forward-in"
     EXPERTS = "experts"
 
 
