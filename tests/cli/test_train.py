@@ -67,6 +67,54 @@ def test_networks_and_busy_experts_only_slow_a_step():
         assert answer(*plain, *layout, *more)["step_time_s"]["p50"] > base
 
 
+BUSY = ("train", "llama-3.1-8b", "dgx-h100", "--gpus", "64", "--batch", "64")
+SPREAD = ("--layout", "tp=4,cp=2,pp=2,dp=4,recompute=selective", "--practice")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *("graphed=no,graphed-attention=no", "tensor-parallel-overlap=no", "data-parallel-overlap=no"),
+        *("fused-attention=no", "fused-elementwise=no", "dropout=yes", "reduced-bytes=4", "attention-time-factor=1.2"),
+        "recomputed-modules=core-attention+norm+activation",
+    ],
+)
+def test_poorer_software_is_never_faster(change):
+    usual = answer(*BUSY, *SPREAD, "reduced-bytes=2,gradient-bytes=4")["step_time_s"]["p50"]
+    assert answer(*BUSY, *SPREAD, change)["step_time_s"]["p50"] >= usual
+
+
+def test_what_is_computed_anew_is_not_kept():
+    kept, dropped = (
+        answer(*BUSY, *SPREAD, f"recomputed-modules={modules}")
+        for modules in ("core-attention", "core-attention+norm+activation")
+    )
+    assert dropped["memory_parts_bytes"]["activation_bytes"] < kept["memory_parts_bytes"]["activation_bytes"]
+    assert dropped["step_parts_s"]["recompute_s"] > kept["step_parts_s"]["recompute_s"]
+    assert dropped["practice"]["recomputed_modules"] == ["activation", "core-attention", "norm"]
+
+
+def test_a_wider_domain_is_never_slower():
+    layout = ("--layout", "tp=8,pp=2,ep=64,micro-batch=1,recompute=full", "--batch", "1152")
+    asked_for = ("train", "deepseek-v3", "vr-nvl72", "--gpus", "1152", *layout, "--scale-up-domain")
+    times = [answer(*asked_for, width)["step_time_s"]["p50"] for width in ("8", "72", "144", "576")]
+    assert times == sorted(times, reverse=True)
+    assert times[0] > times[-1]
+
+
+def test_platforms_without_a_published_power_are_timed():
+    said = answer("train", "llama-3.1-8b", "mi300x", "--gpus", "8")
+    assert said["step_time_s"]["p10"] < said["step_time_s"]["p50"] < said["step_time_s"]["p90"]
+    assert said["power_w"] is None
+    assert not said["measured"]
+    found = answer("search", "train", "llama-3.1-8b", "mi300x", "--gpus", "8", "--batch", "64", "--space", "usual")
+    assert found["front"][0]["energy_j"] is None
+    times = [point["step_time_s"] for point in found["front"]]
+    assert times == sorted(times)
+    shown = RUN.invoke(perf_app, ["train", "llama-3.1-8b", "mi300x", "--gpus", "8"]).stdout
+    assert "No power of mi300x is published" in " ".join(shown.split())
+
+
 def test_hybrids_are_trained():
     said = answer("train", "nemotron-3-nano-30b-a3b", "gb200-nvl72", "--gpus", "72", "--precision", "mxfp8")
     assert said["step_parts_s"]["attention_s"] > 0.0
@@ -119,7 +167,8 @@ def test_any_number_of_accelerators_is_answered(gpus):
     [
         (["no-such-model", "dgx-h100", "--gpus", "8"], CatalogError),
         (["llama-3.1-8b", "no-such-platform", "--gpus", "8"], CatalogError),
-        (["llama-3.1-8b", "tpu-v6e", "--gpus", "8"], CatalogError),
+        (["llama-3.1-8b", "trn3", "--gpus", "8"], CatalogError),
+        (["llama-3.1-8b", "mi325x", "--gpus", "16"], InputError),
         (["deepseek-v4-pro", "dgx-h100", "--gpus", "8"], CatalogError),
         (["llama-3.1-405b", "dgx-h100", "--gpus", "8"], InfeasibleError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--sites", "2"], InputError),
@@ -139,6 +188,13 @@ def test_any_number_of_accelerators_is_answered(gpus):
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--expert-load", "2"], InputError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--leaf-ports", "16"], InputError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--no-rails"], InputError),
+        *(
+            (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--practice", text], InputError)
+            for text in (
+                *("graphd=no", "graphed", "graphed=1", "graphed=no,graphed=yes", "recomputed-modules=", "dropout=nan"),
+                *("gradient-bytes=3", "gradient-bytes=two", "attention-time-factor=nan", "context-exchange=mail"),
+            )
+        ),
         *(
             (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--layout", text], InputError)
             for text in (

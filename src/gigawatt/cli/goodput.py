@@ -6,9 +6,10 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from gigawatt.catalog import Catalog, load, platform, quantity, training_model
+from gigawatt.catalog import Catalog, load, quantity, training_model
 from gigawatt.catalog.dimensions import EVENTS, MONEY_PER_ACCELERATOR_HOUR
 from gigawatt.catalog.operators import training_operators
+from gigawatt.catalog.platforms import timed_platform
 from gigawatt.catalog.reliability import training_reliability
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.fastest import best_layout
@@ -63,7 +64,7 @@ def goodput_command(
 ) -> None:
     """Predict effective training time, wall-clock and cost of a run that fails, restarts and writes checkpoints."""
     catalog = load()
-    where, of = platform(catalog, platform_id).item, training_model(catalog, model_id).item
+    where, of = timed_platform(catalog, platform_id), training_model(catalog, model_id).item
     reliability = training_reliability(catalog)
     progress, step_s = _progress(
         catalog,

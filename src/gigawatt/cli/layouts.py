@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from gigawatt.cli.steps import NAMES, WORDS, Asked, nearest
+from gigawatt.cli.names import nearest
+from gigawatt.cli.steps import NAMES, WORDS, Asked
 from gigawatt.errors import InputError
 from gigawatt.performance.architecture import expert_layer
 from gigawatt.performance.step.task import StepLayouts, one_layout

@@ -14,8 +14,9 @@ from gigawatt.catalog.operators import training_operators
 from gigawatt.cli import steps
 from gigawatt.cli.console import err, out, print_json
 from gigawatt.cli.pages import refuse_page, write_page
+from gigawatt.cli.practice import practice_json
 from gigawatt.cli.progress import StageProgress
-from gigawatt.cli.steps import Asked, Network, asked, band_s, layout_json, layout_words
+from gigawatt.cli.steps import Asked, Network, asked, band_s, layout_json, layout_words, standing
 from gigawatt.errors import InfeasibleError
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.search import Found, Ranked, search
@@ -60,6 +61,8 @@ def train_command(
     ] = Space.AUTO,
     expert_load: steps.ExpertLoad = 1.0,
     predicted_tokens: steps.PredictedTokens = 0,
+    practice: steps.Software = None,
+    domain: steps.Domain = None,
     oversubscription: steps.Oversubscription = None,
     leaf_ports: steps.LeafPorts = None,
     rails: steps.Rails = None,
@@ -73,7 +76,13 @@ def train_command(
     refuse_page(html, option="--html")
     catalog = load()
     network = Network(
-        oversubscription=oversubscription, leaf_ports=leaf_ports, rails=rails, sites=sites, wan=wan, distance=distance
+        oversubscription=oversubscription,
+        leaf_ports=leaf_ports,
+        rails=rails,
+        sites=sites,
+        wan=wan,
+        distance=distance,
+        domain=domain,
     )
     of = asked(
         catalog,
@@ -86,6 +95,7 @@ def train_command(
         expert_load=expert_load,
         predicted_tokens=predicted_tokens,
         network=network,
+        software=practice,
     )
     breadth = _breadth(of, space)
     operators = training_operators(catalog)(of.where, _MEDIAN)
@@ -104,11 +114,11 @@ def train_command(
         raise InfeasibleError((_refusal(of, found),))
     if html is not None:
         write_page(html, _page(of, found, found.front))
+    band = band_s(catalog, of, chosen(found.front.layouts, np.array([0])))
     if as_json:
-        best = band_s(catalog, of, chosen(found.front.layouts, np.array([0])))
-        print_json(_json(of, found, found.front, breadth=breadth, band=best, cpu_s=cpu_s))
+        print_json(_json(of, found, found.front, breadth=breadth, band=band, cpu_s=cpu_s))
     else:
-        _print(found, found.front, cpu_s)
+        _print(of, found, found.front, band=band, cpu_s=cpu_s)
 
 
 def _told(progress: StageProgress, count: int) -> Callable[[int], None]:
@@ -155,6 +165,8 @@ def _json(
         "batch": round(of.task.batch_sequences_count),
         "sequence": of.task.sequence_tokens_count,
         "precision": of.task.number_format.value,
+        "scale_up_domain": of.where.scale_up_domain_count,
+        "practice": practice_json(of.task.practice),
         "space": breadth.value,
         "configurations_evaluated": found.evaluated_count,
         "configurations_feasible": found.feasible_count,
@@ -187,7 +199,7 @@ def _page(of: Asked, found: Found, front: Ranked) -> str:
     return front_html(f"{of.task.model.id} on {of.gpus:,} x {of.where.name}", sentence, points)
 
 
-def _print(found: Found, front: Ranked, cpu_s: float) -> None:
+def _print(of: Asked, found: Found, front: Ranked, *, band: dict[str, float], cpu_s: float) -> None:
     table = Table(title="Fastest first; each beats those above in memory or energy", title_justify="left")
     for name in ("step s", "memory GB", "power W"):
         table.add_column(name, justify="right")
@@ -195,8 +207,13 @@ def _print(found: Found, front: Ranked, cpu_s: float) -> None:
     for index in range(min(front.step_s.size, _SHOWN)):
         figures = (front.step_s[index], front.memory_bytes[index] / _BYTES_PER_GB, front.power_w[index])
         words = layout_words(layout_json(front.layouts, index))
-        table.add_row(*(f"{value:,.{digits}f}" for value, digits in zip(figures, (3, 1, 0), strict=True)), words)
+        cells = (f"{value:,.{digits}f}" for value, digits in zip(figures, (3, 1, 0), strict=True))
+        table.add_row(*("unknown" if cell == "nan" else cell for cell in cells), words)
     out.print(table)
+    out.print(
+        f"The fastest takes {band['p50']:.3g} s (P10 to P90: {band['p10']:.3g} to {band['p90']:.3g}). {standing(of)}",
+        highlight=False,
+    )
     out.print(
         f"{found.evaluated_count:,} layouts evaluated, {found.feasible_count:,} fit, "
         f"{found.timed_count:,} timed in full, {cpu_s:.1f} CPU seconds; {front.step_s.size} on the front"

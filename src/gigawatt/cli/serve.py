@@ -196,7 +196,7 @@ def _parts_table(passes: dict[str, PassTimes]) -> Table:
 def remarks(answer: Answer) -> list[str]:
     """What a reader must know beside the figures: whether anybody measured the platform, prices, kernels."""
     asked = answer.question
-    standing = "measured" if asked.where.measured else "not measured by anyone yet"
+    standing = "measured" if asked.where.measured else "projected, as no kernel timings of it are published"
     lines = [f"{asked.where.name} ({standing})."]
     if asked.hour is not None:
         lines.append(f"A GPU-hour costs {asked.hour.usd_per_hour:.2f} USD: {asked.hour.origin}.")

@@ -1,6 +1,6 @@
 """What the commands about a training step ask, and how their answers are put together."""
 
-import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -9,10 +9,12 @@ from typing import Annotated, Self
 
 import typer
 
-from gigawatt.catalog import Catalog, platform, quantity, training_model, training_variant
+from gigawatt.catalog import Catalog, quantity, training_model, training_variant
 from gigawatt.catalog.dimensions import BANDWIDTH, DISTANCE, PROPAGATION
 from gigawatt.catalog.operators import training_operators
+from gigawatt.catalog.platforms import timed_platform
 from gigawatt.catalog.step import step_assumptions, step_figures
+from gigawatt.cli.practice import stated_practice
 from gigawatt.entities.hardware import Platform, Precision, ScaleOutFabric
 from gigawatt.errors import InputError
 from gigawatt.performance.architecture import expert_layer
@@ -87,13 +89,26 @@ Wan = Annotated[
     str | None, typer.Option("--wan", help='What each site can send to the others, like "10 Tb/s"; with --sites.')
 ]
 Distance = Annotated[str | None, typer.Option("--distance", help='Between sites, like "800 km"; with --sites.')]
+Domain = Annotated[
+    int | None,
+    typer.Option(
+        "--scale-up-domain",
+        min=1,
+        max=MOST,
+        help="Accelerators that share a scale-up domain; the platform's if silent.",
+    ),
+]
+Software = Annotated[
+    str | None,
+    typer.Option("--practice", help='Software other than up to date: "graphed=no,recomputed-modules=norm+activation".'),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 Html = Annotated[Path | None, typer.Option("--html", help="Draw the answer into this HTML file, which opens offline.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """What a command says about the networks beyond a scale-up domain."""
+    """What a command says about networks: how wide a scale-up domain is, and what joins domains and sites."""
 
     oversubscription: float | None
     leaf_ports: int | None
@@ -101,20 +116,22 @@ class Network:
     sites: int
     wan: str | None
     distance: str | None
+    domain: int | None
 
     @classmethod
     def plain(cls) -> Self:
         """One site whose domains are joined without blocking."""
-        return cls(oversubscription=None, leaf_ports=None, rails=None, sites=1, wan=None, distance=None)
+        return cls(oversubscription=None, leaf_ports=None, rails=None, sites=1, wan=None, distance=None, domain=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A step on a platform."""
+    """A step on a platform; `remarks` say what of both is other than usual."""
 
     task: StepTask
     where: Platform
     gpus: int
+    remarks: tuple[str, ...] = ()
 
 
 def asked(
@@ -129,9 +146,10 @@ def asked(
     expert_load: float,
     predicted_tokens: int,
     network: Network,
+    software: str | None = None,
 ) -> Asked:
     """The step that a command is about; raises `InputError` when the platform or the sites cannot take it."""
-    model, where = training_model(catalog, model_id).item, platform(catalog, platform_id).item
+    model, where = training_model(catalog, model_id).item, timed_platform(catalog, platform_id)
     _refuse_precision(where, precision)
     if expert_load > 1.0 and expert_layer(model) is None:
         raise InputError(
@@ -140,11 +158,19 @@ def asked(
             expected="a model with experts",
             fix="Leave --expert-load away.",
         )
+    where = replace(where, scale_up_domain_count=network.domain or where.scale_up_domain_count)
+    if math.isnan(where.accelerator.scale_out_bandwidth_bytes_per_s) and gpus > where.scale_up_domain_count:
+        raise InputError(
+            where="--gpus",
+            found=f"{gpus:,} of {where.id}, which has no published link between scale-up domains",
+            expected=f"at most the {where.scale_up_domain_count:,} of a domain",
+            fix="Choose fewer, or another platform.",
+        )
     tokens = sequence or usual_sequence(catalog, model_id)
     task = StepTask(
         model=model,
         variant=training_variant(catalog, model_id, predicted_tokens_count=predicted_tokens),
-        practice=current_practice(),
+        practice=stated_practice(software or "", current_practice()),
         number_format=precision,
         sequence_tokens_count=tokens,
         batch_sequences_count=float(batch or _usual_batch(catalog, tokens)),
@@ -160,7 +186,11 @@ def asked(
             expected="as many at each site",
             fix="Choose a multiple of --sites.",
         )
-    return Asked(task=task, where=replace(where, fabric=_fabric(catalog, network)), gpus=gpus)
+    remarks = (
+        *((f"scale-up domains of {network.domain:,}",) if network.domain else ()),
+        *((software,) if software else ()),
+    )
+    return Asked(task=task, where=replace(where, fabric=_fabric(catalog, network)), gpus=gpus, remarks=remarks)
 
 
 def _refuse_precision(where: Platform, number: NumberFormat) -> None:
@@ -247,6 +277,15 @@ def band_s(catalog: Catalog, of: Asked, layout: StepLayouts) -> dict[str, float]
     return {"p10": quick, "p50": float(step_total_s(of.task, layout, operators(_MEDIAN))[0]), "p90": slow}
 
 
+def standing(of: Asked) -> str:
+    """What the operator times rest on, as a sentence."""
+    if of.where.measured:
+        return "Platform measured: its kernels have published timings."
+    if of.where.silicon_of is not None:
+        return f"Platform measured as {of.where.silicon_of}, whose silicon it has."
+    return "Platform projected: no timings of its kernels are published."
+
+
 # Names of a layout on the command line and in tables, and what their words mean.
 NAMES = {
     "tp": "tp_count",
@@ -294,9 +333,3 @@ def layout_words(layout: Mapping[str, float]) -> str:
         words = WORDS.get(short, {})
         shown.append(f"{short}={next((word for word, number in words.items() if number == value), f'{value:g}')}")
     return ",".join(shown)
-
-
-def nearest(word: str, known: Mapping[str, object]) -> str:
-    """The close matches of a word, as the end of a sentence."""
-    close = difflib.get_close_matches(word, known, n=3)
-    return f"Did you mean {' or '.join(close)}?" if close else f"Known: {', '.join(known)}."

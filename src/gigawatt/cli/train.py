@@ -1,5 +1,6 @@
 """`gigawatt perf train`: one optimizer step, its best layout or a stated one, and where its time and memory go."""
 
+import math
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,7 +14,8 @@ from gigawatt.cli.console import out, print_json
 from gigawatt.cli.fastest import best_layout, refuse_too_large
 from gigawatt.cli.layouts import stated_layout
 from gigawatt.cli.pages import refuse_page, write_page
-from gigawatt.cli.steps import Asked, Network, asked, band_s, layout_json, layout_words
+from gigawatt.cli.practice import practice_json
+from gigawatt.cli.steps import Asked, Network, asked, band_s, layout_json, layout_words, standing
 from gigawatt.performance.flops import training_flop_per_token
 from gigawatt.performance.operators import peak_dense_flop_per_s
 from gigawatt.performance.step.formats import NumberFormat
@@ -82,6 +84,8 @@ def train_command(
     ] = None,
     expert_load: steps.ExpertLoad = 1.0,
     predicted_tokens: steps.PredictedTokens = 0,
+    practice: steps.Software = None,
+    domain: steps.Domain = None,
     oversubscription: steps.Oversubscription = None,
     leaf_ports: steps.LeafPorts = None,
     rails: steps.Rails = None,
@@ -95,7 +99,13 @@ def train_command(
     refuse_page(html, option="--html")
     catalog = load()
     network = Network(
-        oversubscription=oversubscription, leaf_ports=leaf_ports, rails=rails, sites=sites, wan=wan, distance=distance
+        oversubscription=oversubscription,
+        leaf_ports=leaf_ports,
+        rails=rails,
+        sites=sites,
+        wan=wan,
+        distance=distance,
+        domain=domain,
     )
     of = asked(
         catalog,
@@ -108,6 +118,7 @@ def train_command(
         expert_load=expert_load,
         predicted_tokens=predicted_tokens,
         network=network,
+        software=practice,
     )
     answer = _answer(catalog, of, layout)
     if html is not None:
@@ -155,6 +166,8 @@ def _json(of: Asked, answer: Answer) -> dict[str, object]:
         "accelerators_used": answer.used_count,
         "batch": of.task.batch_sequences_count,
         "sequence": of.task.sequence_tokens_count,
+        "scale_up_domain": of.where.scale_up_domain_count,
+        "practice": practice_json(of.task.practice),
         "layout": layout_json(answer.layout, 0),
         "layout_text": layout_words(layout_json(answer.layout, 0)),
         "step_time_s": answer.band,
@@ -191,17 +204,18 @@ def _picture(of: Asked, answer: Answer) -> StepPicture:
 
 
 def _headline(of: Asked, answer: Answer) -> str:
-    band, standing = answer.band, "measured" if of.where.measured else "not measured by anyone yet"
+    band = answer.band
     tokens = of.task.batch_tokens_count / answer.step_s
     return (
         f"A step of {of.task.batch_sequences_count:,.0f} sequences of {of.task.sequence_tokens_count:,} tokens takes "
         f"{band['p50']:.3g} s (P10 to P90: {band['p10']:.3g} to {band['p90']:.3g}): {tokens:,.0f} tokens/s, "
-        f"MFU {_mfu(of, answer.step_s):.1%}. Platform {standing}."
+        f"MFU {_mfu(of, answer.step_s):.1%}. {standing(of)}"
     )
 
 
 def _print(of: Asked, answer: Answer) -> None:
-    out.print(f"[bold]{of.task.model.id} on {of.gpus:,} x {of.where.id}[/], {of.task.number_format.value}")
+    stated = (of.task.number_format.value, *of.remarks)
+    out.print(f"[bold]{of.task.model.id} on {of.gpus:,} x {of.where.id}[/], {', '.join(stated)}", highlight=False)
     out.print(_headline(of, answer), highlight=False)
     words = layout_words(layout_json(answer.layout, 0))
     chosen = "Layout as stated" if answer.stated else "Fastest layout that fits"
@@ -225,8 +239,10 @@ def _print(of: Asked, answer: Answer) -> None:
         "[bold]all[/]", f"[bold]{float(answer.memory.total_bytes[0]) / _BYTES_PER_GB:.1f}[/] of {usable:.0f}"
     )
     out.print(memory)
+    power_w = answer.energy_j / answer.step_s
+    drawn = f"Mean power {power_w:,.0f} W per accelerator, its share of the rack."
+    unknown = f"No power of {of.where.id} is published."
     out.print(
-        f"Mean power {answer.energy_j / answer.step_s:,.0f} W per accelerator, its share of the rack. "
-        "Laws and assumptions: docs/training.md, docs/kernels.md",
+        f"{unknown if math.isnan(power_w) else drawn} Laws and assumptions: docs/training.md, docs/kernels.md",
         highlight=False,
     )

@@ -9,7 +9,7 @@ The third aim is energy rather than power: a layout that only waits longer draws
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,10 @@ _BATCH = 1 << 17
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """Layouts with step time, memory, and the energy of a step per accelerator, `(candidate,)`."""
+    """Layouts with step time, memory, and the energy of a step per accelerator, `(candidate,)`.
+
+    Energies are NaN where the platform's power is unknown.
+    """
 
     layouts: StepLayouts
     step_s: FloatArray
@@ -69,7 +72,7 @@ def search(
     `report` is told how many layouts have been judged, now and then.
     """
     usable = platform.accelerator.memory_bytes
-    work = _Work(task=task, operators=operators, power_w=greatest_power_w(platform))
+    work = _Work(task=task, operators=operators)
     front: Ranked | None = None
     evaluated = feasible = timed = 0
     least = float("inf")
@@ -87,7 +90,7 @@ def search(
         timed += kept.step_s.size
         front = _front(kept if front is None else _both(front, kept)) if kept.step_s.size else front
     return Found(
-        front=front,
+        front=None if front is None else replace(front, energy_j=front.energy_j * greatest_power_w(platform)),
         evaluated_count=evaluated,
         feasible_count=feasible,
         timed_count=timed,
@@ -96,7 +99,7 @@ def search(
 
 
 def greatest_power_w(platform: Platform) -> float:
-    """An accelerator's share of the greatest power of its rack."""
+    """An accelerator's share of the greatest power of its rack, NaN where that is unknown."""
     return platform.rack_power_w / platform.accelerators_per_rack_count
 
 
@@ -108,9 +111,10 @@ def energy_j(task: StepTask, *, step_s: FloatArray, busy_s: FloatArray, power_w:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
+    """What is searched for; energies are compared per watt of greatest power, which is the same for all layouts."""
+
     task: StepTask
     operators: OperatorModel
-    power_w: float
 
 
 def _batches(task: StepTask, platform: Platform, *, accelerators_count: int, breadth: Breadth) -> Iterator[StepLayouts]:
@@ -142,7 +146,7 @@ def _promising(work: _Work, layouts: StepLayouts, memory: FloatArray, front: Ran
     busy = computing_s(task, layouts, per_cell, cell)
     if front is not None:
         bound = bound_s(task, layouts, found, per_cell)
-        least = energy_j(task, step_s=bound, busy_s=busy, power_w=work.power_w) * (1.0 - _ROUNDING)
+        least = energy_j(task, step_s=bound, busy_s=busy, power_w=1.0) * (1.0 - _ROUNDING)
         open_ = ~beaten(bound, memory, least, front)
         layouts, memory, busy, cell = chosen(layouts, open_), memory[open_], busy[open_], cell[open_]
     times = time_after_cells_s(task, layouts, work.operators, per_cell, cell)
@@ -150,7 +154,7 @@ def _promising(work: _Work, layouts: StepLayouts, memory: FloatArray, front: Ran
         layouts=layouts,
         step_s=times,
         memory_bytes=memory,
-        energy_j=energy_j(task, step_s=times, busy_s=busy, power_w=work.power_w),
+        energy_j=energy_j(task, step_s=times, busy_s=busy, power_w=1.0),
     )
 
 
