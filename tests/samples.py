@@ -248,6 +248,7 @@ def small_inputs(**changes: object) -> Inputs:
             scan_backward=exactly(1.25),
             accumulation=exactly(1.0),
             permutation=exactly(1.0),
+            fused_loss=exactly(1.0),
             token_exchange_s=exactly(0.0),
             device_spread=exactly(0.0),
             reserved_bytes=exactly(4e9),

@@ -10,7 +10,7 @@ from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
 _NAMES = (
     *("host-issue", "contention", "attention-backward", "scan-backward"),
-    *("accumulation", "permutation", "token-exchange", "device-spread", "reserved", "fragmentation"),
+    *("accumulation", "permutation", "fused-loss", "token-exchange", "device-spread", "reserved", "fragmentation"),
     *("host-link", "host-memory", "waiting-power"),
 )
 
@@ -25,7 +25,7 @@ def step_assumption_figures(catalog: Catalog) -> tuple[Figure, ...]:
 
 def step_figures(catalog: Catalog) -> StepFigures:
     """The engineering figures of a step with their ranges."""
-    host, contention, backward, scan, accumulation, permutation, exchange, spread, *others = (
+    host, contention, backward, scan, accumulation, permutation, loss, exchange, spread, *others = (
         catalog.figure(f"assumptions/training-step/{name}") for name in _NAMES
     )
     reserved, fragmentation, link, host_memory, waiting = others
@@ -36,6 +36,7 @@ def step_figures(catalog: Catalog) -> StepFigures:
         scan_backward=ranged(scan, RATIO),
         accumulation=ranged(accumulation, FRACTION),
         permutation=ranged(permutation, RATIO),
+        fused_loss=ranged(loss, RATIO),
         token_exchange_s=ranged(exchange, DURATION_SECONDS),
         device_spread=ranged(spread, RATIO),
         reserved_bytes=ranged(reserved, MEMORY),

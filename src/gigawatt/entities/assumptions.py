@@ -97,6 +97,7 @@ class StepFigures:
     scan_backward: Ranged
     accumulation: Ranged
     permutation: Ranged
+    fused_loss: Ranged
     token_exchange_s: Ranged
     device_spread: Ranged
     reserved_bytes: Ranged

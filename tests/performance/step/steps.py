@@ -15,6 +15,7 @@ ASSUMPTIONS = StepAssumptions(
     scan_backward_factor=2.0,
     accumulation_fraction=1.0,
     permutation_factor=1.0,
+    fused_loss_factor=1.0,
     token_exchange_s=0.0,
     device_spread_fraction=0.0,
     reserved_bytes=0.0,

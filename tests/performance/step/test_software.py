@@ -7,7 +7,7 @@ import pytest
 
 from gigawatt.performance.step import attention, feedforward, step
 from gigawatt.performance.step.formats import NumberFormat
-from gigawatt.performance.step.task import accumulation_bytes, one_layout
+from gigawatt.performance.step.task import ContextExchange, accumulation_bytes, one_layout
 from tests.performance.step.steps import ASSUMPTIONS, PLAIN, expert_model, operators, task
 
 
@@ -91,3 +91,52 @@ def test_a_ring_merges_its_parts() -> None:
     backward = attention.merged_bytes(task(), layout, backward=True)
     assert forward[0] == pytest.approx(3 * 0.75 * 2 * 512 * 1024 * 2)
     assert backward[0] == pytest.approx(3 * forward[0])  # queries, keys and values are of one size here
+
+
+def test_sorting_tokens_takes_longer_than_another_pass() -> None:
+    # Four passes over 1024 BF16 values for each of 1024 tokens and two experts, read and written at 4 TB/s.
+    layout, slow = one_layout(dp_count=4.0, ep_count=4.0), replace(ASSUMPTIONS, permutation_factor=1.6)
+    practice = replace(PLAIN, fused_dispatch=False)
+    plain, sorted_ = (
+        feedforward.expert_forward(task(expert_model(), practice=practice, assumptions=each), layout, operators())
+        for each in (ASSUMPTIONS, slow)
+    )
+    passes_s = 4 * 2 * 2 * (1024 * 2) * 1024 / 4e12
+    assert np.ravel(sorted_.elementwise_s - plain.elementwise_s)[0] == pytest.approx(0.6 * passes_s)
+
+
+def test_a_fused_loss_takes_longer_than_another_pass() -> None:
+    # 1024 tokens x 32000 logits, 6 B forward and 4 B backward at 4 TB/s; a loss in plain passes keeps its time.
+    layout, slow = one_layout(), replace(ASSUMPTIONS, fused_loss_factor=2.0)
+    for fused, more_s in ((True, 10 * 1024 * 32000 / 4e12), (False, 0.0)):
+        practice = replace(PLAIN, fused_loss=fused)
+        calm, slowed = (
+            step.cell_times(task(practice=practice, assumptions=each), layout, operators()).end_s[0]
+            for each in (ASSUMPTIONS, slow)
+        )
+        assert slowed - calm == pytest.approx(more_s, abs=1e-12)
+
+
+def test_the_gradient_of_the_embedding_is_summed_in_full_for_each_micro_batch() -> None:
+    # 32000 x 1024 weights: 2 B of zeros written, then 2 B of gradient and 4 B of sum read and 4 B written, at 4 TB/s.
+    # Shards sum theirs with all others, frozen weights have no gradient, and half a table takes half as long.
+    table_s = 12 * 32000 * 1024 / 4e12
+    whole, halved, sharded = one_layout(), one_layout(tp_count=2.0), one_layout(dp_count=2.0, zero_stage=3.0)
+    for layout, expected_s in ((whole, table_s), (halved, table_s / 2.0), (sharded, 0.0)):
+        found = step.cells(layout)
+        times = step.cell_times(task(), found.layouts, operators())
+        assert times.summed_table_s(layout, found.cell)[0] == pytest.approx(expected_s)
+    frozen = task(variant=replace(task().variant, adapter_rank=8))
+    assert step.cell_times(frozen, whole, operators()).table_s[0] == 0.0
+
+
+def test_heads_that_change_hands_are_copied_on_both_sides() -> None:
+    # 256 of 1024 tokens on each of four ranks with 8 heads of 128: queries and outputs 2 x 1024, keys and values the
+    # same; each is read and written before and after, 2 B a value at 4 TB/s.
+    layout = one_layout(cp_count=4.0)
+    exchanged = replace(PLAIN, context_exchange=ContextExchange.ULYSSES)
+    gathered = replace(PLAIN, context_exchange=ContextExchange.GATHER)
+    heads, rows = (
+        attention.forward(task(practice=p), layout, operators()).elementwise_s for p in (exchanged, gathered)
+    )
+    assert np.ravel(heads - rows)[0] == pytest.approx(4 * 2 * 256 * (2 + 2) * 1024 / 4e12)

@@ -17,6 +17,7 @@ def best_assumptions(figures: StepFigures) -> StepAssumptions:
         scan_backward_factor=figures.scan_backward.best,
         accumulation_fraction=figures.accumulation.best,
         permutation_factor=figures.permutation.best,
+        fused_loss_factor=figures.fused_loss.best,
         token_exchange_s=figures.token_exchange_s.best,
         device_spread_fraction=figures.device_spread.best,
         reserved_bytes=figures.reserved_bytes.best,
@@ -41,7 +42,7 @@ def assumption_ends(figures: StepFigures) -> Ends:
     best = best_assumptions(figures)
     host, contention, attention = figures.host_issue_s, figures.contention, figures.attention_backward
     scan, permutation, spread = figures.scan_backward, figures.permutation, figures.device_spread
-    exchange = figures.token_exchange_s
+    exchange, loss = figures.token_exchange_s, figures.fused_loss
     return (
         (replace(best, host_issue_s=host.low), replace(best, host_issue_s=host.high)),
         (replace(best, contention_fraction=contention.low), replace(best, contention_fraction=contention.high)),
@@ -55,6 +56,7 @@ def assumption_ends(figures: StepFigures) -> Ends:
             replace(best, accumulation_fraction=figures.accumulation.high),
         ),
         (replace(best, permutation_factor=permutation.low), replace(best, permutation_factor=permutation.high)),
+        (replace(best, fused_loss_factor=loss.low), replace(best, fused_loss_factor=loss.high)),
         (replace(best, token_exchange_s=exchange.low), replace(best, token_exchange_s=exchange.high)),
         (replace(best, device_spread_fraction=spread.low), replace(best, device_spread_fraction=spread.high)),
     )

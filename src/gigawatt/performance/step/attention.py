@@ -26,6 +26,8 @@ _MASK_BYTES = Precision.FP8.value_bytes
 _CAUSAL_SHARE = 0.5
 # Two operands read and one sum written; see `merged_bytes` for the share.
 _ADDITION_PASSES, _MERGED_SHARE = 3.0, 0.75
+# Read and written before an exchange and after it.
+_COPY_PASSES = 4.0
 
 
 def mean_context_tokens_count(sequence_tokens_count: float, *, window_tokens_count: float) -> float:
@@ -185,14 +187,25 @@ def _context_exchange(task: StepTask, layouts: StepLayouts, operators: OperatorM
     exchange = {ContextExchange.RING: _ring_s, ContextExchange.GATHER: _gather_s, ContextExchange.ULYSSES: _heads_s}
     shown = exchange[task.practice.context_exchange](task, layouts, operators, backward=backward)
     split = layouts.cp_count > 1.0
-    merged = operators.memory_s(merged_bytes(task, layouts, backward=backward))
-    if task.practice.context_exchange is not ContextExchange.RING:
-        merged = np.zeros_like(layouts.cp_count)
     return PassTimes(
         context_parallel_s=np.where(split, shown, 0.0),
-        elementwise_s=np.where(split, merged, 0.0),
+        elementwise_s=np.where(split, _rearranged_s(task, layouts, operators, backward=backward), 0.0),
         kernels_count=2.0 * layouts.cp_count,
     )
+
+
+def _rearranged_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> FloatArray:
+    """What an exchange moves in memory: the parts of a ring are merged, what changes hands is copied on both sides.
+
+    Before an all-to-all the heads are put together by rank, after it the tokens in order (Transformer Engine,
+    `flash_attn_a2a_communicate`).
+    """
+    if task.practice.context_exchange is ContextExchange.RING:
+        return operators.memory_s(merged_bytes(task, layouts, backward=backward))
+    if task.practice.context_exchange is ContextExchange.GATHER:
+        return np.zeros_like(layouts.cp_count)
+    copies = (operators.memory_s(_COPY_PASSES * volume) for volume in _exchanged_heads_bytes(task, layouts))
+    return np.asarray(sum(copies), dtype=np.float64)
 
 
 def merged_bytes(task: StepTask, layouts: StepLayouts, *, backward: bool) -> FloatArray:
@@ -238,8 +251,14 @@ def _gather_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *,
 
 def _heads_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> FloatArray:  # noqa: ARG001  # the gradients have the same volume
     """Queries, keys, values and the output change hands between tokens and heads; backward their gradients do."""
-    core, ranks = prefill_core(task.model), layouts.cp_count
-    queries = micro_tokens_count(task, layouts) * core.heads_count * (core.score_dim + core.value_dim) * _VALUE_BYTES
-    volumes = (queries / layouts.tp_count, _key_value_bytes(task, layouts))
-    sent = [operators.all_to_all_s(v, ranks_count=ranks, stride_count=layouts.tp_count) for v in volumes]
+    ranks, stride = layouts.cp_count, layouts.tp_count
+    volumes = _exchanged_heads_bytes(task, layouts)
+    sent = [operators.all_to_all_s(v, ranks_count=ranks, stride_count=stride) for v in volumes]
     return sent[0] + sent[1]
+
+
+def _exchanged_heads_bytes(task: StepTask, layouts: StepLayouts) -> tuple[FloatArray, FloatArray]:
+    """Queries and outputs of one rank's tokens, and keys and values."""
+    core, tokens = prefill_core(task.model), micro_tokens_count(task, layouts)
+    queries = tokens * core.heads_count * (core.score_dim + core.value_dim) * _VALUE_BYTES / layouts.tp_count
+    return np.asarray(queries, dtype=np.float64), _key_value_bytes(task, layouts)

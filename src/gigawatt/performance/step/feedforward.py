@@ -172,7 +172,7 @@ def _permutations(task: StepTask, operators: OperatorModel, routed: _Routed) -> 
     """Sorting copies by destination, by local expert, and back twice; one pass each way when fused with dispatch."""
     passes = 2 if task.practice.fused_dispatch else 4
     moved = 2.0 * _VALUE_BYTES * routed.copies_count * routed.experts.token_dim
-    return linear.elementwise(operators, *([moved] * passes))
+    return linear.slow_pass(operators, moved, factor=task.assumptions.permutation_factor).times(passes)
 
 
 def _dispatch_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed) -> FloatArray:

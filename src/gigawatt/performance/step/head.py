@@ -1,29 +1,33 @@
 """What the first and last pipeline stage do besides their layers: embedding, head, loss and extra predictions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gigawatt.entities.hardware import Precision
-from gigawatt.performance.architecture import head_projection
+from gigawatt.performance.architecture import embedding_parameters_count, head_projection
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step import linear
 from gigawatt.performance.step.layer import LayerTimes, layer_times, prediction_mix
-from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
+from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count, table_gradient_bytes
 from gigawatt.performance.step.times import PassTimes, total
 
 # Bytes moved per logit. Plain: to FP32 (6), maximum (4), difference and exponential in place (16), sum and quotient
-# (12), and backward in place (8) and to BF16 (6); fused: one read, one write of BF16 each way in one or two sweeps.
+# (12), and backward in place (8) and to BF16 (6); fused: two reads and a write of BF16, and a read and a write back.
 _PLAIN_FORWARD_BYTES, _PLAIN_BACKWARD_BYTES = 38.0, 14.0
 _FUSED_FORWARD_BYTES, _FUSED_BACKWARD_BYTES = 6.0, 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndTimes:
-    """One micro-batch through what the last stage adds, forward and backward."""
+    """One micro-batch through what the last stage adds, forward and backward, and in the first one the gradient table.
+
+    `table` is the gradient of the embedding, summed in full for every micro-batch.
+    """
 
     forward: PassTimes
     backward: PassTimes
+    table: PassTimes
 
 
 def end_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, layer: LayerTimes) -> EndTimes:
@@ -43,7 +47,16 @@ def end_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, la
     return EndTimes(
         forward=forward.plus(linear.elementwise(operators, 2.0 * hidden)),
         backward=backward.plus(linear.elementwise(operators, 3.0 * hidden)),
+        table=_table(task, layouts, operators),
     )
+
+
+def _table(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:
+    moved = table_gradient_bytes(task)
+    if moved == 0.0:
+        return PassTimes()
+    weights = embedding_parameters_count(task.model) / layouts.tp_count
+    return replace(linear.elementwise(operators, moved * weights), kernels_count=2.0)
 
 
 def _head(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> tuple[PassTimes, PassTimes]:
@@ -52,6 +65,10 @@ def _head(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> tup
     logits = np.asarray(tokens * n, dtype=np.float64)
     fused = task.practice.fused_loss
     sweeps = (_FUSED_FORWARD_BYTES, _FUSED_BACKWARD_BYTES) if fused else (_PLAIN_FORWARD_BYTES, _PLAIN_BACKWARD_BYTES)
+    loss = [
+        linear.slow_pass(operators, sweep * logits, factor=task.assumptions.fused_loss_factor if fused else 1.0)
+        for sweep in sweeps
+    ]
     product = operators.gemm_s(tokens, n, k, precision=Precision.BF16)
     back = operators.gemm_s(tokens, k, n, precision=Precision.BF16)
     summed = PassTimes()
@@ -59,8 +76,8 @@ def _head(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> tup
         back = back + operators.gemm_s(n, k, tokens, precision=Precision.BF16)
         summed = linear.accumulation(task, operators, n * k)
     return (
-        linear.elementwise(operators, sweeps[0] * logits).plus(PassTimes(gemm_s=product, kernels_count=1.0)),
-        total(linear.elementwise(operators, sweeps[1] * logits), PassTimes(gemm_s=back, kernels_count=2.0), summed),
+        loss[0].plus(PassTimes(gemm_s=product, kernels_count=1.0)),
+        total(loss[1], PassTimes(gemm_s=back, kernels_count=2.0), summed),
     )
 
 

@@ -92,6 +92,11 @@ def backward_all(
     return total(*each)
 
 
+def slow_pass(operators: OperatorModel, volume_bytes: Reals, *, factor: float) -> PassTimes:
+    """A kernel that takes `factor` times as long as another pass over the same bytes."""
+    return PassTimes(elementwise_s=factor * operators.memory_s(volume_bytes), kernels_count=1.0)
+
+
 def elementwise(operators: OperatorModel, *volumes_bytes: Reals) -> PassTimes:
     """Kernels that each move a volume between memory and chip."""
     each = (PassTimes(elementwise_s=operators.memory_s(volume), kernels_count=1.0) for volume in volumes_bytes)

@@ -22,6 +22,9 @@ from gigawatt.performance.step.task import (
 from gigawatt.performance.step.times import PassTimes, total
 from gigawatt.timeline import FloatArray
 
+# The ZeRO stage that shards the weights themselves, as fully sharded data parallelism does.
+_SHARDED_WEIGHTS = 3.0
+
 _CELL = (
     "tp_count",
     "cp_count",
@@ -94,7 +97,8 @@ class CellTimes:
     """What a micro-batch takes in a mean layer and in the last stage's extras, per cell, host included, `(cell,)`.
 
     `heaviest_s` is the slower kind of layer, of which the fullest stage may hold nothing else, `heaviest_plain_s` the
-    slower one without recomputation. Of the backward pass `weights_s` are for gradients of weights. `computing_s`,
+    slower one without recomputation. `table_s` is the first stage's gradient of the embedding. Of the backward pass
+    `weights_s` are for gradients of weights. `computing_s`,
     `recomputing_s` and `end_computing_s` count kernels that compute, without what waits for links or for the host.
     """
 
@@ -105,6 +109,7 @@ class CellTimes:
     heaviest_s: FloatArray
     heaviest_plain_s: FloatArray
     end_s: FloatArray
+    table_s: FloatArray
     computing_s: FloatArray
     recomputing_s: FloatArray
     end_computing_s: FloatArray
@@ -120,13 +125,22 @@ class CellTimes:
         plain = self.heaviest_plain_s[cell]
         return plain + layouts.recomputed_share * (self.heaviest_s[cell] - plain)
 
-    def clocked_fraction(self, layouts: StepLayouts, cell: IndexArray) -> FloatArray:
-        """The part of a mean layer's passes that runs at a device's own clock: products and attention."""
-        both = total(self.layer.forward, self.layer.backward)
-        plain, again = (np.asarray(part.gemm_s + part.attention_s) for part in (both, self.layer.recompute))
+    def summed_table_s(self, layouts: StepLayouts, cell: IndexArray) -> FloatArray:
+        """The first stage's gradient of the embedding; shards add theirs when they are scattered, with the others."""
+        return np.where(layouts.zero_stage < _SHARDED_WEIGHTS, self.table_s[cell], 0.0)
+
+    def clocked_fraction(self, layouts: StepLayouts, cell: IndexArray, *, layers_count: int) -> FloatArray:
+        """The part of all passes that runs at a device's own clock: products and attention."""
+        whole = (
+            total(self.layer.forward, self.layer.backward),
+            self.layer.recompute,
+            total(self.end.forward, self.end.backward),
+        )
         size = self.forward_s.shape
-        clocked = np.broadcast_to(plain, size)[cell] + layouts.recomputed_share * np.broadcast_to(again, size)[cell]
-        return np.asarray(clocked / self.layer_s(layouts, cell), dtype=np.float64)
+        plain, again, end = (np.broadcast_to(part.gemm_s + part.attention_s, size)[cell] for part in whole)
+        clocked = layers_count * (plain + layouts.recomputed_share * again) + end
+        passes = layers_count * self.layer_s(layouts, cell) + self.end_s[cell] + self.summed_table_s(layouts, cell)
+        return np.asarray(clocked / passes, dtype=np.float64)
 
 
 def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> CellTimes:
@@ -145,6 +159,7 @@ def cell_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -
         heaviest_s=np.max([_both_passes_s(task, kind) + issued_s(task, kind.recompute) for kind in each], axis=0),
         heaviest_plain_s=np.max([_both_passes_s(task, kind) for kind in each], axis=0),
         end_s=issued_s(task, end.forward) + issued_s(task, end.backward),
+        table_s=np.broadcast_to(issued_s(task, end.table), layouts.tp_count.shape),
         computing_s=times.forward.compute_s + times.backward.compute_s,
         recomputing_s=times.recompute.compute_s,
         end_computing_s=end.forward.compute_s + end.backward.compute_s,
@@ -210,6 +225,7 @@ def _outside(
     backward_s = layer_s - forward_s
     waiting_s = _host_waits_s(task, layouts, forward_s=forward_s, backward_s=backward_s)
     whole_layer_s, heaviest_s = layer_s + waiting_s, heaviest_s + waiting_s
+    table_s = per_cell.summed_table_s(layouts, cell)
     windows = sharding.Windows(
         forward_s=held.most_count * forward_s,
         backward_s=held.most_count * backward_s,
@@ -219,16 +235,17 @@ def _outside(
     pipeline_s = pipeline.makespan_s(
         layouts,
         waves_count=micro_batches_count(task, layouts),
-        most_s=held.most_count * heaviest_s,
+        most_s=np.maximum(held.most_count * heaviest_s, held.first_count * heaviest_s + table_s),
         last_s=held.last_count * heaviest_s + end_s,
-        whole_s=task.model.layers_count * whole_layer_s + end_s,
+        whole_s=task.model.layers_count * whole_layer_s + end_s + table_s,
         unfilled=pipeline.unfilled_share(
             layouts, forward_s=forward_s, backward_s=backward_s, weights_s=per_cell.weights_s[cell]
         ),
     )
+    clocked = per_cell.clocked_fraction(layouts, cell, layers_count=task.model.layers_count)
     return _Outside(
         pipeline_s=pipeline_s,
-        straggler_s=pipeline_s * per_cell.clocked_fraction(layouts, cell) * slowest_excess_fraction(task, layouts),
+        straggler_s=pipeline_s * clocked * slowest_excess_fraction(task, layouts),
         transfer_s=pipeline.transfers_s(task, layouts, operators),
         data_s=sharding.data_parallel_s(task, layouts, operators, windows=windows),
         optimizer_s=np.maximum(updated_s, _optimizer_link_s(task, layouts)),
@@ -265,19 +282,20 @@ def step_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -
         .plus(taken(ends, found.cell, size=size).times(waves / stages))
     )
     recompute = layers * layouts.recomputed_share * per_cell.recompute_s[found.cell]
+    table = waves / stages * per_cell.summed_table_s(layouts, found.cell)
     computing = layers * per_cell.layer_s(layouts, found.cell) + waves / stages * per_cell.end_s[found.cell]
     link = layers * outside.host_link_s
     return StepTimes(
         gemm_s=np.asarray(busy.gemm_s),
         attention_s=np.asarray(busy.attention_s),
-        elementwise_s=np.asarray(busy.elementwise_s),
+        elementwise_s=np.asarray(busy.elementwise_s) + table,
         tensor_parallel_s=np.asarray(busy.tensor_parallel_s),
         context_parallel_s=np.asarray(busy.context_parallel_s),
         expert_parallel_s=np.asarray(busy.expert_parallel_s),
         recompute_s=recompute,
         host_s=computing - recompute - busy.device_s,
         host_link_s=link,
-        bubble_s=outside.pipeline_s - computing - link,
+        bubble_s=outside.pipeline_s - computing - table - link,
         straggler_s=outside.straggler_s,
         pipeline_transfer_s=outside.transfer_s,
         data_parallel_s=outside.data_s,

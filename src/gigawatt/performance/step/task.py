@@ -162,10 +162,23 @@ def accumulation_bytes(task: "StepTask") -> float:
     Summed by the product itself, the sum is read and written in place of the result, mostly behind the computation;
     otherwise a kernel of its own reads the result and the sum and writes the sum.
     """
-    both = 2.0 * task.practice.gradient_bytes
     if task.practice.fused_accumulation:
-        return task.assumptions.accumulation_fraction * (both - _RESULT_BYTES)
-    return both + _RESULT_BYTES
+        return task.assumptions.accumulation_fraction * (2.0 * task.practice.gradient_bytes - _RESULT_BYTES)
+    return summed_apart_bytes(task)
+
+
+def summed_apart_bytes(task: "StepTask") -> float:
+    """Bytes moved per weight to add a BF16 gradient to the sum by a kernel of its own."""
+    return 2.0 * task.practice.gradient_bytes + _RESULT_BYTES
+
+
+def table_gradient_bytes(task: "StepTask") -> float:
+    """Bytes moved per weight of the embedding and micro-batch: its gradient starts as zeros and is summed apart.
+
+    Frameworks return it in full, whatever rows a micro-batch has looked up (PyTorch's `embedding_dense_backward`), and
+    no product could sum it.
+    """
+    return 0.0 if task.variant.frozen_weights else _RESULT_BYTES + summed_apart_bytes(task)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,12 +189,12 @@ class StepAssumptions:
     that still slows the computation it hides behind; `attention_backward_factor` what the backward pass of attention
     takes beyond its count of products; `scan_backward_factor` what the backward pass of a recurrence takes over the
     forward one; `accumulation_fraction` how much of the traffic of summing weight gradients shows where the product
-    does it; `permutation_factor` what sorting tokens takes over a plain pass; `token_exchange_s` what
-    a kernel that sorts and exchanges them takes for each, beyond the bytes; `device_spread_fraction` the standard
-    deviation of computing time between devices of one kind; `reserved_bytes` what context, communication and workspace
-    take of memory outside tensors; `fragmentation_fraction` the share of tensors lost to the allocator. An accelerator
-    reaches `host_memory_bytes` of its host's memory at `host_link_bytes_per_s` each way, and draws
-    `waiting_power_fraction` of its greatest power while it computes nothing.
+    does it; `permutation_factor` what sorting tokens and `fused_loss_factor` what a fused loss takes over another pass
+    of the same bytes; `token_exchange_s` what a kernel that sorts and exchanges tokens takes for each, beyond the
+    bytes; `device_spread_fraction` the standard deviation of computing time between devices of one kind;
+    `reserved_bytes` what context, communication and workspace take of memory outside tensors; `fragmentation_fraction`
+    the share of tensors lost to the allocator. An accelerator reaches `host_memory_bytes` of its host's memory at
+    `host_link_bytes_per_s` each way, and draws `waiting_power_fraction` of its greatest power while it computes nothing.
     """
 
     host_issue_s: float
@@ -190,6 +203,7 @@ class StepAssumptions:
     scan_backward_factor: float
     accumulation_fraction: float
     permutation_factor: float
+    fused_loss_factor: float
     token_exchange_s: float
     device_spread_fraction: float
     reserved_bytes: float
