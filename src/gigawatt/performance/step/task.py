@@ -194,7 +194,8 @@ class StepAssumptions:
     bytes; `device_spread_fraction` the standard deviation of computing time between devices of one kind;
     `reserved_bytes` what context, communication and workspace take of memory outside tensors; `fragmentation_fraction`
     the share of tensors lost to the allocator. An accelerator reaches `host_memory_bytes` of its host's memory at
-    `host_link_bytes_per_s` each way, and draws `waiting_power_fraction` of its greatest power while it computes nothing.
+    `host_link_bytes_per_s` each way, and draws
+    `waiting_power_fraction` of its greatest power while it computes nothing.
     """
 
     host_issue_s: float
