@@ -102,6 +102,17 @@ def test_a_wider_domain_is_never_slower():
     assert times[0] > times[-1]
 
 
+@pytest.mark.parametrize(
+    ("gpus", "fewer"),
+    # 1,024 of 1,031 are fourteen whole domains and 16 more; 576 and 640 of 648 share the batch evenly.
+    [("1031", "1024"), ("648", "576"), ("648", "640"), ("73", "72"), ("11", "10")],
+)
+def test_more_accelerators_are_never_slower(gpus, fewer):
+    question = ("train", "llama-3.1-8b", "gb200-nvl72", "--batch", "1024", "--gpus")
+    more, less = (answer(*question, count)["step_time_s"]["p50"] for count in (gpus, fewer))
+    assert more <= less
+
+
 def test_platforms_without_a_published_power_are_timed():
     said = answer("train", "llama-3.1-8b", "mi300x", "--gpus", "8")
     assert said["step_time_s"]["p10"] < said["step_time_s"]["p50"] < said["step_time_s"]["p90"]

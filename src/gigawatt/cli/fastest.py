@@ -1,6 +1,6 @@
 """The fastest layout for a step as the commands choose it: all accelerators at work, or nearly all."""
 
-import numpy as np
+import math
 
 from gigawatt.cli.steps import Asked
 from gigawatt.errors import InfeasibleError
@@ -11,6 +11,9 @@ from gigawatt.performance.step.task import StepLayouts
 from gigawatt.performance.trained import job_sizes, whole_domains_count
 
 _BYTES_PER_GB = 10**9
+_MOST_IDLE = 1.0 / 8.0
+_FEW = 128
+_PRIMES = (2, 3, 5)
 
 
 def best_layout(of: Asked, operators: OperatorModel) -> StepLayouts:
@@ -18,18 +21,16 @@ def best_layout(of: Asked, operators: OperatorModel) -> StepLayouts:
 
     Raises `InfeasibleError` when no layout spreads the batch or fits the memory.
     """
-    whole = whole_domains_count(of.gpus, scale_up_domain_count=of.where.scale_up_domain_count)
-    sizes = [
-        count
-        for count in (of.gpus, *job_sizes(whole, scale_up_domain_count=of.where.scale_up_domain_count))
-        if count % of.task.sites_count == 0
-    ]
-    tried = [fastest(of.task, of.where, operators, accelerators_count=count) for count in dict.fromkeys(sizes)]
-    best = min(tried, key=lambda found: found.step_s)
-    if best.layout is not None:
-        return best.layout
-    least = min(found.least_memory_bytes for found in tried)
-    if np.isinf(least):
+    least, best = math.inf, None
+    best_s = math.inf
+    for count in _sizes(of):
+        found = fastest(of.task, of.where, operators, accelerators_count=count, beat_s=best_s)
+        least = min(least, found.least_memory_bytes)
+        if found.layout is not None:
+            best, best_s = found.layout, found.step_s
+    if best is not None:
+        return best
+    if math.isinf(least):
         raise InfeasibleError(
             (
                 f"{of.task.batch_sequences_count:,.0f} sequences are spread over {of.gpus:,} accelerators",
@@ -37,6 +38,28 @@ def best_layout(of: Asked, operators: OperatorModel) -> StepLayouts:
             )
         )
     raise InfeasibleError((_too_large(of, least),))
+
+
+def _sizes(of: Asked) -> list[int]:
+    """How many of the accelerators may work, most first: all of them, or up to an eighth less where that divides well.
+
+    Of many only products of small primes are tried: others leave few layouts.
+    """
+    sites = of.task.sites_count
+    least = math.ceil(of.gpus * (1.0 - _MOST_IDLE))
+    few = range(least, of.gpus + 1) if of.gpus <= _FEW else _smooth(least, of.gpus)
+    whole = whole_domains_count(of.gpus, scale_up_domain_count=of.where.scale_up_domain_count)
+    sizes = {of.gpus, *few, *job_sizes(whole, scale_up_domain_count=of.where.scale_up_domain_count)}
+    return sorted((count for count in sizes if count % sites == 0), reverse=True)
+
+
+def _smooth(least: int, most: int) -> list[int]:
+    """Products of small primes from `least` to `most`."""
+    found = [1]
+    for prime in _PRIMES:
+        powers = [prime**exponent for exponent in range(most.bit_length())]
+        found = [count * power for count in found for power in powers if count * power <= most]
+    return [count for count in found if count >= least]
 
 
 def refuse_too_large(of: Asked, memory: StepMemory) -> None:

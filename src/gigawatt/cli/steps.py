@@ -219,8 +219,9 @@ def usual_sequence(catalog: Catalog, model_id: str) -> int:
 
 
 def _usual_batch(catalog: Catalog, sequence_tokens_count: int) -> int:
+    """Sequences in the usual batch, a power of two, as batches are that many counts of ranks divide."""
     tokens = quantity(catalog.figure("assumptions/training/batch"), TOKEN_COUNT)
-    return max(round(tokens / sequence_tokens_count), 1)
+    return 1 << max(round(math.log2(tokens / sequence_tokens_count)), 0)
 
 
 def _fabric(catalog: Catalog, network: Network) -> ScaleOutFabric | None:

@@ -45,10 +45,20 @@ class _Best:
     memory_bytes: float
 
 
-def fastest(task: StepTask, platform: Platform, operators: OperatorModel, *, accelerators_count: int) -> Fastest:
-    """The fastest layout over exactly `accelerators_count` accelerators that fits the platform's memory."""
+def fastest(
+    task: StepTask,
+    platform: Platform,
+    operators: OperatorModel,
+    *,
+    accelerators_count: int,
+    beat_s: float = float("inf"),
+) -> Fastest:
+    """The fastest layout over exactly `accelerators_count` accelerators that fits the platform's memory.
+
+    One that takes `beat_s` or longer is not worth finding: then there is none.
+    """
     every = list(blocks(task, platform, accelerators_count=accelerators_count))
-    best = _Best(layout=None, step_s=float("inf"), memory_bytes=float("nan"))
+    best = _Best(layout=None, step_s=beat_s, memory_bytes=float("nan"))
     least = float("inf")
     if every:
         bounds = block_bounds_s(task, every, operators)
