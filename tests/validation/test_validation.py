@@ -116,6 +116,29 @@ def test_packed_samples_see_only_themselves_and_releases_interleave(tmp_path, ca
     np.testing.assert_array_equal(np.unique(found.layouts.chunks_count), [10.0])
 
 
+def test_a_release_goes_before_todays_recipe_and_its_tables_stale_cells(tmp_path, catalog):
+    # 5 of 48 layers are computed anew; the table's two sequences are one in the configuration of its release.
+    source = "https://github.com/NVIDIA-NeMo/Megatron-Bridge/blob/main/docs/performance-summary-archive.md"
+    stated = {"source_url": source, "platform": "H100 HGX8", "precision": "FP8", "full_config": "full_recipe_from_HEAD"}
+    block = expressed(tmp_path, catalog, model="llama3-8b", notes="NeMo 25.11 Pre-Training", **stated).layouts
+    assert block.recompute_level[0] == Recompute.FULL
+    assert block.recomputed_share[0] == pytest.approx(5 / 48)
+    before = expressed(tmp_path, catalog, model="llama3-8b", notes="NeMo 25.09 Pre-Training", **stated).layouts
+    assert before.recompute_level[0] == Recompute.NONE
+    unknown = expressed(tmp_path, catalog, model="llama3-8b", notes="", **stated).layouts
+    assert (unknown.recompute_level[0], unknown.recomputed_share[0]) == (Recompute.FULL, 1.0)
+    sizes = {"experts": "128", "topk": "8", "tp": "1", "pp": "2", "vpp": "24", "micro_batch": "2", "ep": "4", "dp": "4"}
+    cells = expressed(tmp_path, catalog, model="qwen3-30b-a3b", notes="NeMo 25.11", **sizes, **stated).layouts
+    assert (cells.micro_batch_count[0], cells.chunks_count[0]) == (1.0, 12.0)
+
+
+def test_names_of_recomputed_modules_are_whole_words(tmp_path, catalog):
+    found = expressed(tmp_path, catalog, recompute="selective:layernorm,moe_act").task.practice.recomputed_modules
+    assert found == {Module.NORM, Module.ACTIVATION}
+    whole = expressed(tmp_path, catalog, recompute="selective:moe, core_attn").task.practice.recomputed_modules
+    assert whole == {Module.EXPERTS, Module.CORE_ATTENTION}
+
+
 def test_a_hybrid_comes_from_the_catalogue_with_its_shared_predictions(tmp_path, catalog):
     sizes = {"layers": "", "hidden": "", "heads": "", "ffn": "", "vocab": ""}
     found = expressed(tmp_path, catalog, model="nemotron3-super-120b-a12b", **sizes).task

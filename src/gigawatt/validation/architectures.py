@@ -142,6 +142,8 @@ def _variant(row: TruthRow, family: Mapping[str, object], layers: int) -> Varian
         adapter_rank=_ADAPTER_RANK if "(LoRA)" in row.model else 0,
         rotary=bool(family.get("rotary", True)),
         head_norm=bool(family.get("head-norm", False)),
+        scaled_rotary=bool(family.get("scaled-rotary", False)),
+        limited_biased_experts=bool(family.get("limited-biased-experts", False)),
         tied_head=bool(family.get("tied", False)),
     )
 

@@ -29,6 +29,7 @@ _CHUNKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
 _FULLY_SHARDED = 3.0
 _STAGE = re.compile(r"(?i)zero[- ]?([0-3])")
 _SHARDS = re.compile(r"FSDP(\d+)")
+_RECOMPUTED_LAYERS = re.compile(r"full:(\d+) layers")
 _STAGES = ("0", "1", "2", "3")
 _NONE = ("none", "none_in_recipe")
 
@@ -128,6 +129,7 @@ def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[Ste
     grid = np.meshgrid(*(np.array(values, dtype=np.float64) for values in choices.values()), indexing="ij")
     columns = dict(zip(choices, (axis.ravel() for axis in grid), strict=True))
     size = columns["chunks_count"].size
+    fixed["recomputed_share"] = _recomputed_share(row, task)
     every = {name: np.full(size, value) for name, value in fixed.items()} | columns
     return layouts_of(every, size=size), open_names
 
@@ -213,11 +215,19 @@ def _chunks(row: TruthRow, task: StepTask) -> tuple[int, ...]:
     return tuple(chunks for chunks in _CHUNKS if chunks > 1 and per_stage % chunks == 0) or (1,)
 
 
+def _recomputed_share(row: TruthRow, task: StepTask) -> float:
+    """The part of the layers that is recomputed: all, or as many of each stage as the row says."""
+    found = _RECOMPUTED_LAYERS.fullmatch(row.recompute)
+    if found is None:
+        return 1.0
+    return min(int(found[1]) * (row.pp or 1) / task.model.layers_count, 1.0)
+
+
 def _recompute(row: TruthRow) -> tuple[float, ...]:
     text = row.recompute
     if text in _NONE:
         return (Recompute.NONE,)
-    if text in ("full", "yes"):
+    if text in ("full", "yes") or _RECOMPUTED_LAYERS.fullmatch(text):
         return (Recompute.FULL,)
     if text.startswith("selective"):
         return (Recompute.SELECTIVE,)

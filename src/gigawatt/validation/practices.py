@@ -24,6 +24,7 @@ _FORMATS = (
 )
 
 _HALF_BYTES, _SINGLE_BYTES = 2.0, 4.0
+_FROM_HEAD = "full_recipe_from_HEAD"
 # Reports of runs among sources whose software is known from benchmarks: MT-NLG, BLOOM, GLM-130B, Nemotron-4.
 _RUNS = r"2201\.11990|2211\.05100|2210\.02414|2406\.11704"
 _MODULES = {
@@ -39,6 +40,7 @@ _MODULES = {
     "MLA up-proj": Module.LATENT_UP,
     "mlp": Module.FEED_FORWARD,
     "feed-forward-in": Module.FEED_FORWARD_IN,
+    "moe": Module.EXPERTS,
 }
 
 
@@ -74,11 +76,25 @@ def _recipes() -> tuple[Mapping[str, object], ...]:
 
 
 def released(row: TruthRow) -> TruthRow:
-    """The row with the recomputation and interleaving that its release's recipe states, where its table is silent."""
-    recompute = None if row.recompute else _fact(row, "recompute")
-    chunks = None if row.vpp else _fact(row, "vpp")
-    row = row if recompute is None else replace(row, recompute=str(recompute))
-    return row if chunks is None else replace(row, vpp=int(str(chunks)))
+    """The row as its release's recipe runs it, where its table is silent or keeps cells of another release.
+
+    That is recomputation, interleaving and what is cut how. What was read off today's recipe gives way to the
+    release's own.
+    """
+    recompute, chunks, cells = (_fact(row, name) for name in ("recompute", "vpp", "cells"))
+    silent = not row.recompute or row.full_config == _FROM_HEAD
+    row = row if recompute is None or not silent else replace(row, recompute=str(recompute))
+    row = row if chunks is None or row.vpp else replace(row, vpp=int(str(chunks)))
+    return _recut(row, cells) if isinstance(cells, dict) else row
+
+
+def _recut(row: TruthRow, cells: Mapping[str, int]) -> TruthRow:
+    return replace(
+        row,
+        micro_batch=cells.get("micro-batch", row.micro_batch),
+        vpp=cells.get("vpp", row.vpp),
+        ep=cells.get("ep", row.ep),
+    )
 
 
 def packed(row: TruthRow, variant: Variant) -> Variant:
@@ -133,6 +149,8 @@ def _practice(facts: Mapping[str, object]) -> Practice:
         fused_elementwise=bool(facts["fused-elementwise"]),
         fused_loss=bool(facts["fused-loss"]),
         fused_dispatch=bool(facts["fused-dispatch"]),
+        fused_expert_epilogue=False,
+        fused_scaled_rotary=False,
         fused_accumulation=bool(facts["fused-accumulation"]),
         deduplicated_dispatch=bool(facts["deduplicated-dispatch"]),
         dropout=bool(facts["dropout"]),
@@ -158,7 +176,8 @@ def _as_noted(row: TruthRow, practice: Practice) -> Practice:
     hybrid = "hybridep" in notes.lower() or "deepep" in notes.lower()
     plain = 'dispatcher="alltoall"' in notes
     pure = "MP mode PURE" in notes
-    stated = [module for name, module in _MODULES.items() if name in row.recompute] if ":" in row.recompute else []
+    names = [name.strip() for name in row.recompute.partition(":")[2].split(",")]
+    stated = [_MODULES[name] for name in names if name in _MODULES]
     return replace(
         practice,
         graphed="full_iteration" in notes or "_cg" in notes,
@@ -175,15 +194,20 @@ def _as_noted(row: TruthRow, practice: Practice) -> Practice:
 
 
 def _as_released(row: TruthRow, practice: Practice) -> Practice:
-    """What the recipe of a release does that neither its table nor its notes say."""
-    graphed, modules = bool(_fact(row, "graphed")), _fact(row, "recomputed")
+    """What the recipe of a release does that neither its table nor its notes say.
+
+    Recipes that replay whole steps have the operation fuser, whose grouped products take biases and limits along.
+    """
+    graphed, modules = practice.graphed or bool(_fact(row, "graphed")), _fact(row, "recomputed")
+    attention = _fact(row, "graphed-attention")
     plain = _fact(row, "dispatcher") == "alltoall"
     named = frozenset(_MODULES[str(name)] for name in modules) if isinstance(modules, list) else frozenset()
     return replace(
         practice,
         expert_overlap=practice.expert_overlap or bool(_fact(row, "expert-overlap")),
-        graphed=practice.graphed or graphed,
-        graphed_attention=practice.graphed_attention or bool(_fact(row, "graphed-attention")),
+        graphed=graphed,
+        fused_expert_epilogue=graphed,
+        graphed_attention=practice.graphed_attention if attention is None else bool(attention),
         recomputed_modules=named or practice.recomputed_modules,
         grouped_products=practice.grouped_products or graphed,
         deduplicated_dispatch=practice.deduplicated_dispatch and not plain,

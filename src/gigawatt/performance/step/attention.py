@@ -15,7 +15,7 @@ from gigawatt.performance.architecture import (
     prefill_core,
 )
 from gigawatt.performance.operators import AttentionWork, OperatorModel
-from gigawatt.performance.step import linear
+from gigawatt.performance.step import linear, unfused
 from gigawatt.performance.step.task import ContextExchange, StepLayouts, StepTask, micro_tokens_count
 from gigawatt.performance.step.times import PassTimes, exposed_s, total
 from gigawatt.timeline import FloatArray
@@ -42,7 +42,8 @@ def forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> P
     tokens, shards = micro_tokens_count(task, layouts), layouts.tp_count
     matrices = attention_projections(task.model)
     linears = linear.forward_all(task, operators, matrices, tokens_count=tokens, shards_count=shards)
-    around = linear.elementwise(operators, *_volumes_bytes(task, layouts, backward=False))
+    passes = linear.elementwise(operators, *_volumes_bytes(task, layouts, backward=False))
+    around = passes.plus(_rotation(task, layouts, operators, backward=False))
     core = core_forward(task, layouts, operators).plus(_context_exchange(task, layouts, operators, backward=False))
     return total(linears, around, core, _adapters(task, layouts, operators, matrices, passes=1.0))
 
@@ -52,7 +53,8 @@ def backward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> 
     tokens, shards = micro_tokens_count(task, layouts), layouts.tp_count
     matrices = attention_projections(task.model)
     linears = linear.backward_all(task, operators, matrices, tokens_count=tokens, shards_count=shards)
-    around = linear.elementwise(operators, *_volumes_bytes(task, layouts, backward=True))
+    passes = linear.elementwise(operators, *_volumes_bytes(task, layouts, backward=True))
+    around = passes.plus(_rotation(task, layouts, operators, backward=True))
     core = core_backward(task, layouts, operators).plus(_context_exchange(task, layouts, operators, backward=True))
     return total(linears, around, core, _adapters(task, layouts, operators, matrices, passes=2.0))
 
@@ -97,9 +99,21 @@ def _volumes_bytes(task: StepTask, layouts: StepLayouts, *, backward: bool) -> t
         volumes += [2.0 * hidden]
     if task.variant.head_norm:
         volumes += [(4.0 if backward else 2.0) * tokens * _rotated_values(task, layouts) * _VALUE_BYTES]
-    if task.variant.rotary:
+    if task.variant.rotary and not _rotates_unfused(task):
         volumes += [2.0 * tokens * _rotated_values(task, layouts) * _VALUE_BYTES]
     return tuple(np.asarray(volume, dtype=np.float64) for volume in volumes)
+
+
+def _rotates_unfused(task: StepTask) -> bool:
+    return task.variant.rotary and task.variant.scaled_rotary and not task.practice.fused_scaled_rotary
+
+
+def _rotation(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, backward: bool) -> PassTimes:
+    """The rotary embedding where the fused kernel does not know how it is scaled."""
+    if not _rotates_unfused(task):
+        return PassTimes()
+    values = micro_tokens_count(task, layouts) * _rotated_values(task, layouts)
+    return unfused.rotated(operators, values_count=values, backward=backward)
 
 
 def _rotated_values(task: StepTask, layouts: StepLayouts) -> FloatArray:

@@ -20,7 +20,7 @@ from gigawatt.performance.architecture import (
 )
 from gigawatt.performance.collectives import Reals
 from gigawatt.performance.operators import OperatorModel
-from gigawatt.performance.step import linear
+from gigawatt.performance.step import linear, unfused
 from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
 from gigawatt.performance.step.times import PassTimes, exposed_s, for_weights, total
 from gigawatt.timeline import FloatArray
@@ -227,6 +227,7 @@ def _expert_pass(
     products = total(
         _grouped(task, layouts, operators, routed, backward=backward),
         _activation(task, operators, values_count=width, gated=gated, backward=backward),
+        _limited_and_biased(task, operators, routed, values_count=width, backward=backward),
     )
     computed = total(
         _router(task, operators, routed, backward=backward),
@@ -236,6 +237,28 @@ def _expert_pass(
     )
     both_ways = 2.0 * _dispatch_s(task, layouts, operators, routed)
     return computed.plus(PassTimes(expert_parallel_s=both_ways, kernels_count=2.0))
+
+
+def _limited_and_biased(
+    task: StepTask, operators: OperatorModel, routed: _Routed, *, values_count: FloatArray, backward: bool
+) -> PassTimes:
+    """Limits of the experts' activations and biases after their last product, where these are no part of kernels.
+
+    The bias after the first product and its gradient come out of the products themselves.
+    """
+    if not task.variant.limited_biased_experts or task.practice.fused_expert_epilogue:
+        return PassTimes()
+    results = routed.copies_count * routed.experts.token_dim
+    return total(
+        unfused.clamped(operators, values_count=values_count, backward=backward),
+        unfused.biased(
+            operators,
+            values_count=results,
+            experts_count=routed.local_experts_count,
+            wide=task.practice.fused_dispatch,
+            backward=backward,
+        ),
+    )
 
 
 def _after_counting(task: StepTask, products: PassTimes) -> PassTimes:
@@ -285,4 +308,7 @@ def activation_forward(task: StepTask, layouts: StepLayouts, operators: Operator
         return _activation(task, operators, values_count=width, gated=gated, backward=False)
     routed = _routed(task, layouts, experts)
     width = routed.copies_count * _shared_width(experts.projections, gated=gated) / layouts.expert_tp_count
-    return _activation(task, operators, values_count=width, gated=gated, backward=False)
+    activated = _activation(task, operators, values_count=width, gated=gated, backward=False)
+    if task.variant.limited_biased_experts and not task.practice.fused_expert_epilogue:
+        return activated.plus(unfused.clamped(operators, values_count=width, backward=False))
+    return activated

@@ -70,7 +70,9 @@ class Variant:
     `windowed_layers_count` layers see only the last `window_tokens_count` tokens. `predicted_tokens_count` extra tokens
     are predicted by one extra layer and head each (DeepSeek-V3, 2024, section 2.2), all by the same weights if
     `shared_prediction`. `adapter_rank` above zero trains low-rank adapters of the attention projections only (Hu et
-    al., 2021, LoRA). With `head_norm` queries and keys are normalized head by head (Yang et al., 2025, Qwen3).
+    al., 2021, LoRA). With `head_norm` queries and keys are normalized head by head (Yang et al., 2025, Qwen3). A
+    `scaled_rotary` embedding carries a factor of its own (Peng et al., 2023, YaRN, section 3.4);
+    `limited_biased_experts` limit what goes into their activation and have biases (OpenAI, 2025, gpt-oss).
     """
 
     windowed_layers_count: int = 0
@@ -80,6 +82,8 @@ class Variant:
     adapter_rank: int = 0
     rotary: bool = True
     head_norm: bool = False
+    scaled_rotary: bool = False
+    limited_biased_experts: bool = False
     tied_head: bool = False
 
     @property
@@ -99,8 +103,9 @@ class Practice:
 
     `gradient_bytes` per parameter are accumulated in, `reduced_bytes` cross the network, `gathered_bytes` are gathered.
     `deduplicated_dispatch` sends a token once per rank however many of its experts lie there.
-    `fused_*` say that intermediate results stay on the chip. With `graphed` steps the host issues nothing, with
-    `graphed_attention` nothing before the experts. Without `grouped_products` it issues one product per expert.
+    `fused_*` say that intermediate results stay on the chip: of `fused_expert_epilogue` those of limits and biases of
+    experts, of `fused_scaled_rotary` those of a scaled rotary embedding. With `graphed` steps the host issues nothing,
+    with `graphed_attention` nothing before the experts. Without `grouped_products` it issues one product per expert.
     `attention_time_factor` is what its fused attention takes over the best known for the device.
     `recomputed_modules` is what selective recomputation means. With `placeholder_gradients` an unused BF16 gradient of
     each distinct weight shape stays allocated, as where weight gradients are summed by the product itself.
@@ -111,6 +116,8 @@ class Practice:
     fused_elementwise: bool
     fused_loss: bool
     fused_dispatch: bool
+    fused_expert_epilogue: bool
+    fused_scaled_rotary: bool
     fused_accumulation: bool
     deduplicated_dispatch: bool
     dropout: bool
@@ -137,6 +144,8 @@ def current_practice() -> Practice:
         fused_elementwise=True,
         fused_loss=True,
         fused_dispatch=True,
+        fused_expert_epilogue=True,
+        fused_scaled_rotary=True,
         fused_accumulation=True,
         deduplicated_dispatch=True,
         dropout=False,
