@@ -8,9 +8,12 @@ import polars as pl
 import pytest
 
 from gigawatt.entities.capital import Party, PartyRole
-from gigawatt.entities.site import Cloud, Leased, Owned
+from gigawatt.entities.site import Cloud, Leased, Owned, RentFrom
 from gigawatt.errors import ScenarioError
+from gigawatt.finance import appraise
 from gigawatt.finance.costs import building_spend_mw
+from gigawatt.finance.flows import monthly_usd
+from gigawatt.simulation import expected_luck, simulate
 from gigawatt.units import SECONDS_PER_HOUR
 from tests.finance.programmes import eight_racks, paid, without_builder
 
@@ -134,6 +137,43 @@ def test_what_all_parties_spend_does_not_depend_on_ownership():
 def test_building_spend_falls_before_use(construction_months, expected):
     built = np.array([0.0, 0.0, 6.0, 6.0, 9.0])
     assert building_spend_mw(built, construction_months=construction_months) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("construction_months", "late_months", "expected"),
+    [
+        # 6 MW meant for month 2 stand in 4: 1.5 each in months 0 to 3; 3 MW meant for month 4 stand in 6: 0.75 each in
+        # months 2 to 5, the last of which lies behind the end.
+        (2, 2, [1.5, 1.5, 2.25, 2.25, 0.75]),
+        # A month early: 6 in month 0, 3 in month 2, when building begins and ends.
+        (2, -1, [6.0, 0.0, 3.0, 0.0, 0.0]),
+        # Meant to be built at once and a month late: paid in the month meant, before it stands.
+        (0, 1, [0.0, 0.0, 6.0, 0.0, 3.0]),
+        (1, -1, [0.0, 6.0, 0.0, 3.0, 0.0]),
+    ],
+)
+def test_building_that_is_late_is_paid_until_it_stands(construction_months, late_months, expected):
+    built = np.array([0.0, 0.0, 6.0, 6.0, 9.0])
+    found = building_spend_mw(built, construction_months=construction_months, late_months=late_months)
+    assert found == pytest.approx(expected)
+
+
+def late_power(months: int, *, rent_from: RentFrom) -> list[float]:
+    """MW IT that rent is paid for in each month, at $100 a month, power being so late."""
+    terms = {"rent_usd_per_it_mw_month": 100.0, "escalator_fraction_per_year": 0.0, "rent_from": rent_from}
+    lease = replace(LEASE, **terms)
+    played = eight_racks(lease)
+    luck = replace(expected_luck(played.inputs), slip_months={"alpha": (months, months)})
+    history = simulate(played.inputs, played.performance, played.plan, luck=luck)
+    flows = appraise(played.inputs, played.plan, history).flows.filter(pl.col("purpose") == "rent")
+    return (monthly_usd(flows, party="landlord", calendar=played.inputs.calendar) / 100.0).tolist()
+
+
+def test_rent_starts_with_the_hall_or_with_its_power():
+    # 2 MW of facility power, 1.6 MW IT, built and powered in July 2027, the seventh month; power four months late.
+    assert late_power(4, rent_from=RentFrom.BUILDING) == pytest.approx([0.0] * 6 + [1.6] * 30)
+    assert late_power(4, rent_from=RentFrom.POWER) == pytest.approx([0.0] * 10 + [1.6] * 26)
+    assert late_power(0, rent_from=RentFrom.POWER) == late_power(0, rent_from=RentFrom.BUILDING)
 
 
 def test_a_lessor_without_a_builder_is_refused():

@@ -4,15 +4,30 @@ from dataclasses import replace
 
 import pytest
 
+from gigawatt.entities.assumptions import Ranged
 from gigawatt.finance import appraise
 from gigawatt.finance.paid import as_paid
 from gigawatt.simulation import expected_luck
 from tests.finance.programmes import eight_racks
-from tests.samples import PLATFORM, small_inputs
+from tests.samples import PLATFORM, site, small_inputs
+from tests.simulation.test_luck import ENGINE
 
 
 def test_expected_luck_changes_nothing():
     assert as_paid(small_inputs(), expected_luck(small_inputs())) == small_inputs()
+
+
+def test_plants_and_energy_cost_what_was_drawn():
+    engine = replace(ENGINE, spreads={"cost_usd_per_mw": Ranged(low=0.5, best=1.0, high=2.0)})
+    inputs = small_inputs(sites=(site("alpha", plants=(engine,)), site("beta")))
+    luck = replace(
+        expected_luck(inputs),
+        plant_cost_factor={"alpha/gas-engine/cost_usd_per_mw": 1.5},
+        energy_price_factor={"beta": 0.5},
+    )
+    alpha, beta = as_paid(inputs, luck).sites
+    assert (alpha.plants[0].cost_usd_per_mw, alpha.plants[0].energy_usd_per_mwh) == (3e6, 50.0)
+    assert (alpha.energy_price_usd_per_mwh, beta.energy_price_usd_per_mwh) == (60.0, 30.0)
 
 
 def test_only_what_was_drawn_changes_and_in_proportion():

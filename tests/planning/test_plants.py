@@ -4,10 +4,11 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+import polars as pl
 import pytest
 
 from gigawatt.entities.actuals import Actuals, PlantNews, SiteNews
-from gigawatt.entities.site import GridStep, Plant, PowerStep
+from gigawatt.entities.site import GridStep, Payments, Plant, PowerStep
 from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.finance import appraise
 from gigawatt.finance.compute_costs import compute_costs, waterfall
@@ -235,11 +236,22 @@ def test_a_slip_is_expected_and_paid_over() -> None:
     assert racks(chosen)[3:5] == [10.0, 14.0]
     paid = waits(inputs, chosen, plant_slip_months={"alpha/gas-engine": 2})
     assert paid.appraisal.npv_usd == pytest.approx(chosen.objective_value)
-    # Two months later than expected the four racks wait until July; the engines were paid for as planned
+    # Two months later than expected the four racks wait until July; what the engines cost is the same
     late_by_two = waits(inputs, chosen, plant_slip_months={"alpha/gas-engine": 4})
     assert late_by_two.history.state["installed_racks"].sum(["site", "platform"]).values.tolist() == [10] * 6 + [14] * 6
     assert late_by_two.history.state["plant_mw"].values[0].tolist() == [0.0] * 6 + [4.0] * 6
     assert paid.appraisal.npv_usd - late_by_two.appraisal.npv_usd == pytest.approx(4 * (1.464e6 - 1464 * 50.0))
+    # 8 MUSD: by progress over the six months before July, by schedule over the four before May, late or not
+    assert building_usd(late_by_two)[:7] == pytest.approx([8e6 / 6] * 6 + [0.0], abs=0.01)
+    fixed = napkin_inputs(sites=(napkin_site(plants=(replace(late, payments=Payments.SCHEDULE),)),))
+    late_all_the_same = waits(fixed, chosen, plant_slip_months={"alpha/gas-engine": 4})
+    assert building_usd(late_all_the_same)[:7] == pytest.approx([2e6] * 4 + [0.0] * 3)
+
+
+def building_usd(played: Played) -> list[float]:
+    """What is paid for engines, by month."""
+    flows = played.appraisal.flows.filter(pl.col("purpose") == "power plant")
+    return monthly_usd(flows, party="builders", calendar=played.inputs.calendar).tolist()
 
 
 def waits(inputs: Inputs, chosen: BuildPlan, **luck: object) -> Played:

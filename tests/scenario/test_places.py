@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gigawatt.catalog import load
-from gigawatt.entities.site import Battery, GridStep, Plant, Sun
+from gigawatt.entities.site import Battery, GridStep, Leased, Payments, Plant, RentFrom, Sun
 from gigawatt.errors import CatalogError, QuantityError, ScenarioError
 from gigawatt.facility.sun import sun_share_fraction
 from gigawatt.scenario.loading import read
@@ -146,6 +146,34 @@ def test_gas_plants_take_the_rest_from_the_catalogue_and_leave_it_in_the_ledger(
     defaults = {entry.key for entry in inputs.ledger.entries if entry.key.startswith("assumptions/gas-engine/")}
     silent = {"lead", "cost", "fixed-operation", "variable-operation", "heat-rate", "fuel-carbon", "firm", "energy"}
     assert defaults == {f"assumptions/gas-engine/{name}" for name in silent}
+
+
+def test_costs_of_plants_carry_the_ranges_of_their_figures(tmp_path: Path) -> None:
+    # Cost 1.0 to 2.5 around 1.6. Energy: fuel 8.5 x 4 = 34, care 7, 41 in all. Below: heat rate 34 x 0.5/8.5 = 2, gas
+    # 34 x 1.5/4 = 12.75, care 3: root of 4 + 162.5625 + 9 over 41; above: 4, 25.5 and 5: root of 691.25 over 41
+    (gas,) = plants_of(tmp_path, 'kind = "gas-engine"\nmost = "9 MW facility"')
+    assert set(gas.spreads) == {"cost_usd_per_mw", "fixed_usd_per_mw_month", "energy_usd_per_mwh"}
+    cost, energy = gas.spreads["cost_usd_per_mw"], gas.spreads["energy_usd_per_mwh"]
+    assert (cost.low, cost.high) == (pytest.approx(1.0 / 1.6), pytest.approx(2.5 / 1.6))
+    assert energy.low == pytest.approx(1.0 - 175.5625**0.5 / 41)
+    assert energy.high == pytest.approx(1.0 + 691.25**0.5 / 41)
+    (sure,) = plants_of(tmp_path, PLANT.replace("[[site.plant]]", ""))
+    assert sure.spreads == {}
+    (panels,) = plants_of(tmp_path, 'kind = "solar"\nmost = "9 MW facility"\ncost = "1 MUSD/MW facility"')
+    assert set(panels.spreads) == {"fixed_usd_per_mw_month"}
+
+
+def test_rent_from_the_power_and_payments_by_schedule(tmp_path: Path) -> None:
+    path = tmp_path / "lease.toml"
+    lease = TWIN.replace('kind = "leased"', 'kind = "leased", rent_from = "power"')
+    path.write_text(SOUND + lease + POWER + PLANT + 'payments = "schedule"\n')
+    site = resolve(read(path), CATALOG).sites[-1]
+    assert isinstance(site.ownership, Leased)
+    assert site.ownership.rent_from is RentFrom.POWER
+    assert site.plants[0].payments is Payments.SCHEDULE
+    path.write_text(SOUND + lease + 'construction_rate = "9 MW facility/month"\n' + POWER)
+    with pytest.raises(ScenarioError, match="beside construction_rate"):
+        resolve(read(path), CATALOG)
 
 
 def plants_of(tmp_path: Path, *texts: str) -> tuple[Plant, ...]:

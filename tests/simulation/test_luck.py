@@ -6,10 +6,22 @@ import numpy as np
 import pytest
 
 from gigawatt.entities.assumptions import Ranged
-from gigawatt.entities.site import PowerStep
+from gigawatt.entities.site import Plant, PowerStep
 from gigawatt.simulation import expected_luck, sampled_luck
 from gigawatt.simulation.luck import performance_spread
 from tests.samples import PLATFORM, exactly, site, small_inputs, small_performance
+
+ENGINE = Plant(
+    id="gas-engine",
+    most_mw=4.0,
+    lead_months=2,
+    cost_usd_per_mw=2e6,
+    fixed_usd_per_mw_month=0.0,
+    energy_usd_per_mwh=50.0,
+    firm_fraction=1.0,
+    energy_fraction=1.0,
+    carbon_t_per_mwh=0.45,
+)
 
 
 def slow_inputs():
@@ -80,6 +92,24 @@ def test_sampled_performance_repeats_the_band(draws):
     low, middle, high = np.quantile(factors, [0.1, 0.5, 0.9])
     assert middle == pytest.approx(1.0, abs=0.02)
     assert high / low == pytest.approx(1.5, rel=0.04)
+
+
+def test_costs_of_plants_and_energy_have_the_range_of_their_figures():
+    spreads = {"cost_usd_per_mw": Ranged(low=0.6, best=1.0, high=1.5)}
+    places = tuple(
+        site(name, plants=(replace(ENGINE, spreads=spreads),), energy_price_spread=Ranged(low=0.8, best=1.0, high=1.6))
+        for name in ("alpha", "beta")
+    )
+    inputs, performance, rng = small_inputs(sites=places), small_performance(), np.random.default_rng(7)
+    drawn = [sampled_luck(inputs, performance, rng=rng) for _ in range(1000)]
+    costs = np.array([luck.plant_cost_factor["alpha/gas-engine/cost_usd_per_mw"] for luck in drawn])
+    assert np.quantile(costs, [0.1, 0.5, 0.9]) == pytest.approx([0.6, 1.0, 1.5], abs=0.05)
+    assert {"cost_usd_per_mw"} == {key.rsplit("/", 1)[1] for luck in drawn for key in luck.plant_cost_factor}
+    # Engines of one name are bought in one market, and energy is dear everywhere or cheap everywhere.
+    for name in ("plant_cost_factor", "energy_price_factor"):
+        assert all(len(set(getattr(luck, name).values())) == 1 and len(getattr(luck, name)) == 2 for luck in drawn)
+    prices = np.array([luck.energy_price_factor["beta"] for luck in drawn])
+    assert np.quantile(prices, [0.1, 0.5, 0.9]) == pytest.approx([0.8, 1.0, 1.6], abs=0.05)
 
 
 def test_no_uncertainty_is_the_expectation():

@@ -1,8 +1,12 @@
 """Where gigawatts stand: power in steps, cooling, ownership and price of energy. Site regime: h, MW, MWh, USD."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from math import floor
+
+from gigawatt.entities.assumptions import SURE, Ranged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,20 @@ class GridStep:
 Working = Burning | Sun | Battery | GridStep
 
 
+class Payments(StrEnum):
+    """When the builder of a plant is paid: by the calendar of the order, or as the plant comes along."""
+
+    SCHEDULE = "schedule"
+    PROGRESS = "progress"
+
+
+class RentFrom(StrEnum):
+    """What starts the rent of a leased megawatt: its hall, or its hall and the power for it."""
+
+    BUILDING = "building"
+    POWER = "power"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
     """A power plant, or a step of the grid connection, that may be built at a site, up to `most_mw` of facility power.
@@ -51,7 +69,9 @@ class Plant:
     It is built in whole units of `unit_mw` (None: in any size). It runs `lead_months` after it is begun, late by
     `slip_median_months` at the median, its cost spread evenly over both; from then on it costs
     `fixed_usd_per_mw_month`, used or not. `firm_fraction` of it counts as power for racks; it generates at most
-    `energy_fraction` of its hours at full power, at `energy_usd_per_mwh` for fuel and care.
+    `energy_fraction` of its hours at full power, at `energy_usd_per_mwh` for fuel and care. Where it comes later than
+    expected, payments go on as planned or stretch until it stands, as `payments` says. `spreads` maps the name of a
+    cost above to the factors of itself that it may turn out to be; the others are sure.
     """
 
     id: str
@@ -66,6 +86,8 @@ class Plant:
     works: Working = Burning()
     unit_mw: float | None = None
     slip_median_months: float = 0.0
+    payments: Payments = Payments.PROGRESS
+    spreads: Mapping[str, Ranged] = field(default_factory=dict)
 
     @property
     def expected_lead_months(self) -> int:
@@ -82,11 +104,12 @@ class Owned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leased:
-    """A powered shell leased from `lessor`, who pays the building; rent starts with each MW built."""
+    """A powered shell leased from `lessor`, who pays the building; rent of each MW starts with `rent_from`."""
 
     lessor: str
     rent_usd_per_it_mw_month: float
     escalator_fraction_per_year: float
+    rent_from: RentFrom = RentFrom.BUILDING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +154,7 @@ class Site:
     power this one shares, being another way to use the same place. What a MWh at the meter takes of carbon and water
     is known where a cap needs it; `cooling_limits` what its cooling takes away, where that is limited, and `unable` why
     platforms that it cannot cool are not among its own; the `region` that it serves from, where regions matter.
+    `energy_price_spread` is what the price of energy may turn out to be, as factors of it.
     """
 
     id: str
@@ -157,3 +181,4 @@ class Site:
     region: str | None = None
     cooling_limits: CoolingLimits = CoolingLimits()
     unable: tuple[Unable, ...] = ()
+    energy_price_spread: Ranged = SURE

@@ -192,8 +192,8 @@ class History:
     `(platform, service, month)`; `serving_rack_hours` `(platform, service, month)`; `rack_hours`
     `(site, platform, month)`; `training_flop` `(run, month)`; `sold_racks` `(site, platform, resale, month)` of those
     retired, where racks may leave early; `plant_mw` and `generated_mwh` `(plant, month)`, where sites may have plants
-    of their own. `slips`: months that each power step slipped,
-    polars columns `site`, `step`, `planned`, `actual`.
+    of their own, with `plant_late_months` `(plant,)` that they come after the plan's month (negative: before it).
+    `slips`: months that each power step slipped, polars columns `site`, `step`, `planned`, `actual`.
     """
 
     state: xr.Dataset
@@ -265,8 +265,9 @@ class Luck:
     do over the median prediction; `availability_fraction` and `training_ettr_fraction` of the fleet;
     `software_first_fraction` what serving software delivers in a platform's first month over mature software;
     `cost_factor` (by name of a unit cost) and `price_factor` `(platform,)` what is paid over what the plan counts on,
-    1 where absent; `plant_slip_months` (by `site/plant`) months that plants and grid steps of the programme's own come
-    after their lead time, the expected ones where absent.
+    1 where absent, `energy_price_factor` `(site,)` and `plant_cost_factor` (by `site/plant/cost`) likewise;
+    `plant_slip_months` (by `site/plant`) months that plants and grid steps of the programme's own come after their
+    lead time, the expected ones where absent.
     """
 
     slip_months: Mapping[str, tuple[int, ...]]
@@ -277,6 +278,8 @@ class Luck:
     cost_factor: Mapping[str, float] = field(default_factory=dict)
     price_factor: Mapping[str, float] = field(default_factory=dict)
     plant_slip_months: Mapping[str, int] = field(default_factory=dict)
+    energy_price_factor: Mapping[str, float] = field(default_factory=dict)
+    plant_cost_factor: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

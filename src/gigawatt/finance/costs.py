@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.site import Cloud, Leased, Site
+from gigawatt.entities.site import Cloud, Leased, RentFrom, Site
 from gigawatt.entities.stages import BuildPlan, History, Inputs
 from gigawatt.facility.electrical import facility_power_mw, it_power_mw, rack_it_power_mw
 from gigawatt.finance.flows import Purpose, Stream
@@ -20,8 +20,8 @@ class Quantities:
     """What is paid for, as arrays in the inputs' own order.
 
     `ordered_racks`, `delivered_racks`, `installed_racks`, `energy_mwh` `(site, platform, month)`; `rack_it_mw`
-    `(platform,)`; `energized_facility_mw`, `built_facility_mw` `(site, month)`; `served_tokens`, `output_tokens`
-    `(platform, service, month)`.
+    `(platform,)`; `energized_facility_mw`, `built_facility_mw`, `rented_facility_mw` `(site, month)`; `served_tokens`,
+    `output_tokens` `(platform, service, month)`.
     """
 
     ordered_racks: FloatArray
@@ -31,6 +31,7 @@ class Quantities:
     rack_it_mw: FloatArray
     energized_facility_mw: FloatArray
     built_facility_mw: FloatArray
+    rented_facility_mw: FloatArray
     served_tokens: FloatArray
     output_tokens: FloatArray
 
@@ -47,6 +48,7 @@ def quantities(inputs: Inputs, plan: BuildPlan, history: History) -> Quantities:
         rack_it_mw=rack_it_mw(inputs),
         energized_facility_mw=values(inputs, history.state["energized_facility_mw"], *by_rack).sum(axis=1),
         built_facility_mw=values(inputs, history.state["built_facility_mw"], "site", "month"),
+        rented_facility_mw=np.stack([rented_facility_mw(inputs, history, site) for site in inputs.sites]),
         served_tokens=values(inputs, history.state["served_tokens"], "platform", "service", "month"),
         output_tokens=values(inputs, history.state["output_tokens"], "platform", "service", "month"),
     )
@@ -81,32 +83,46 @@ def operating_and_investment_streams(inputs: Inputs, given: Quantities) -> list[
     ]
 
 
-def building_spend_mw(built_facility_mw: FloatArray, *, construction_months: int) -> FloatArray:
+def building_spend_mw(built_facility_mw: FloatArray, *, construction_months: int, late_months: int = 0) -> FloatArray:
     """Facility power whose cost falls due in each month, `(month,)`.
 
-    An increment usable in month i is paid evenly over the `construction_months` before i (in i when there are none);
-    what would fall before the first month is paid in it.
+    An increment planned for month i is usable `late_months` later and paid evenly from `construction_months` before i
+    until then (in the month itself where nothing lies between). What would fall before the first month is paid in it;
+    what falls behind the last is left out.
     """
     increments = np.clip(np.diff(built_facility_mw, prepend=0.0), 0.0, None)
-    if construction_months == 0:
-        return increments
-    spread = np.convolve(increments, np.full(construction_months, 1.0 / construction_months))
-    due = np.concatenate([spread[construction_months:], np.zeros(1)])
-    due[0] += spread[:construction_months].sum()
+    months = np.arange(increments.size)
+    paid_months_count = max(construction_months + late_months, 1)
+    first = -construction_months if construction_months + late_months > 0 else late_months
+    due = np.zeros(increments.size)
+    for offset in range(first, first + paid_months_count):
+        paid = np.clip(months + offset, 0, None)
+        within = paid < increments.size
+        np.add.at(due, paid[within], increments[within] / paid_months_count)
     return due
 
 
-def rent_usd(inputs: Inputs, site: Site, *, built_facility_mw: FloatArray) -> FloatArray:
-    """Rent of a leased site for the built power, `(month,)`; none for others.
+def rented_facility_mw(inputs: Inputs, history: History, site: Site) -> FloatArray:
+    """Power that rent is due for at a site, `(month,)`: what is built, or what of it has power, as its lease says."""
+    row = inputs.sites.index(site)
+    built = values(inputs, history.state["built_facility_mw"], "site", "month")[row]
+    if isinstance(site.ownership, Leased) and site.ownership.rent_from is RentFrom.POWER:
+        available = values(inputs, history.state["available_facility_mw"], "site", "month")[row]
+        return np.asarray(np.minimum(built, available), dtype=np.float64)
+    return built if isinstance(site.ownership, Leased) else np.zeros_like(built)
+
+
+def rent_usd(inputs: Inputs, site: Site, *, rented_facility_mw: FloatArray) -> FloatArray:
+    """Rent of a leased site for so much power, `(month,)`; none for others.
 
     Rent per IT MW and month, escalated each full year since the programme's start.
     """
     if not isinstance(site.ownership, Leased):
-        return np.zeros_like(built_facility_mw)
+        return np.zeros_like(rented_facility_mw)
     years = np.arange(inputs.calendar.month_count) // MONTHS_PER_YEAR
     escalation = (1.0 + site.ownership.escalator_fraction_per_year) ** years
-    built_it_mw = np.array([it_power_mw(mw, pue=site.peak_pue) for mw in built_facility_mw])
-    return np.asarray(built_it_mw * site.ownership.rent_usd_per_it_mw_month * escalation, dtype=np.float64)
+    rented_it_mw = np.array([it_power_mw(mw, pue=site.peak_pue) for mw in rented_facility_mw])
+    return np.asarray(rented_it_mw * site.ownership.rent_usd_per_it_mw_month * escalation, dtype=np.float64)
 
 
 def facility_operation_usd(inputs: Inputs, *, built_facility_mw: FloatArray) -> FloatArray:
@@ -141,7 +157,7 @@ def _capacity_streams(inputs: Inputs, site: Site, given: Quantities, *, row: int
     """What the programme pays for others' capacity: rent of what is built, or the price of what is in service."""
     match site.ownership:
         case Leased(lessor=lessor):
-            rent = rent_usd(inputs, site, built_facility_mw=given.built_facility_mw[row])
+            rent = rent_usd(inputs, site, rented_facility_mw=given.rented_facility_mw[row])
             yield Stream(payer=inputs.programme, payee=lessor, purpose=Purpose.RENT, amount_usd=rent, site=site.id)
         case Cloud(provider=provider, price_usd_per_facility_mw_month=price):
             paid = given.energized_facility_mw[row] * price

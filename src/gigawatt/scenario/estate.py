@@ -2,7 +2,7 @@
 
 from gigawatt.catalog import Record
 from gigawatt.catalog.items import SiteTable as CatalogSite
-from gigawatt.entities.site import Cloud, Leased, Owned, Ownership, PowerStep, Site
+from gigawatt.entities.site import Cloud, Leased, Owned, Ownership, PowerStep, RentFrom, Site
 from gigawatt.facility.electrical import facility_power_mw
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.checks import known_id, rising_dates, rising_power, unique_ids
@@ -82,6 +82,13 @@ def _site(desk: Desk, table: SiteTable, index: int, *, platforms: tuple[str, ...
             default="assumptions/site/energy-price-default",
             dimension=ENERGY_PRICE,
         ),
+        energy_price_spread=desk.spread(
+            table.energy_price,
+            *at,
+            "energy_price",
+            default="assumptions/site/energy-price-default",
+            dimension=ENERGY_PRICE,
+        ),
         utility=desk.party(table.utility, *at, "utility", default=UTILITIES),
         platforms=_platforms(desk, table, index, offered=platforms),
         latitude=latitude,
@@ -96,6 +103,21 @@ def _site(desk: Desk, table: SiteTable, index: int, *, platforms: tuple[str, ...
         region=site_region(desk, table, index, record=record),
         **site_rules(desk, table, index, latitude_degree=latitude),
     )
+
+
+def _rent_from(desk: Desk, table: SiteTable, lease: LeasedTable, index: int) -> RentFrom:
+    """What starts the rent; halls that may stand ahead of their power leave only the hall itself."""
+    at = ("site", index, "ownership", "rent_from")
+    default, note = RentFrom.BUILDING, "rent runs with the hall, also where power is late"
+    chosen = RentFrom(desk.choose(lease.rent_from, *at, default=default, note=note))
+    if chosen is RentFrom.POWER and table.construction_rate is not None:
+        raise desk.refuse(
+            *at,
+            found='"power" beside construction_rate',
+            expected="rent from the building where halls may be built ahead of their power",
+            fix="Leave out one of the two.",
+        )
+    return chosen
 
 
 def _record(desk: Desk, table: SiteTable, index: int) -> Record | None:
@@ -189,6 +211,7 @@ def _ownership(desk: Desk, table: SiteTable, index: int, *, record: Record | Non
                     default="assumptions/site/rent-escalator",
                     dimension=YEARLY_SHARE,
                 ),
+                rent_from=_rent_from(desk, table, leased, index),
             )
         case CloudTable() as cloud:
             return Cloud(

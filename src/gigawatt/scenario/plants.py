@@ -2,12 +2,12 @@
 
 from typing import TypedDict
 
-from gigawatt.entities.site import Battery, Burning, GridStep, Plant, Sun, Working
+from gigawatt.entities.site import Battery, Burning, GridStep, Payments, Plant, Sun, Working
 from gigawatt.facility.sun import sun_share_fraction
 from gigawatt.scenario.checks import unique_ids
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.places import Step
-from gigawatt.scenario.quantities import Stated
+from gigawatt.scenario.plant_figures import BATTERY, GAS_KINDS, plant_number, plant_spreads
 from gigawatt.scenario.schema import CloudTable, PlantTable, SiteTable
 from gigawatt.units import (
     CARBON_INTENSITY,
@@ -21,15 +21,7 @@ from gigawatt.units import (
     MONEY_PER_FACILITY_MW,
     RENT_PER_FACILITY_MW,
     STORAGE_COST,
-    Dimension,
 )
-
-GAS_KINDS = ("gas-engine", "gas-turbine")
-"""Kinds of plants that burn gas, which the catalogue knows."""
-
-BATTERY = "battery"
-KNOWN_KINDS = (*GAS_KINDS, "grid", "solar", BATTERY)
-"""Kinds that the catalogue knows."""
 
 _FUEL_KEYS = ("energy_cost", "heat_rate", "fuel_price", "variable_operation", "carbon")
 _STORAGE_KEYS = ("duration", "round_trip", "storage_cost", "firm_duration")
@@ -56,7 +48,7 @@ def site_plants(desk: Desk, table: SiteTable, index: int, *, latitude_degree: fl
 def _plant(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, latitude_degree: float) -> Plant:
     if table.kind != BATTERY:
         _refuse_keys(desk, table, at, keys=_STORAGE_KEYS, because="it stores nothing")
-    lead = _number(desk, table, at, key="lead", dimension=DURATION_MONTHS)
+    lead = plant_number(desk, table, at, key="lead", dimension=DURATION_MONTHS)
     slip = 0.0 if table.slip is None else desk.number(table.slip, *at, "slip")
     return Plant(
         id=table.id or table.kind,
@@ -65,7 +57,17 @@ def _plant(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, latitude_degr
         lead_months=round(lead) if table.lead is None else desk.whole(lead, table.lead, *at, "lead"),
         slip_median_months=slip,
         cost_usd_per_mw=_cost_usd_per_mw(desk, table, at),
-        fixed_usd_per_mw_month=_number(desk, table, at, key="fixed_operation", dimension=RENT_PER_FACILITY_MW),
+        fixed_usd_per_mw_month=plant_number(desk, table, at, key="fixed_operation", dimension=RENT_PER_FACILITY_MW),
+        payments=Payments(
+            desk.choose(
+                table.payments,
+                *at,
+                "payments",
+                default=Payments.PROGRESS,
+                note="builders are paid as the plant comes along",
+            )
+        ),
+        spreads=plant_spreads(desk, table, at),
         **_work(desk, table, at, latitude_degree=latitude_degree),
     )
 
@@ -96,8 +98,8 @@ def _burning(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
     return _Work(
         works=Burning(),
         energy_usd_per_mwh=_energy_usd_per_mwh(desk, table, at),
-        firm_fraction=_number(desk, table, at, key="firm", dimension=FRACTION),
-        energy_fraction=_number(desk, table, at, key="energy", dimension=FRACTION),
+        firm_fraction=plant_number(desk, table, at, key="firm", dimension=FRACTION),
+        energy_fraction=plant_number(desk, table, at, key="energy", dimension=FRACTION),
         carbon_t_per_mwh=_carbon_t_per_mwh(desk, table, at),
     )
 
@@ -112,7 +114,7 @@ def _connection(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
 def _sun(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, latitude_degree: float) -> _Work:
     """Panels give what the sun gives at the site's latitude, and cost nothing to run."""
     _refuse_keys(desk, table, at, keys=_FUEL_KEYS, because="the sun is free and clean")
-    mean_fraction = _number(desk, table, at, key="energy", dimension=FRACTION)
+    mean_fraction = plant_number(desk, table, at, key="energy", dimension=FRACTION)
     try:
         share = sun_share_fraction(latitude_degree, mean_fraction=mean_fraction)
     except ValueError as error:
@@ -126,7 +128,7 @@ def _sun(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, latitude_degree
     return _Work(
         works=Sun(share_fraction=tuple(tuple(float(value) for value in row) for row in share)),
         energy_usd_per_mwh=0.0,
-        firm_fraction=_number(desk, table, at, key="firm", dimension=FRACTION),
+        firm_fraction=plant_number(desk, table, at, key="firm", dimension=FRACTION),
         energy_fraction=1.0,
         carbon_t_per_mwh=0.0,
     )
@@ -135,13 +137,13 @@ def _sun(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, latitude_degree
 def _battery(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
     """A battery is firm as far as it lasts as long as it may be needed at a stretch, or as is stated."""
     _refuse_keys(desk, table, at, keys=(*_FUEL_KEYS, "energy"), because="a battery only stores")
-    duration_h = _number(desk, table, at, key="duration", dimension=DURATION_HOURS)
+    duration_h = plant_number(desk, table, at, key="duration", dimension=DURATION_HOURS)
     if table.firm is None:
-        firm = min(1.0, duration_h / _number(desk, table, at, key="firm_duration", dimension=DURATION_HOURS))
+        firm = min(1.0, duration_h / plant_number(desk, table, at, key="firm_duration", dimension=DURATION_HOURS))
     else:
         _refuse_keys(desk, table, at, keys=("firm_duration",), because="firm is stated")
         firm = desk.number(table.firm, *at, "firm")
-    round_trip = _number(desk, table, at, key="round_trip", dimension=FRACTION)
+    round_trip = plant_number(desk, table, at, key="round_trip", dimension=FRACTION)
     if round_trip == 0.0:
         raise desk.refuse(
             *at, "round_trip", found="0 percent", expected="a part that comes back", fix='Write it like "85 percent".'
@@ -157,11 +159,11 @@ def _battery(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> _Work:
 
 def _cost_usd_per_mw(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float:
     """The cost of a megawatt, a battery's with the storage that goes with it."""
-    cost_usd_per_mw = _number(desk, table, at, key="cost", dimension=MONEY_PER_FACILITY_MW)
+    cost_usd_per_mw = plant_number(desk, table, at, key="cost", dimension=MONEY_PER_FACILITY_MW)
     if table.kind != BATTERY:
         return cost_usd_per_mw
-    duration_h = _number(desk, table, at, key="duration", dimension=DURATION_HOURS)
-    return cost_usd_per_mw + duration_h * _number(desk, table, at, key="storage_cost", dimension=STORAGE_COST)
+    duration_h = plant_number(desk, table, at, key="duration", dimension=DURATION_HOURS)
+    return cost_usd_per_mw + duration_h * plant_number(desk, table, at, key="storage_cost", dimension=STORAGE_COST)
 
 
 def _refuse_keys(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, keys: tuple[str, ...], because: str) -> None:
@@ -195,8 +197,8 @@ def _unit_mw(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float | Non
 def _energy_usd_per_mwh(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float:
     """Fuel and care of a MWh: as stated, or heat rate x fuel price + variable operation."""
     if table.energy_cost is None:
-        fuel_usd_per_mmbtu = _number(desk, table, at, key="fuel_price", dimension=FUEL_PRICE)
-        care_usd_per_mwh = _number(desk, table, at, key="variable_operation", dimension=ENERGY_PRICE)
+        fuel_usd_per_mmbtu = plant_number(desk, table, at, key="fuel_price", dimension=FUEL_PRICE)
+        care_usd_per_mwh = plant_number(desk, table, at, key="variable_operation", dimension=ENERGY_PRICE)
         return _heat_mmbtu_per_mwh(desk, table, at) * fuel_usd_per_mmbtu + care_usd_per_mwh
     if table.heat_rate or table.fuel_price or table.variable_operation:
         raise desk.refuse(
@@ -212,26 +214,11 @@ def _energy_usd_per_mwh(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> 
 def _carbon_t_per_mwh(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float:
     """Emissions of a MWh: as stated, or heat rate x carbon of the gas."""
     if table.carbon is not None or table.kind not in GAS_KINDS:
-        return _number(desk, table, at, key="carbon", dimension=CARBON_INTENSITY)
+        return plant_number(desk, table, at, key="carbon", dimension=CARBON_INTENSITY)
     default = f"assumptions/{table.kind}/fuel-carbon"
     fuel_t_per_mmbtu = desk.number_or(None, *at, "carbon", default=default, dimension=FUEL_CARBON)
     return _heat_mmbtu_per_mwh(desk, table, at) * fuel_t_per_mmbtu
 
 
 def _heat_mmbtu_per_mwh(desk: Desk, table: PlantTable, at: tuple[Step, ...]) -> float:
-    return _number(desk, table, at, key="heat_rate", dimension=HEAT_RATE)
-
-
-def _number(desk: Desk, table: PlantTable, at: tuple[Step, ...], *, key: str, dimension: Dimension) -> float:
-    """The figure `key` as stated, or the catalogue's of a kind that it knows."""
-    stated: Stated | None = getattr(table, key)
-    if stated is None and table.kind not in KNOWN_KINDS:
-        raise desk.refuse(
-            *at,
-            key,
-            found=f'nothing, for a plant of kind "{table.kind}"',
-            expected=f"{dimension.name}; the catalogue knows only {', '.join(KNOWN_KINDS)}",
-            fix=f"Write it like {key} = {dimension.example}.",
-        )
-    default = f"assumptions/{table.kind}/{key.replace('_', '-')}"
-    return desk.number_or(stated, *at, key, default=default, dimension=dimension)
+    return plant_number(desk, table, at, key="heat_rate", dimension=HEAT_RATE)

@@ -12,6 +12,7 @@ from pydantic import Field
 from gigawatt.entities.assumptions import OperatorLaw
 from gigawatt.entities.capital import PartyRole
 from gigawatt.entities.hardware import Precision
+from gigawatt.entities.site import Payments, RentFrom
 from gigawatt.entities.stages import EndValue
 from gigawatt.scenario import quantities as q
 from gigawatt.scenario.contract_tables import ContractTable
@@ -77,6 +78,7 @@ class LeasedTable(Table):
     lessor: q.Identifier | None = None
     rent: q.ItRent | None = None
     escalator: q.YearlyShare | None = None
+    rent_from: Annotated[RentFrom, choice(RentFrom)] | None = None
 
 
 class CloudTable(Table):
@@ -117,6 +119,7 @@ class PlantTable(Table):
     most: q.FacilityPower
     unit: q.FacilityPower | None = None
     slip: q.Months | None = None
+    payments: Annotated[Payments, choice(Payments)] | None = None
     lead: q.Months | None = None
     cost: q.FacilityCost | None = None
     fixed_operation: q.FacilityRent | None = None

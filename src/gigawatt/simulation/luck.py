@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.assumptions import Ranged
+from gigawatt.entities.assumptions import SURE, Ranged
 from gigawatt.entities.site import Site
 from gigawatt.entities.stages import Inputs, Luck, Performance
 from gigawatt.timeline import FloatArray
@@ -34,7 +34,8 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
     holds for all steps of the site, so they slip in order. A platform's performance factor is lognormal around 1 and
     as wide as its band. Availability, ETTR and the first software are two-piece normal through their P10, best and
     P90, and stay in 0..1. Unit costs and prices are two-piece normal through the ranges of their figures, each one
-    factor for the whole programme; they come from a generator of their own. So do slips of the sites' own plants.
+    factor for the whole programme; they come from a generator of their own. So do slips and costs of the sites' own
+    plants, those of one name sharing what their costs turn out to be, and the price of energy, one draw for all sites.
     """
     price_rng = rng.spawn(1)[0]
     slip_scores = rng.standard_normal(len(inputs.sites))
@@ -58,6 +59,8 @@ def sampled_luck(inputs: Inputs, performance: Performance, *, rng: np.random.Gen
         cost_factor={name: _factor(spread, rng=price_rng) for name, spread in inputs.costs.spreads.items()},
         price_factor={offer.platform.id: _factor(offer.price_spread, rng=price_rng) for offer in inputs.offers},
         plant_slip_months=_plant_slips(inputs, rng=price_rng),
+        plant_cost_factor=_plant_costs(inputs, rng=price_rng),
+        energy_price_factor=_energy_prices(inputs, rng=price_rng),
     )
 
 
@@ -69,6 +72,28 @@ def _plant_slips(inputs: Inputs, *, rng: np.random.Generator) -> dict[str, int]:
         for site in inputs.sites
         for plant in site.plants
     }
+
+
+def _plant_costs(inputs: Inputs, *, rng: np.random.Generator) -> dict[str, float]:
+    """What costs of the sites' own plants turn out to be; plants of one name are bought in one market."""
+    spreads = {
+        (f"{site.id}/{plant.id}", plant.id, cost): spread
+        for site in inputs.sites
+        for plant in site.plants
+        for cost, spread in plant.spreads.items()
+    }
+    scores = {market: float(rng.standard_normal()) for market in sorted({key[1:] for key in spreads})}
+    return {
+        f"{label}/{cost}": max(_at_score(spread, score=scores[name, cost]), 0.0)
+        for (label, name, cost), spread in spreads.items()
+    }
+
+
+def _energy_prices(inputs: Inputs, *, rng: np.random.Generator) -> dict[str, float]:
+    """What the price of energy turns out to be, dear everywhere or cheap everywhere."""
+    uncertain = [site for site in inputs.sites if site.energy_price_spread != SURE]
+    score = float(rng.standard_normal()) if uncertain else 0.0
+    return {site.id: max(_at_score(site.energy_price_spread, score=score), 0.0) for site in uncertain}
 
 
 def performance_spread(inputs: Inputs, performance: Performance) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gigawatt.entities.stages import BuildPlan, Inputs, Luck
-from gigawatt.timeline import FloatArray
+from gigawatt.timeline import FloatArray, IntArray
 
 
 def plant_labels(inputs: Inputs) -> list[str]:
@@ -11,17 +11,26 @@ def plant_labels(inputs: Inputs) -> list[str]:
     return [f"{site.id}/{plant.id}" for site in inputs.sites for plant in site.plants]
 
 
-def standing_mw(inputs: Inputs, plan: BuildPlan, *, luck: Luck) -> FloatArray:
-    """What of each plant stands `(plant, month)`: as planned, shifted by what its slip differs from the median."""
+def late_months(inputs: Inputs, luck: Luck) -> IntArray:
+    """Months by which each plant comes after the plan's, negative where it comes before, `(plant,)`."""
+    expected = [plant.expected_lead_months - plant.lead_months for site in inputs.sites for plant in site.plants]
+    return np.array(
+        [
+            luck.plant_slip_months.get(label, months) - months
+            for label, months in zip(plant_labels(inputs), expected, strict=True)
+        ],
+        dtype=np.int64,
+    )
+
+
+def standing_mw(inputs: Inputs, plan: BuildPlan, *, late: IntArray) -> FloatArray:
+    """What of each plant stands `(plant, month)`: as planned, shifted by how late it is, `(plant,)`."""
     period_of_month, month = inputs.calendar.period_of_month, np.arange(inputs.calendar.month_count)
     rows = []
-    for site in inputs.sites:
-        for plant in site.plants:
-            label = f"{site.id}/{plant.id}"
-            planned = plan.decisions["plant_mw"].sel(plant=label).values[period_of_month]
-            expected = plant.expected_lead_months - plant.lead_months
-            seen = month - (luck.plant_slip_months.get(label, expected) - expected)
-            rows.append(np.where(seen >= 0, planned[np.clip(seen, 0, month[-1])], 0.0))
+    for label, months in zip(plant_labels(inputs), late, strict=True):
+        planned = plan.decisions["plant_mw"].sel(plant=label).values[period_of_month]
+        seen = month - months
+        rows.append(np.where(seen >= 0, planned[np.clip(seen, 0, month[-1])], 0.0))
     return np.array(rows).reshape(len(rows), len(month))
 
 

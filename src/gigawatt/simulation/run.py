@@ -16,7 +16,7 @@ from gigawatt.simulation.fleet import (
     rack_facility_mw,
     rack_it_mw,
 )
-from gigawatt.simulation.plants import firm_facility_mw, generated_mwh, plant_labels, standing_mw
+from gigawatt.simulation.plants import firm_facility_mw, generated_mwh, late_months, plant_labels, standing_mw
 from gigawatt.simulation.power import available_facility_mw, slip_table
 from gigawatt.simulation.work import Assignment, Work, assignment, pooled, work_of_month
 from gigawatt.timeline import FloatArray, IntArray
@@ -32,7 +32,8 @@ class Month:
 
 def simulate(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck: Luck) -> History:
     """The plan as it plays out under `luck`, month by month."""
-    plants_mw = standing_mw(inputs, plan, luck=luck)
+    late = late_months(inputs, luck)
+    plants_mw = standing_mw(inputs, plan, late=late)
     available = available_facility_mw(inputs, luck) + firm_facility_mw(inputs, plants_mw)
     built = _built_facility_mw(inputs, plan)
     outside = logistics(inputs, plan, room_mw=np.minimum(available, built))
@@ -48,6 +49,7 @@ def simulate(inputs: Inputs, performance: Performance, plan: BuildPlan, *, luck:
     if plant_labels(inputs):
         energy_mwh = np.asarray(state["energy_mwh"][1], dtype=np.float64)
         own_mwh = generated_mwh(inputs, plan, standing=plants_mw, energy_mwh=energy_mwh)
+        state["plant_late_months"] = (("plant",), late, "month")
         state["plant_mw"] = (("plant", "month"), plants_mw, "MW")
         state["generated_mwh"] = (("plant", "month"), own_mwh, "MWh")
     if outside.sold_racks.size:

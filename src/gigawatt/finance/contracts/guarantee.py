@@ -11,7 +11,7 @@ from gigawatt.entities.stages import History, Inputs
 from gigawatt.errors import ScenarioError
 from gigawatt.facility.electrical import facility_power_mw
 from gigawatt.finance.contracts.given import EVENT_SCHEMA, EXPOSURE_SCHEMA, Outcome, dated_usd, months_later
-from gigawatt.finance.costs import facility_operation_usd, rent_usd, values
+from gigawatt.finance.costs import facility_operation_usd, rent_usd, rented_facility_mw, values
 from gigawatt.finance.flows import Purpose, Stream
 from gigawatt.timeline import FloatArray
 from gigawatt.units import CENTS_PER_USD
@@ -74,7 +74,8 @@ def _claimable_usd(contract: ResidualGuarantee, inputs: Inputs, history: History
     covered = np.minimum(built, facility_power_mw(contract.covered_it_mw, pue=site.peak_pue))
     completed_usd = np.diff(covered, prepend=0.0) * inputs.costs.facility_usd_per_facility_mw
     operation_usd = facility_operation_usd(inputs, built_facility_mw=covered)
-    outlay_usd = np.cumsum(completed_usd + operation_usd - rent_usd(inputs, site, built_facility_mw=covered))
+    rented = np.minimum(covered, rented_facility_mw(inputs, history, site))
+    outlay_usd = np.cumsum(completed_usd + operation_usd - rent_usd(inputs, site, rented_facility_mw=rented))
     lost_usd = np.clip(outlay_usd, 0.0, None) * (1.0 - contract.recovery_fraction)
     return np.asarray(np.minimum(lost_usd, contract.cap_usd), dtype=np.float64)
 
