@@ -28,13 +28,30 @@ def test_lists(kind, count):
     assert len(answer(kind)[kind]) >= count
 
 
+def listed(kind):
+    """The second column of a list by the first, and the lines printed."""
+    lines = RUNNER.invoke(app, ["catalog", kind]).stdout.splitlines()
+    rows = [line.split("│") for line in lines if "│" in line]
+    return {row[1].strip(): row[2].strip() for row in rows}, lines
+
+
 def test_platforms_that_can_be_computed_are_marked():
-    result = RUNNER.invoke(app, ["catalog", "platforms"], env={"COLUMNS": "200"})
-    rows = {
-        line.split("│")[1].strip(): line.split("│")[-2].strip() for line in result.stdout.splitlines() if "│" in line
-    }
-    assert rows["vr-nvl72"] == "yes"
-    assert rows["mi355x"] == "no"
+    marks, _ = listed("platforms")
+    assert (marks["vr-nvl72"], marks["mi355x"], marks["feynman"]) == ("yes", "times", "no")
+    marks, _ = listed("models")
+    assert (marks["llama-3.1-405b"], marks["nemotron-3-nano-30b-a3b"], marks["deepseek-v4-pro"]) == (
+        "yes",
+        "trains",
+        "no",
+    )
+
+
+@pytest.mark.parametrize("kind", ["platforms", "models", "sites", "deals"])
+def test_a_list_has_a_line_per_record_on_a_narrow_terminal(kind):
+    rows, lines = listed(kind)
+    assert len([line for line in lines if "│" in line]) == len(rows) == len(answer(kind)[kind])
+    assert max(len(line) for line in lines) <= 80
+    assert any("also shows" in line for line in lines)
 
 
 def test_assumptions_are_listed_with_their_reasons():

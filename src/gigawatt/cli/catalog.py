@@ -1,13 +1,16 @@
 """`gigawatt catalog`: what is known about platforms, models, sites, deals and costs, and who says so."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
 import typer
+from rich.cells import cell_len
 from rich.table import Table
 
-from gigawatt.catalog import Catalog, Figure, Record, load, model, platform
+from gigawatt.catalog import Catalog, Figure, Record, load, model, platform, training_model
 from gigawatt.catalog.comparison import derived_figures
+from gigawatt.catalog.platforms import timed_platform
 from gigawatt.cli.console import out, print_json
 from gigawatt.errors import CatalogError
 
@@ -18,6 +21,7 @@ catalog_app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+_WIDEST_CELL = 32
 Columns = Mapping[str, Callable[[Record], str]]
 SHOWN_AS_FIGURES = ("timeline", "census")
 REMARKS = (
@@ -60,55 +64,58 @@ def _word(field: str) -> Callable[[Record], str]:
 
 
 def _complete(record: Record) -> str:
-    """Whether performance and power can be computed from what is published."""
-    try:
-        if record.kind == "platforms":
-            platform(load(), record.id)
-        else:
-            model(load(), record.id)
-    except CatalogError:
-        return "no"
-    return "yes"
+    """Whether performance and power can be computed from what is published, or times alone."""
+    reads: tuple[Callable[[Catalog, str], object], ...] = (
+        (platform, timed_platform) if record.kind == "platforms" else (model, training_model)
+    )
+    for word, read in zip(("yes", "times" if record.kind == "platforms" else "trains"), reads, strict=True):
+        try:
+            read(load(), record.id)
+        except CatalogError:
+            continue
+        return word
+    return "no"
 
 
+# The most telling columns first: a narrow terminal shows as many as it has room for.
 COLUMNS: Mapping[str, Columns] = {
     "platforms": {
-        "name": _named,
-        "vendor": _word("vendor"),
+        "complete": _complete,
         "GPUs": _figure("accelerators-per-system"),
         "dense bf16": _figure("peak-dense-bf16"),
+        "HBM": _figure("hbm-capacity"),
+        "max power": _figure("system-power-max"),
         "dense fp8": _figure("peak-dense-fp8"),
         "dense fp4": _figure("peak-dense-fp4"),
-        "HBM": _figure("hbm-capacity"),
         "bandwidth": _figure("hbm-bandwidth"),
-        "max power": _figure("system-power-max"),
-        "complete": _complete,
+        "vendor": _word("vendor"),
+        "name": _named,
     },
     "models": {
-        "organization": _word("organization"),
-        "released": _word("released"),
+        "complete": _complete,
         "parameters": _figure("parameters-total"),
         "active": _figure("parameters-active"),
-        "context": _figure("context-length"),
+        "context, tokens": _figure("context-length"),
+        "released": _word("released"),
+        "organization": _word("organization"),
         "attention": _word("attention"),
-        "complete": _complete,
     },
     "sites": {
-        "name": _named,
-        "country": _word("country"),
-        "developer": _word("developer"),
-        "tenant": _word("tenant"),
-        "planned facility": _figure("planned-facility-power"),
         "planned IT": _figure("planned-it-power"),
         "live": _figure("live-it-power", "live-facility-power", "live-power"),
+        "planned facility": _figure("planned-facility-power"),
+        "country": _word("country"),
+        "tenant": _word("tenant"),
+        "developer": _word("developer"),
         "status": _word("status"),
+        "name": _named,
     },
     "deals": {
-        "parties": _word("parties"),
         "signed": _word("signed"),
-        "form": _word("form"),
         "amount": _figure("amount", "announced", "headline"),
         "capacity": _figure("capacity", "it-capacity"),
+        "form": _word("form"),
+        "parties": _word("parties"),
     },
     "economics": {"topic": _named, "figures": lambda record: str(len(record.figures))},
 }
@@ -119,13 +126,36 @@ def _listing(kind: str, *, as_json: bool) -> None:
     if as_json:
         print_json({kind: [_record_json(record) for record in records.values()]})
         return
-    columns = COLUMNS[kind]
+    cells = {"id": list(records)}
+    for name, cell in COLUMNS[kind].items():
+        cells[name] = [_brief(cell(record)) for record in records.values()]
+    shown = _fitting(cells, width=out.width)
     table = Table(title=f"{len(records)} {kind}", title_justify="left")
-    for name in ("id", *columns):
-        table.add_column(name, no_wrap=name in {"id", "complete"}, overflow="fold")
-    for record in records.values():
-        table.add_row(record.id, *(_escaped(cell(record)) for cell in columns.values()))
+    for name in shown:
+        table.add_column(name, no_wrap=True)
+    for row in zip(*(cells[name] for name in shown), strict=True):
+        table.add_row(*(_escaped(cell) for cell in row))
     out.print(table)
+    left_out = [name for name in cells if name not in shown]
+    if left_out:
+        out.print(f"A wider terminal, or --json, also shows: {', '.join(left_out)}.", highlight=False)
+
+
+def _brief(text: str) -> str:
+    """A cell in one line: without what stands in brackets or its heading says, and cut where it is long."""
+    plain = re.sub(r" *\([^)]*\)| (parameter|token)$", "", text)
+    return plain if len(plain) <= _WIDEST_CELL else f"{plain[: _WIDEST_CELL - 1].rstrip(' ,')}…"
+
+
+def _fitting(cells: Mapping[str, Sequence[str]], *, width: int) -> list[str]:
+    """The columns that fit, earlier ones before later; a column takes its longest cell, two spaces and a rule."""
+    shown, left = [], width - 1
+    for name, texts in cells.items():
+        needed = max(cell_len(text) for text in (name, *texts)) + 3
+        if needed <= left or not shown:
+            shown.append(name)
+            left -= needed
+    return shown
 
 
 @catalog_app.command()

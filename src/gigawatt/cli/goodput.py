@@ -13,7 +13,7 @@ from gigawatt.catalog.platforms import timed_platform
 from gigawatt.catalog.reliability import training_reliability
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.fastest import best_layout
-from gigawatt.cli.steps import Format, Network, Sequence, asked, band_s
+from gigawatt.cli.steps import Format, Network, Sequence, asked, band_s, count
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform
 from gigawatt.errors import InfeasibleError, InputError
@@ -26,7 +26,6 @@ from gigawatt.performance.goodput.run import Goodput, Run, goodput, spares_neede
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.units import DURATION_SECONDS, HOURS_PER_DAY, SECONDS_PER_HOUR, TOKEN_COUNT, parse
 
-_MOST = 10**9
 _AT = "assumptions/reliability"
 _LEAST_ETTR = 1e-6
 _MEDIAN = 0.5
@@ -36,29 +35,32 @@ def goodput_command(
     model_id: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")],
     platform_id: Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")],
     *,
-    gpus: Annotated[int, typer.Option("--gpus", min=1, max=_MOST, help="Accelerators of the run, without spares.")],
+    gpus: Annotated[int, typer.Option("--gpus", parser=count, metavar="N", help="Accelerators, without spares.")],
     work: Annotated[
-        str | None, typer.Option("--work", help='Undisturbed time of all steps, like "54 day"; or state --tokens.')
+        str | None,
+        typer.Option("--work", metavar="TEXT", help='Undisturbed time, like "54 day"; or --tokens.'),
     ] = None,
     tokens: Annotated[
-        str | None, typer.Option("--tokens", help='Tokens to train on, like "15e12 token"; steps take the best layout.')
+        str | None,
+        typer.Option("--tokens", metavar="TEXT", help='Tokens to train on, like "15e12 token".'),
     ] = None,
     batch: Annotated[
-        int | None, typer.Option("--batch", min=1, max=_MOST, help="Sequences of one step, with --tokens.")
+        int | None, typer.Option("--batch", parser=count, metavar="N", help="Sequences of one step, with --tokens.")
     ] = None,
     sequence: Sequence = None,
     precision: Format = NumberFormat.BF16,
     interval: Annotated[
-        str | None, typer.Option("--interval", help='Time between checkpoints, like "10 min"; the best if silent.')
+        str | None,
+        typer.Option("--interval", metavar="TEXT", help='Between checkpoints, like "10 min"; else best.'),
     ] = None,
     synchronous: Annotated[
         bool,
         typer.Option("--synchronous", help="Steps wait until a checkpoint is stored, not only copied to the host."),
     ] = False,
     spares: Annotated[
-        int | None, typer.Option("--spares", min=0, max=_MOST, help="Spare scale-up domains; enough if silent.")
+        int | None, typer.Option("--spares", min=0, metavar="N", help="Spare scale-up domains; enough if silent.")
     ] = None,
-    price: Annotated[str | None, typer.Option("--price", help='Price of an accelerator, like "2.5 USD/GPU/h".')] = None,
+    price: Annotated[str | None, typer.Option("--price", metavar="TEXT", help='Like "2.5 USD/GPU/h".')] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draws behind P10 and P90.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:

@@ -65,7 +65,7 @@ def train_command(
     domain: steps.Domain = None,
     oversubscription: steps.Oversubscription = None,
     leaf_ports: steps.LeafPorts = None,
-    rails: steps.Rails = None,
+    no_rails: steps.NoRails = False,
     sites: steps.SitesCount = 1,
     wan: steps.Wan = None,
     distance: steps.Distance = None,
@@ -78,7 +78,7 @@ def train_command(
     network = Network(
         oversubscription=oversubscription,
         leaf_ports=leaf_ports,
-        rails=rails,
+        no_rails=no_rails,
         sites=sites,
         wan=wan,
         distance=distance,

@@ -35,6 +35,7 @@ from gigawatt.performance.step.task import (
 from gigawatt.units import ACCELERATOR_COUNT, FRACTION, RATIO, TOKEN_COUNT, parse
 
 MOST = 10**9
+_MOST_RATIO = 1000.0
 _MEDIAN = 0.5
 # Current recipes scale narrow formats by blocks (OCP, 2023, MX v1.0; NVIDIA, 2025, NVFP4).
 _SHORT_FORMATS = {"fp8": NumberFormat.MXFP8, "fp4": NumberFormat.NVFP4}
@@ -49,17 +50,41 @@ def number_format(text: str) -> NumberFormat:
     return _SHORT_FORMATS.get(name) or NumberFormat(name)
 
 
+def count(text: str) -> int:
+    """A whole number from 1 to `MOST`."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a whole number") from None
+    if not 1 <= value <= MOST:
+        raise typer.BadParameter(f"{text} is not between 1 and {MOST:,}")
+    return value
+
+
+def ratio(text: str) -> float:
+    """A number from 1 to `_MOST_RATIO`."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a number") from None
+    if not 1.0 <= value <= _MOST_RATIO:
+        raise typer.BadParameter(f"{text} is not between 1 and {_MOST_RATIO:,.0f}")
+    return value
+
+
 ModelId = Annotated[str, typer.Argument(metavar="MODEL", help="A model of the catalogue.")]
 PlatformId = Annotated[str, typer.Argument(metavar="PLATFORM", help="A platform of the catalogue.")]
-Gpus = Annotated[int, typer.Option("--gpus", min=1, max=MOST, help="Accelerators of the run.")]
-Batch = Annotated[int, typer.Option("--batch", min=1, max=MOST, help="Sequences of one step.")]
+Gpus = Annotated[int, typer.Option("--gpus", parser=count, metavar="N", help="Accelerators of the run.")]
+Batch = Annotated[int, typer.Option("--batch", parser=count, metavar="N", help="Sequences of one step.")]
 UsualBatch = Annotated[
     int | None,
-    typer.Option("--batch", min=1, max=MOST, help="Sequences of one step; the catalogue's usual batch if silent."),
+    typer.Option("--batch", parser=count, metavar="N", help="Sequences of one step; a usual batch if silent."),
 ]
 Sequence = Annotated[
     int | None,
-    typer.Option("--sequence", min=1, max=MOST, help="Tokens of a sequence; the usual one, or the model's, if silent."),
+    typer.Option(
+        "--sequence", parser=count, metavar="N", help="Tokens of a sequence; the usual or the model's if silent."
+    ),
 ]
 Format = Annotated[
     NumberFormat,
@@ -67,43 +92,43 @@ Format = Annotated[
 ]
 ExpertLoad = Annotated[
     float,
-    typer.Option("--expert-load", min=1.0, max=1000.0, help="Tokens of the busiest rank's experts over the mean."),
+    typer.Option(
+        "--expert-load", parser=ratio, metavar="X", help="Tokens of the busiest rank's experts over the mean."
+    ),
 ]
 PredictedTokens = Annotated[
-    int, typer.Option("--predicted-tokens", min=0, max=16, help="Extra tokens that the model predicts at once (MTP).")
+    int, typer.Option("--predicted-tokens", min=0, max=16, metavar="N", help="Extra tokens predicted at once (MTP).")
 ]
 Oversubscription = Annotated[
     float | None,
-    typer.Option("--oversubscription", min=1.0, max=1000.0, help="Bandwidth of a leaf switch down over up."),
+    typer.Option("--oversubscription", parser=ratio, metavar="X", help="Bandwidth of a leaf switch down over up."),
 ]
 LeafPorts = Annotated[
-    int | None,
-    typer.Option("--leaf-ports", min=1, max=MOST, help="Accelerators per leaf switch, with --oversubscription."),
+    int | None, typer.Option("--leaf-ports", parser=count, metavar="N", help="Accelerators per leaf switch.")
 ]
-Rails = Annotated[
-    bool | None,
-    typer.Option("--rails/--no-rails", help="Leaves join accelerators of one rank per domain, as they do if silent."),
+NoRails = Annotated[
+    bool, typer.Option("--no-rails", help="Leaves join neighbours, not accelerators of one rank per domain.")
 ]
-SitesCount = Annotated[int, typer.Option("--sites", min=1, max=1000, help="Sites that share the data-parallel ranks.")]
+SitesCount = Annotated[
+    int, typer.Option("--sites", min=1, max=1000, metavar="N", help="Sites that share the data-parallel ranks.")
+]
 Wan = Annotated[
-    str | None, typer.Option("--wan", help='What each site can send to the others, like "10 Tb/s"; with --sites.')
+    str | None,
+    typer.Option("--wan", metavar="TEXT", help='What each of several sites can send to the others: "10 Tb/s".'),
 ]
-Distance = Annotated[str | None, typer.Option("--distance", help='Between sites, like "800 km"; with --sites.')]
+Distance = Annotated[str | None, typer.Option("--distance", metavar="TEXT", help='Between sites: "800 km".')]
 Domain = Annotated[
     int | None,
-    typer.Option(
-        "--scale-up-domain",
-        min=1,
-        max=MOST,
-        help="Accelerators that share a scale-up domain; the platform's if silent.",
-    ),
+    typer.Option("--scale-up-domain", parser=count, metavar="N", help="Its accelerators, if not the platform's."),
 ]
 Software = Annotated[
     str | None,
-    typer.Option("--practice", help='Software other than up to date: "graphed=no,recomputed-modules=norm+activation".'),
+    typer.Option("--practice", metavar="TEXT", help='Other than up to date: "graphed=no, dropout=yes".'),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-Html = Annotated[Path | None, typer.Option("--html", help="Draw the answer into this HTML file, which opens offline.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Draw the answer on a page that opens offline.")
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +137,7 @@ class Network:
 
     oversubscription: float | None
     leaf_ports: int | None
-    rails: bool | None
+    no_rails: bool
     sites: int
     wan: str | None
     distance: str | None
@@ -121,7 +146,9 @@ class Network:
     @classmethod
     def plain(cls) -> Self:
         """One site whose domains are joined without blocking."""
-        return cls(oversubscription=None, leaf_ports=None, rails=None, sites=1, wan=None, distance=None, domain=None)
+        return cls(
+            oversubscription=None, leaf_ports=None, no_rails=False, sites=1, wan=None, distance=None, domain=None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,10 +253,10 @@ def _usual_batch(catalog: Catalog, sequence_tokens_count: int) -> int:
 
 def _fabric(catalog: Catalog, network: Network) -> ScaleOutFabric | None:
     if network.oversubscription is None:
-        if network.leaf_ports is None and network.rails is None:
+        if network.leaf_ports is None and not network.no_rails:
             return None
         raise InputError(
-            where="--leaf-ports" if network.leaf_ports is not None else "--rails",
+            where="--leaf-ports" if network.leaf_ports is not None else "--no-rails",
             found="no --oversubscription beside it",
             expected="how oversubscribed the leaf switches are",
             fix="Add --oversubscription 4, say; without oversubscription neither leaves nor rails change the step.",
@@ -237,7 +264,7 @@ def _fabric(catalog: Catalog, network: Network) -> ScaleOutFabric | None:
     usual = round(quantity(catalog.figure("assumptions/training/leaf-ports"), ACCELERATOR_COUNT))
     return ScaleOutFabric(
         leaf_ports_count=network.leaf_ports or usual,
-        rail_optimized=network.rails is not False,
+        rail_optimized=not network.no_rails,
         oversubscription_ratio=network.oversubscription,
     )
 

@@ -80,7 +80,8 @@ def train_command(
     sequence: steps.Sequence = None,
     precision: steps.Format = NumberFormat.BF16,
     layout: Annotated[
-        str | None, typer.Option("--layout", help='Like "tp=8,pp=16,micro-batch=1"; the fastest that fits if silent.')
+        str | None,
+        typer.Option("--layout", metavar="TEXT", help='Like "tp=8, pp=16"; the fastest if silent.'),
     ] = None,
     expert_load: steps.ExpertLoad = 1.0,
     predicted_tokens: steps.PredictedTokens = 0,
@@ -88,7 +89,7 @@ def train_command(
     domain: steps.Domain = None,
     oversubscription: steps.Oversubscription = None,
     leaf_ports: steps.LeafPorts = None,
-    rails: steps.Rails = None,
+    no_rails: steps.NoRails = False,
     sites: steps.SitesCount = 1,
     wan: steps.Wan = None,
     distance: steps.Distance = None,
@@ -101,7 +102,7 @@ def train_command(
     network = Network(
         oversubscription=oversubscription,
         leaf_ports=leaf_ports,
-        rails=rails,
+        no_rails=no_rails,
         sites=sites,
         wan=wan,
         distance=distance,
