@@ -132,6 +132,31 @@ def test_a_release_goes_before_todays_recipe_and_its_tables_stale_cells(tmp_path
     assert (cells.micro_batch_count[0], cells.chunks_count[0]) == (1.0, 12.0)
 
 
+def test_a_rate_per_accelerator_is_that_of_the_printed_layout(tmp_path, catalog):
+    # Two ranks, said to be eight accelerators: 4 x 100 model TFLOP/s on each would be 8 x 100, on two they are 2 x 100.
+    stated = {"tp": "1", "cp": "2", "pp": "1", "dp": "1", "metric": "model_tflops_per_gpu", "unit": "TFLOP/s/GPU"}
+    found = expressed(tmp_path, catalog, value="100", **stated)
+    eight = expressed(tmp_path, catalog, value="100", **{**stated, "dp": "4"})
+    assert (found.row.num_gpus, found.layouts.ranks_count[0]) == (2, 2.0)
+    assert found.measured.value == pytest.approx(4 * eight.measured.value)
+    with pytest.raises(Inexpressible, match="does not divide"):
+        expressed(tmp_path, catalog, **{**stated, "value": "100", "dp": "1", "cp": "3"})
+
+
+def test_fine_tuning_of_2025_keeps_activation_inputs_in_eight_bits(tmp_path, catalog):
+    source = "https://github.com/mlcommons/training_results_v5.0/tree/main/NVIDIA/results/x/llama2_70b_lora"
+    stated = {"model": "llama2-70b (LoRA)", "platform": "B200 HGX8", "precision": "FP8", "recompute": ""}
+    kept, wide = (
+        expressed(
+            tmp_path, catalog, source_url=source, notes=f"MLPerf v5.0 train_step_time; cfg config_{name}.sh", **stated
+        )
+        for name in ("DGXB200_1x8x1xtp1pp1cp1", "DGXB200_1x4x4xtp1pp1cp2")
+    )
+    assert kept.task.practice.narrow_activation_inputs
+    assert list(kept.layouts.recompute_level) == [Recompute.NONE]
+    assert not wide.task.practice.narrow_activation_inputs
+
+
 def test_names_of_recomputed_modules_are_whole_words(tmp_path, catalog):
     found = expressed(tmp_path, catalog, recompute="selective:layernorm,moe_act").task.practice.recomputed_modules
     assert found == {Module.NORM, Module.ACTIVATION}

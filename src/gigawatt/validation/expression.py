@@ -60,7 +60,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
     """The configuration of a row; raises `Inexpressible` with the reason when there is none."""
     if row.fault:
         raise Inexpressible(row.fault)
-    row = released(row)
+    row = _one_copy(released(row))
     platform = system(row, catalog)
     built = architecture(row, catalog)
     found = measured(row, built.model, platform)
@@ -92,6 +92,19 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         stragglers=_stragglers(source, catalog),
         lean=lean_assumptions(step_figures(catalog)),
     )
+
+
+def _one_copy(row: TruthRow) -> TruthRow:
+    """The row on as many accelerators as its printed layout takes, where it names a multiple and rates one of them.
+
+    More copies of that layout could not share its batch; a rate per accelerator is the same for one.
+    """
+    if row.tp is None or row.pp is None or row.dp is None or not row.metric.endswith("per_gpu"):
+        return row
+    printed = row.tp * row.pp * row.dp * (row.cp or 1)
+    if printed >= row.num_gpus or row.num_gpus % printed:
+        return row
+    return replace(row, num_gpus=printed)
 
 
 def _stragglers(source: SourcePractice, catalog: Catalog) -> Ranged:
@@ -152,7 +165,7 @@ def _laid_out(row: TruthRow) -> TruthRow:
 
 
 def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
-    tp, cp, pp, ep = row.tp or 1, _context_ranks(row), row.pp or 1, row.ep or 1
+    tp, cp, pp, ep = row.tp or 1, row.cp or 1, row.pp or 1, row.ep or 1
     dp = row.num_gpus / (tp * cp * pp)
     if dp < 1.0 or dp != int(dp):
         raise Inexpressible(f"TP {tp} x CP {cp} x PP {pp} does not divide {row.num_gpus} accelerators")
@@ -177,14 +190,6 @@ def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
         "sequence_parallel": sequence,
         "schedule": Schedule.DUAL_PIPE if "DualPipe" in row.notes else Schedule.ONE_FORWARD_ONE_BACKWARD,
     }
-
-
-def _context_ranks(row: TruthRow) -> int:
-    """Context-parallel ranks; where all four are printed and do not multiply to the accelerators, what is left."""
-    cp, others = row.cp or 1, (row.tp or 1) * (row.pp or 1) * (row.dp or 0)
-    if others == 0 or cp * others == row.num_gpus or row.cp is None or row.num_gpus % others:
-        return cp
-    return row.num_gpus // others
 
 
 def _sharding(row: TruthRow, ranks: float) -> tuple[float, float]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gigawatt.performance.step import attention, feedforward
+from gigawatt.entities.workload import DenseFeedForward
+from gigawatt.performance.step import attention, feedforward, memory
 from gigawatt.performance.step.task import Variant, one_layout
-from tests.performance.step.steps import PLAIN, expert_model, operators, task
+from tests.performance.step.steps import PLAIN, dense_model, expert_model, operators, task
 
 _BANDWIDTH = 4e12
 _LIMITED = Variant(limited_biased_experts=True)
@@ -93,3 +94,16 @@ def test_biases_are_issued_expert_by_expert():
         )
     ]
     assert counts[1] - counts[0] == pytest.approx(4 * 2 + 1 + 3)
+
+
+def test_activation_inputs_kept_in_eight_bits_halve_and_are_cast_there_and_back():
+    # Gated: two inputs of 4096 per token and layer, one byte less each; cast 2 + 1 bytes there and 1 + 2 back.
+    narrow = replace(PLAIN, narrow_activation_inputs=True)
+    model = replace(dense_model(), feed_forward=DenseFeedForward(ffn_dim=4096, gated=True))
+    wide_task, narrow_task = task(model), task(model, practice=narrow)
+    wide, less = (memory.kept_bytes_per_token(one, dropped=frozenset()).split for one in (wide_task, narrow_task))
+    assert wide - less == pytest.approx(2 * 4096)
+    layout = one_layout(micro_batch_count=1.0)
+    for pieces in (feedforward.dense_forward, feedforward.dense_backward):
+        plain, more = (np.ravel(pieces(one, layout, operators()).elementwise_s)[0] for one in (wide_task, narrow_task))
+        assert more - plain == pytest.approx(3 * 2 * 4096 * 1024 / _BANDWIDTH)

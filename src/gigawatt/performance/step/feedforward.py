@@ -42,12 +42,15 @@ def _activation(
 ) -> PassTimes:
     """The activation function on `values_count` outputs: forward reads one or two and writes one.
 
-    Backward reads these and the gradient, and writes one or two.
+    Backward reads these and the gradient, and writes one or two. Inputs kept in eight bits are cast there and back.
     """
     inputs = 2.0 if gated else 1.0
     moved = 2.0 * inputs + 1.0 if backward else inputs + 1.0
     sweeps = moved if task.practice.fused_elementwise else moved + 2.0
-    return linear.elementwise(operators, sweeps * _VALUE_BYTES * values_count)
+    volumes = [sweeps * _VALUE_BYTES * values_count]
+    if task.practice.narrow_activation_inputs:
+        volumes.append((_VALUE_BYTES + Precision.FP8.value_bytes) * inputs * values_count)
+    return linear.elementwise(operators, *volumes)
 
 
 def _plain_forward(

@@ -162,7 +162,8 @@ def _width_bytes(task: StepTask, *, dropped: frozenset[Module]) -> float:
     """Bytes per unit of feed-forward width: the activation's inputs, and its output as input of the next product."""
     if Module.FEED_FORWARD in dropped or Module.FEED_FORWARD_IN in dropped:
         return 0.0
-    inputs = (2 if task.model.feed_forward.gated else 1) * _VALUE_BYTES
+    kept = Precision.FP8.value_bytes if task.practice.narrow_activation_inputs else _VALUE_BYTES
+    inputs = (2 if task.model.feed_forward.gated else 1) * kept
     output = 0.0 if Module.ACTIVATION in dropped or task.variant.frozen_weights else _input_bytes(task)
     return inputs + output
 

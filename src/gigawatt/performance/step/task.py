@@ -107,6 +107,7 @@ class Practice:
     experts, of `fused_scaled_rotary` those of a scaled rotary embedding. With `graphed` steps the host issues nothing,
     with `graphed_attention` nothing before the experts. Without `grouped_products` it issues one product per expert.
     `attention_time_factor` is what its fused attention takes over the best known for the device.
+    With `narrow_activation_inputs` what goes into activation functions is kept in eight bits for the backward pass.
     `recomputed_modules` is what selective recomputation means. With `placeholder_gradients` an unused BF16 gradient of
     each distinct weight shape stays allocated, as where weight gradients are summed by the product itself.
     """
@@ -119,6 +120,7 @@ class Practice:
     fused_expert_epilogue: bool
     fused_scaled_rotary: bool
     fused_accumulation: bool
+    narrow_activation_inputs: bool
     deduplicated_dispatch: bool
     dropout: bool
     graphed: bool
@@ -147,6 +149,7 @@ def current_practice() -> Practice:
         fused_expert_epilogue=True,
         fused_scaled_rotary=True,
         fused_accumulation=True,
+        narrow_activation_inputs=False,
         deduplicated_dispatch=True,
         dropout=False,
         graphed=True,
