@@ -16,14 +16,14 @@ from gigawatt.catalog.records import Catalog
 from gigawatt.catalog.schema import FigureTable, Kebab, Quantity, SourceIds, Table
 from gigawatt.errors import CatalogError
 from gigawatt.performance.kernels.attention import DecodeCoefficients, PrefillCoefficients
-from gigawatt.performance.kernels.collective import CollectiveCoefficients
+from gigawatt.performance.kernels.collective import CollectiveCoefficients, RingProtocol
 from gigawatt.performance.kernels.gemm import GemmCoefficients
 from gigawatt.performance.kernels.grouped import GroupedCoefficients
 from gigawatt.performance.kernels.library import Band, Coefficients, Family, Fit, KernelLibrary, ProcessorSheet
 from gigawatt.performance.kernels.scan import ScanCoefficients
 from gigawatt.performance.kernels.streaming import StreamingCoefficients
 from gigawatt.provenance import Evidence, Grade
-from gigawatt.units import parse
+from gigawatt.units import DURATION_SECONDS, parse
 
 COEFFICIENTS: Mapping[str, type[Coefficients]] = MappingProxyType(
     {
@@ -36,7 +36,7 @@ COEFFICIENTS: Mapping[str, type[Coefficients]] = MappingProxyType(
         "collective": CollectiveCoefficients,
     }
 )
-PROCESSORS = "processors"
+PROCESSORS, PROTOCOLS = "processors", "ring-protocols"
 KERNEL_SOURCE = "aiconfigurator-core"
 MEASURED_NOTE = "measured: fitted to timings of this platform"
 PROJECTED_NOTE = "projected: the law of all measured platforms, with the error of leaving a generation out"
@@ -91,6 +91,22 @@ class ProcessorsTable(Table):
     assumed_dies: FigureTable
 
 
+class ProtocolTable(Table):
+    """Hops of one protocol of collectives between domains, and the bandwidth that it carries payload with."""
+
+    hop_between_domains: FigureTable
+    hop_inside_a_domain: FigureTable
+    bandwidth: FigureTable
+
+
+class ProtocolsTable(Table):
+    """The protocols among which a library of collectives chooses."""
+
+    id: Kebab
+    name: str
+    protocols: Annotated[dict[Kebab, ProtocolTable], Field(min_length=1)]
+
+
 @cache
 def load_kernels() -> KernelLibrary:
     """The fitted laws that are shipped with the package."""
@@ -107,12 +123,26 @@ def _shipped() -> Traversable:
 
 
 def read_kernels(folder: Traversable) -> KernelLibrary:
-    """The fitted laws in a folder with one file per family, and `processors.toml`."""
+    """The fitted laws in a folder with one file per family, `processors.toml` and `ring-protocols.toml`."""
     entries = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name)
-    families = [read_family(entry) for entry in entries if entry.name != f"{PROCESSORS}.toml"]
+    beside = {f"{PROCESSORS}.toml", f"{PROTOCOLS}.toml"}
+    families = [read_family(entry) for entry in entries if entry.name not in beside]
     return KernelLibrary(
         families=MappingProxyType({family.id: family for family in families}),
         sheet=read_processors(folder / f"{PROCESSORS}.toml"),
+        protocols=read_protocols(folder / f"{PROTOCOLS}.toml"),
+    )
+
+
+def read_protocols(file: Traversable) -> tuple[RingProtocol, ...]:
+    """The protocols of collectives between domains."""
+    return tuple(
+        RingProtocol(
+            hop_between_s=_seconds(stated.hop_between_domains.value, file.name),
+            hop_inside_s=_seconds(stated.hop_inside_a_domain.value, file.name),
+            bandwidth_fraction=_number(stated.bandwidth.value, file.name),
+        )
+        for stated in _table(ProtocolsTable, file).protocols.values()
     )
 
 
@@ -195,6 +225,10 @@ def _fit(table: FitTable, kind: type[Coefficients], name: str) -> Fit:
 def _band(table: BandTable, name: str) -> Band:
     p10, p50, p90 = (_number(text, name, unit="ratio") for text in (table.p10, table.p50, table.p90))
     return Band(p10=p10, p50=p50, p90=p90)
+
+
+def _seconds(text: str | None, name: str) -> float:
+    return parse(text or "", DURATION_SECONDS, where=f"kernels/{name}")
 
 
 def _number(text: str | None, name: str, *, unit: str = "") -> float:

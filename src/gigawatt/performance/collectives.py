@@ -76,13 +76,19 @@ def reduce_scatter_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, s
 
 def between_domains_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
     """The part of `reduce_scatter_s` that leaves the domains."""
+    domains = ranks_count / local_ranks_count(links, ranks_count=ranks_count, stride_count=stride_count)
+    moved = leaving_s(links, volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+    return np.where(domains > 1.0, links.startup_s * np.ceil(np.log2(domains)) + moved, 0.0)
+
+
+def leaving_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+    """Time in which links carry what leaves the domains in a reduce-scatter, 0 within one."""
     local = local_ranks_count(links, ranks_count=ranks_count, stride_count=stride_count)
     domains = ranks_count / local
     in_pod = pod_ranks_count(links, ranks_count=ranks_count, stride_count=stride_count) / local
     beyond = (links.oversubscription_ratio - 1.0) * (1.0 / in_pod - 1.0 / domains)
     moved = volume_bytes / local * (1.0 - 1.0 / domains + beyond)
-    between = links.startup_s * np.ceil(np.log2(domains)) + moved / links.scale_out_bytes_per_s
-    return np.where(domains > 1.0, between, 0.0)
+    return np.asarray(moved / links.scale_out_bytes_per_s, dtype=np.float64)
 
 
 def all_gather_s(links: Links, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:

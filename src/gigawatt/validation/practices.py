@@ -159,6 +159,7 @@ def _practice(facts: Mapping[str, object]) -> Practice:
         graphed_attention=False,
         grouped_products=bool(facts["grouped-products"]),
         placeholder_gradients=bool(facts["placeholder-gradients"]),
+        listed_exchanges=bool(facts["listed-exchanges"]),
         data_parallel_overlap=bool(facts["data-parallel-overlap"]),
         tensor_parallel_overlap=bool(facts["tensor-parallel-overlap"]),
         pipeline_overlap=bool(facts["pipeline-overlap"]),

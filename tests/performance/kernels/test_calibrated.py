@@ -118,13 +118,16 @@ def test_a_device_without_a_format_computes_in_the_next_wider_one():
 
 
 def test_collectives_across_domains_take_both_kinds_of_link():
-    """16 ranks on 8-GPU servers: the inside of the first half and an exchange of an eighth between two servers."""
+    """16 ranks on 8-GPU servers: rings of 1 hop between and 14 inside; 15/16 of an eighth leave by each link."""
     ops = operators("dgx-h100")
     inside = ops.all_gather_s(8e8, ranks_count=8.0, stride_count=1.0)
     across = ops.all_gather_s(8e8, ranks_count=16.0, stride_count=1.0)
     links = ops.between_domains
-    between = links.startup_s + 1e8 / 2 / links.scale_out_bytes_per_s
-    assert float(across) == pytest.approx(float(inside) + between)
+    between = 1e8 * 15 / 16 / links.scale_out_bytes_per_s
+    # Hops of 2.7 and 0.6, 4.0 and 1.9, 14.0 and 3.4 us at 0.5, 0.92 and 1.0 of the bandwidth.
+    choices = ((2.7 + 14 * 0.6, 0.5), (4.0 + 14 * 1.9, 0.92), (14.0 + 14 * 3.4, 1.0))
+    expected = min(hops * 1e-6 + max(float(inside), links.startup_s + between / share) for hops, share in choices)
+    assert float(across) == pytest.approx(expected)
     for time in (ops.all_reduce_s, ops.all_to_all_s, ops.point_to_point_s):
         assert time(8e8, ranks_count=16.0, stride_count=1.0) > time(8e8, ranks_count=8.0, stride_count=1.0)
         assert time(8e8, ranks_count=1.0, stride_count=1.0) == pytest.approx(0.0)
@@ -135,3 +138,25 @@ def test_the_stage_takes_calibrated_operators_in_place_of_the_roofline():
     rates = performance.serving["tokens_per_s_per_rack"].values
     assert np.isfinite(rates).all()
     assert (np.diff(rates, axis=-1) >= 0).all()
+
+
+def test_rings_lose_bandwidth_with_ranks_as_published():
+    """Bus bandwidth of reduce-scatter on 4 to 128 H100 servers, as reported in NVIDIA/nccl issue 1229.
+
+    An idle network gives a benchmark 0.9 of its links on 4 servers, where 0.7 are assumed of one at work: 10 to 25 %
+    less. The message size is not stated; benchmarks end at 8 GB as a rule.
+    """
+    ops = operators("dgx-h100")
+    ranks = 8.0 * np.array([4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
+    bus = 8e9 * (1.0 - 1.0 / ranks) / ops.reduce_scatter_s(8e9, ranks_count=ranks, stride_count=1.0)
+    np.testing.assert_allclose(bus, np.array([360.0, 345.0, 320.0, 300.0, 280.0, 260.0]) * 1e9, rtol=0.25)
+    assert np.all(np.diff(bus) < 0.0)
+
+
+def test_small_sums_take_trees_and_small_gathers_rings():
+    """A kilobyte on 1,024 ranks: 127 hops between 128 servers for a ring, 2 x 7 for a tree, and those inside."""
+    ops = operators("dgx-h100")
+    group = {"ranks_count": 1024.0, "stride_count": 1.0}
+    gathered, summed = (float(time(1e3, **group)) for time in (ops.all_gather_s, ops.all_reduce_s))
+    assert gathered == pytest.approx(127 * 2.7e-6 + 896 * 0.6e-6, rel=0.02)
+    assert summed == pytest.approx(2 * (7 * 2.7e-6 + 7 * 0.6e-6) + ops.between_domains.startup_s, rel=0.02)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gigawatt.performance.step import step
+from gigawatt.performance.step import sharding, step
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.task import Module, Recompute, chosen, one_layout
 from gigawatt.performance.step.times import exposed_s
@@ -66,6 +66,37 @@ def test_gradients_cross_once_where_nothing_overlaps():
     layouts = one_layout(dp_count=8, zero_stage=1, shards_count=8)
     times = step.step_times(task(), layouts, operators())
     assert times.data_parallel_s[0] == pytest.approx(6 * parameters * 7 / 8 / 4e11)
+
+
+def test_what_goes_last_is_a_bucket_of_gradients():
+    # 40 million of a rank's parameters or a million for each of 64 ranks: 64e6 of 166e6 at first, in 2.6 messages.
+    parameters = 8 * (12 * 1024**2 + 2 * 1024) + 2 * 32000 * 1024
+    hiding = task(practice=replace(PLAIN, data_parallel_overlap=True))
+    few, many = (
+        sharding.messages_count(hiding, one_layout(dp_count=n), np.array([parameters]), ranks_count=np.array([n]))
+        for n in (8.0, 64.0)
+    )
+    assert few[0] == pytest.approx(parameters / 40e6)
+    assert many[0] == pytest.approx(parameters / 64e6)
+    assert sharding.messages_count(task(), one_layout(), np.array([parameters]), ranks_count=np.array([8.0]))[0] == 1.0
+
+
+def test_lists_of_tensors_keep_the_host_busy_for_every_rank():
+    # 8 layers of 4 matrices, gathered twice and scattered once: two operators of 1 s for each of 8 ranks.
+    slow = replace(ASSUMPTIONS, host_issue_s=1.0)
+    layouts = one_layout(dp_count=8, zero_stage=3, shards_count=8)
+    plain, listed = (
+        step.step_times(
+            task(practice=replace(PLAIN, listed_exchanges=on), assumptions=slow, batch_sequences_count=8.0),
+            layouts,
+            operators(),
+        ).data_parallel_s[0]
+        for on in (False, True)
+    )
+    # A gather hides behind the copies; weights are 2 bytes of 7/8 over 400 GB/s.
+    weights = 8 * (12 * 1024**2 + 2 * 1024) + 2 * 32000 * 1024
+    hidden = 2 * 2 * weights * 7 / 8 / 4e11
+    assert listed - plain == pytest.approx(3 * 8 * 4 * 2 * 8 - hidden, rel=1e-3)
 
 
 def test_hidden_communication_leaves_its_first_part_and_contention():

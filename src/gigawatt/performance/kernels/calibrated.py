@@ -1,8 +1,8 @@
 """`CalibratedOperators`: the operator model that answers from fitted laws, with the band of the fit.
 
 On a measured platform each law has coefficients of its own; on any other one set that suits all measured generations,
-with the error that leaving a generation out has shown. Between scale-up domains nothing is measured: there the
-alpha-beta model runs over the assumed fraction of the link.
+with the error that leaving a generation out has shown. Between scale-up domains nothing is measured: there rings run
+over the assumed fraction of the link, with the hops that a library's own model of them has.
 """
 
 import math
@@ -23,7 +23,13 @@ from gigawatt.performance.kernels.attention import (
     decode_time_s,
     prefill_time_s,
 )
-from gigawatt.performance.kernels.collective import Collective, CollectiveCoefficients, collective_time_s
+from gigawatt.performance.kernels.collective import (
+    Collective,
+    CollectiveCoefficients,
+    collective_time_s,
+    ring_time_s,
+    tree_time_s,
+)
 from gigawatt.performance.kernels.device import NVFP4_VALUE_BYTES, Device, fed_peak_flop_per_s
 from gigawatt.performance.kernels.gemm import GemmCoefficients, gemm_time_s
 from gigawatt.performance.kernels.grouped import GroupedCoefficients, grouped_gemm_time_s
@@ -144,24 +150,31 @@ class CalibratedOperators:
         return self._shifted(time, fit)
 
     def all_reduce_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
-        """Time until every rank holds the sum: in one go inside a domain, scattered and gathered across several."""
+        """Time until every rank holds the sum: across domains by rings that scatter and gather, or by trees."""
         local = self._local(ranks_count, stride_count)
         inside = self._inside_s(Collective.ALL_REDUCE, volume_bytes, ranks_count=local)
+        if not np.any(np.asarray(ranks_count) > local):
+            return inside
         scatter = self.reduce_scatter_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
         gather = self.all_gather_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
-        return np.where(np.asarray(ranks_count) > local, scatter + gather, inside)
+        leaving = self._leaving_s(volume_bytes, ranks_count, stride_count)
+        tree = tree_time_s(
+            self.library.protocols,
+            inside_s=inside,
+            leaving_s=2.0 * leaving,
+            startup_s=self.between_domains.startup_s,
+            ranks_count=ranks_count,
+            domains_count=ranks_count / local,
+        )
+        return np.where(np.asarray(ranks_count) > local, np.minimum(scatter + gather, tree), inside)
 
     def all_gather_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time until every rank holds every rank's share."""
-        local = self._local(ranks_count, stride_count)
-        inside = self._inside_s(Collective.ALL_GATHER, volume_bytes, ranks_count=local)
-        return inside + self._between_s(volume_bytes, ranks_count, stride_count)
+        return self._ring_s(Collective.ALL_GATHER, volume_bytes, ranks_count, stride_count)
 
     def reduce_scatter_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time until each rank holds its share of the sum."""
-        local = self._local(ranks_count, stride_count)
-        inside = self._inside_s(Collective.REDUCE_SCATTER, volume_bytes, ranks_count=local)
-        return inside + self._between_s(volume_bytes, ranks_count, stride_count)
+        return self._ring_s(Collective.REDUCE_SCATTER, volume_bytes, ranks_count, stride_count)
 
     def all_to_all_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time in which each rank sends `volume_bytes` in equal parts to all; both kinds of link work at once."""
@@ -195,10 +208,30 @@ class CalibratedOperators:
         )
         return self._shifted(time, fit)
 
-    def _between_s(self, volume_bytes: Reals, ranks_count: Reals, stride_count: Reals) -> FloatArray:
-        return collectives.between_domains_s(
+    def _ring_s(
+        self, collective: Collective, volume_bytes: Reals, ranks_count: Reals, stride_count: Reals
+    ) -> FloatArray:
+        local = self._local(ranks_count, stride_count)
+        inside = self._inside_s(collective, volume_bytes, ranks_count=local)
+        if not np.any(np.asarray(ranks_count) > local):
+            return inside
+        spanning = ring_time_s(
+            self.library.protocols,
+            inside_s=inside,
+            leaving_s=self._leaving_s(volume_bytes, ranks_count, stride_count),
+            startup_s=self.between_domains.startup_s,
+            ranks_count=ranks_count,
+            domains_count=ranks_count / local,
+        )
+        return np.where(np.asarray(ranks_count) > local, spanning, inside)
+
+    def _leaving_s(self, volume_bytes: Reals, ranks_count: Reals, stride_count: Reals) -> FloatArray:
+        """Time in which a link between domains carries its ring: all parts but one pass each of its hops."""
+        exchanged = collectives.leaving_s(
             self.between_domains, volume_bytes, ranks_count=ranks_count, stride_count=stride_count
         )
+        domains = np.maximum(ranks_count / self._local(ranks_count, stride_count), PAIR)
+        return exchanged * (1.0 - 1.0 / np.maximum(ranks_count, PAIR)) / (1.0 - 1.0 / domains)
 
     def _local(self, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         return collectives.local_ranks_count(self.between_domains, ranks_count=ranks_count, stride_count=stride_count)

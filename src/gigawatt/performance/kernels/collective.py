@@ -1,10 +1,14 @@
-"""Time of a collective inside a scale-up domain: start-up, protocol ramp, and bytes over links.
+"""Time of a collective: inside a scale-up domain by start-up, protocol ramp and bytes over links; beyond by rings.
 
 t = launch + step lg n + sqrt(ramp w) + w / (bandwidth (1 - contention / n)),  w = factor (n - 1)/n volume / link
 
 The first two terms and the last are the alpha-beta model (Thakur, Rabenseifner and Gropp, 2005, section 3) on a
 switch; the third is what protocols for middle sizes lose: their cost lies between the two in the geometric mean.
 With few ranks fewer channels are open, which `contention` says.
+
+Between domains a gather or scatter runs along rings through all ranks, one hop after the other, with as many rings as a
+domain has ranks, so that links of both kinds work at once; a sum may run along trees instead. Of a library's protocols
+some hop faster and some carry more; it takes the fastest (NCCL, src/graph/tuning.cc).
 """
 
 from dataclasses import dataclass
@@ -58,3 +62,62 @@ def collective_time_s(
     achieved = c.bandwidth_fraction * (1.0 - c.contention / np.maximum(ranks, MIN_RANKS))
     time = c.launch_s + c.step_s * np.log2(ranks) + np.sqrt(c.ramp_s * wire) + wire / achieved
     return np.where(ranks > 1.0, time, 0.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RingProtocol:
+    """How long a hop takes between domains and inside one, and the share of the bandwidth that carries payload."""
+
+    hop_between_s: float
+    hop_inside_s: float
+    bandwidth_fraction: float
+
+
+# What trees reach of the bandwidth of rings: NCCL, src/graph/tuning.cc, ncclTopoTuneModel.
+_TREE_BANDWIDTH_FRACTION = 0.92
+
+
+def ring_time_s(
+    protocols: tuple[RingProtocol, ...],
+    *,
+    inside_s: FloatArray,
+    leaving_s: FloatArray,
+    startup_s: float,
+    ranks_count: Reals,
+    domains_count: Reals,
+) -> FloatArray:
+    """Time of a gather or scatter over several domains by the fastest protocol.
+
+    n ranks in d domains take d - 1 hops between and n - d inside domains; then the slower of `inside_s`, what it takes
+    inside a domain, and a start-up with `leaving_s`, what links between domains take at their full rate.
+    """
+    between, within = domains_count - 1.0, ranks_count - domains_count
+    times = [
+        between * protocol.hop_between_s
+        + within * protocol.hop_inside_s
+        + np.maximum(inside_s, startup_s + leaving_s / protocol.bandwidth_fraction)
+        for protocol in protocols
+    ]
+    return np.asarray(np.min(np.broadcast_arrays(*times), axis=0), dtype=np.float64)
+
+
+def tree_time_s(
+    protocols: tuple[RingProtocol, ...],
+    *,
+    inside_s: FloatArray,
+    leaving_s: FloatArray,
+    startup_s: float,
+    ranks_count: Reals,
+    domains_count: Reals,
+) -> FloatArray:
+    """Time of a sum over several domains by double binary trees: up and down lg d hops between domains.
+
+    Inside a domain of g ranks g - 1 hops follow each other. `inside_s` and `leaving_s` are those of rings, both ways.
+    """
+    between, within = np.ceil(np.log2(domains_count)), ranks_count / domains_count - 1.0
+    times = [
+        2.0 * (between * protocol.hop_between_s + within * protocol.hop_inside_s)
+        + np.maximum(inside_s, startup_s + leaving_s / (_TREE_BANDWIDTH_FRACTION * protocol.bandwidth_fraction))
+        for protocol in protocols
+    ]
+    return np.asarray(np.min(np.broadcast_arrays(*times), axis=0), dtype=np.float64)

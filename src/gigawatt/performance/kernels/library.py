@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gigawatt.performance.kernels.attention import DecodeCoefficients, PrefillCoefficients
-from gigawatt.performance.kernels.collective import CollectiveCoefficients
+from gigawatt.performance.kernels.collective import CollectiveCoefficients, RingProtocol
 from gigawatt.performance.kernels.gemm import GemmCoefficients
 from gigawatt.performance.kernels.grouped import GroupedCoefficients
 from gigawatt.performance.kernels.scan import ScanCoefficients
@@ -98,7 +98,8 @@ class ProcessorSheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelLibrary:
-    """All families by id, and the processors of the platforms."""
+    """All families by id, the processors of the platforms, and the protocols of collectives between domains."""
 
     families: Mapping[str, Family]
     sheet: ProcessorSheet
+    protocols: tuple[RingProtocol, ...]

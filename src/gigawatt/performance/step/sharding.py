@@ -2,7 +2,8 @@
 
 ZeRO stages after Rajbhandari et al. (2020), section 5: 0 sums gradients everywhere, 1 and 2 scatter them and gather
 the weights once per step, 3 (fully sharded data parallelism, Zhao et al., 2023) gathers every layer's weights for
-each pass of each micro-batch and scatters its gradients.
+each pass of each micro-batch and scatters its gradients. All of that goes in messages: a layer's weights when they are
+fully sharded, otherwise buckets that grow with the ranks, as every message takes the hops of a ring through them.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from gigawatt.performance.collectives import Reals
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.head import merging_parameters_count
 from gigawatt.performance.step.pipeline import StageLayers, stage_layers
-from gigawatt.performance.step.task import StepLayouts, StepTask, micro_batches_count
+from gigawatt.performance.step.task import Recompute, StepLayouts, StepTask, micro_batches_count
 from gigawatt.performance.step.times import exposed_s
 from gigawatt.timeline import FloatArray
 
@@ -32,6 +33,11 @@ from gigawatt.timeline import FloatArray
 OPTIMIZER_BYTES_PER_PARAMETER = 12.0
 _FP32_BYTES = 4.0
 _FULLY_SHARDED = 3.0
+# Parameters of a bucket, at least and for each rank: Megatron-Core, DistributedDataParallel, bucket_size.
+_BUCKET_PARAMETERS_COUNT, _BUCKET_PARAMETERS_PER_RANK_COUNT = 4e7, 1e6
+# Views and copies of lists of tensors that the host issues for each rank of a gather or scatter: DeepSpeed v0.3.16,
+# partition_parameters.py, and what torch.distributed does with such lists.
+_VIEWS_PER_RANK, _COPIES_PER_RANK = 1.0, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,44 +136,98 @@ class Windows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchanges:
-    """One gather and one scatter (or sum) of all of a rank's parameters."""
+    """One gather and one scatter (or sum) of all of a rank's parameters, in how many messages."""
 
     gather_s: FloatArray
     scatter_s: FloatArray
+    messages_count: FloatArray
 
 
 def exchanges(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> Exchanges:
     """Time of one gather of weights and one reduction of gradients over all ranks of a site that share them."""
     held = fullest_parameters(task, layouts).times(layouts.copies_count)
     replicas = layouts.replicas_count / task.sites_count
-    gather, scatter = _exchange(task, layouts, operators, held.shared_count, ranks=replicas, stride=layouts.tp_count)
+    messages = messages_count(task, layouts, held.shared_count, ranks_count=replicas)
+    shared = _Exchanged(
+        parameters_count=held.shared_count,
+        messages_count=messages,
+        ranks_count=replicas,
+        stride_count=layouts.tp_count,
+    )
+    gather, scatter = _exchange(task, layouts, operators, shared)
     if expert_layer(task.model) is not None:
-        stride = layouts.ep_count * layouts.expert_tp_count
         replicas = layouts.expert_replicas_count / task.sites_count
-        more = _exchange(task, layouts, operators, held.routed_count, ranks=replicas, stride=stride)
+        routed = _Exchanged(
+            parameters_count=held.routed_count,
+            messages_count=messages_count(task, layouts, held.routed_count, ranks_count=replicas),
+            ranks_count=replicas,
+            stride_count=layouts.ep_count * layouts.expert_tp_count,
+        )
+        more = _exchange(task, layouts, operators, routed)
         gather, scatter = gather + more[0], scatter + more[1]
-    return Exchanges(gather_s=gather, scatter_s=scatter)
+    return Exchanges(gather_s=gather, scatter_s=scatter, messages_count=messages)
+
+
+def messages_count(
+    task: StepTask, layouts: StepLayouts, parameters_count: FloatArray, *, ranks_count: FloatArray
+) -> FloatArray:
+    """Messages in which a rank's parameters are exchanged: layers, their matrices, buckets, or all at once."""
+    bucket = np.maximum(_BUCKET_PARAMETERS_COUNT, _BUCKET_PARAMETERS_PER_RANK_COUNT * ranks_count)
+    buckets = np.maximum(parameters_count / bucket, 1.0) if task.practice.data_parallel_overlap else 1.0
+    if not np.any(layouts.zero_stage == _FULLY_SHARDED):
+        return np.broadcast_to(np.asarray(buckets, dtype=np.float64), layouts.tp_count.shape)
+    layers = np.maximum(stage_layers(task, layouts).first_count, 1.0)
+    if task.practice.listed_exchanges:
+        layers = layers * (len(attention_projections(task.model)) + len(dense_projections(task.model)))
+    return np.where(layouts.zero_stage == _FULLY_SHARDED, layers, buckets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exchanged:
+    """Parameters that ranks share, `stride_count` accelerators apart, and the messages they go in."""
+
+    parameters_count: FloatArray
+    messages_count: FloatArray
+    ranks_count: FloatArray
+    stride_count: FloatArray
 
 
 def _exchange(
-    task: StepTask,
-    layouts: StepLayouts,
-    operators: OperatorModel,
-    parameters_count: FloatArray,
-    *,
-    ranks: FloatArray,
-    stride: FloatArray,
+    task: StepTask, layouts: StepLayouts, operators: OperatorModel, shared: _Exchanged
 ) -> tuple[FloatArray, FloatArray]:
     """Gather and scatter inside shards, sum between them (hybrid sharding, Zhao et al., 2023, section 3.2.2)."""
-    shards = np.where(layouts.zero_stage > 0.0, np.minimum(layouts.shards_count, ranks), 1.0)
-    copies = ranks / shards
-    weights, gradients = parameters_count * task.practice.gathered_bytes, parameters_count * task.practice.reduced_bytes
-    gather = operators.all_gather_s(weights, ranks_count=shards, stride_count=stride)
-    scatter = operators.reduce_scatter_s(gradients, ranks_count=shards, stride_count=stride)
-    between = operators.all_reduce_s(gradients / shards, ranks_count=copies, stride_count=stride * shards)
-    return np.where(shards > 1.0, gather, 0.0), np.where(shards > 1.0, scatter, 0.0) + np.where(
-        copies > 1.0, between, 0.0
-    )
+    shards = np.where(layouts.zero_stage > 0.0, np.minimum(layouts.shards_count, shared.ranks_count), 1.0)
+    copies, messages = shared.ranks_count / shards, shared.messages_count
+    each = shared.parameters_count / messages
+    weights, gradients = each * task.practice.gathered_bytes, each * task.practice.reduced_bytes
+    gather = operators.all_gather_s(weights, ranks_count=shards, stride_count=shared.stride_count)
+    scatter = operators.reduce_scatter_s(gradients, ranks_count=shards, stride_count=shared.stride_count)
+    if task.practice.listed_exchanges:
+        gather = _listed_s(task, operators, gather, weights, ranks_count=shards, copied_behind=True)
+        scatter = _listed_s(task, operators, scatter, gradients, ranks_count=shards, copied_behind=False)
+    between = operators.all_reduce_s(gradients / shards, ranks_count=copies, stride_count=shared.stride_count * shards)
+    inside = np.where(shards > 1.0, scatter, 0.0) + np.where(copies > 1.0, between, 0.0)
+    return messages * np.where(shards > 1.0, gather, 0.0), messages * inside
+
+
+def _listed_s(
+    task: StepTask,
+    operators: OperatorModel,
+    exchange_s: FloatArray,
+    volume_bytes: FloatArray,
+    *,
+    ranks_count: FloatArray,
+    copied_behind: bool,
+) -> FloatArray:
+    """An exchange through a list with a tensor for each rank, all before it and after it at rest.
+
+    The host makes a view of each and issues a copy of each, of a gather while it runs; the device makes the copies.
+    """
+    host = task.assumptions.host_issue_s * ranks_count
+    copying = ranks_count * operators.memory_s(2.0 * volume_bytes / ranks_count)
+    issued = _COPIES_PER_RANK * host
+    moved = np.maximum(exchange_s, issued) if copied_behind else exchange_s + issued
+    return np.asarray(_VIEWS_PER_RANK * host + moved + copying, dtype=np.float64)
 
 
 def between_sites_s(task: StepTask, layouts: StepLayouts) -> FloatArray:
@@ -191,21 +251,37 @@ def data_parallel_s(task: StepTask, layouts: StepLayouts, operators: OperatorMod
     if task.variant.frozen_weights:
         return np.zeros_like(layouts.tp_count)
     both, wide = exchanges(task, layouts, operators), between_sites_s(task, layouts)
-    once = _hidden(task, both.scatter_s + wide, layouts, windows.backward_s, windows) + _hidden(
-        task, both.gather_s, layouts, windows.forward_s, windows
+    parts = np.maximum(both.messages_count, layouts.chunks_count)
+    once = _hidden(task, both.scatter_s + wide, layouts, windows.backward_s, parts) + _hidden(
+        task, both.gather_s, layouts, windows.forward_s, parts
     )
     if not np.any(layouts.zero_stage == _FULLY_SHARDED):
         return once
     waves = micro_batches_count(task, layouts)
+    again = _gathers_before_backward_count(task, layouts) * both.gather_s
     every = waves * (
-        _behind(task, both.gather_s, windows.forward_s, windows)
-        + _behind(task, both.gather_s + both.scatter_s, windows.backward_s, windows)
-    ) + _hidden(task, wide, layouts, windows.backward_s, windows)
+        _behind(task, both.gather_s, windows.forward_s, parts)
+        + _behind(task, again + both.scatter_s, windows.backward_s, parts)
+    ) + _hidden(task, wide, layouts, windows.backward_s, parts)
     return np.where(layouts.zero_stage == _FULLY_SHARDED, every, once)
 
 
+# Parameters that a gathered one may be apart from its next use to be kept: DeepSpeed v0.3.16, max_reuse_distance.
+_KEPT_PARAMETERS_COUNT = 1e9
+
+
+def _gathers_before_backward_count(task: StepTask, layouts: StepLayouts) -> FloatArray:
+    """How often weights are gathered for a backward pass: for what is computed anew too where each goes by itself.
+
+    Software that gathers matrices one by one lets go of them after each use, unless the next one is near.
+    """
+    layer = shared_parameters_count(task.model) / task.model.layers_count / layouts.tp_count
+    twice = task.practice.listed_exchanges and layer > _KEPT_PARAMETERS_COUNT
+    return np.where(np.logical_and(twice, layouts.recompute_level == Recompute.FULL), 2.0, 1.0)
+
+
 def _hidden(
-    task: StepTask, exchange_s: FloatArray, layouts: StepLayouts, pass_s: FloatArray, windows: Windows
+    task: StepTask, exchange_s: FloatArray, layouts: StepLayouts, pass_s: FloatArray, parts_count: FloatArray
 ) -> FloatArray:
     """Once per step, behind the last backward (or first forward) passes of a rank.
 
@@ -216,16 +292,16 @@ def _hidden(
         return exchange_s
     chunks = layouts.chunks_count
     window = pass_s * (1.0 + layouts.pp_count * (chunks - 1.0)) / chunks
-    return _behind(task, exchange_s, window, windows)
+    return _behind(task, exchange_s, window, parts_count)
 
 
-def _behind(task: StepTask, exchange_s: FloatArray, window_s: FloatArray, windows: Windows) -> FloatArray:
+def _behind(task: StepTask, exchange_s: FloatArray, window_s: FloatArray, parts_count: FloatArray) -> FloatArray:
     if not task.practice.data_parallel_overlap:
         return exchange_s
     return exposed_s(
         exchange_s,
         behind_s=window_s,
-        parts_count=np.maximum(windows.layers_count, 1.0),
+        parts_count=parts_count,
         contention_fraction=task.assumptions.contention_fraction,
     )
 

@@ -109,7 +109,8 @@ class Practice:
     `attention_time_factor` is what its fused attention takes over the best known for the device.
     With `narrow_activation_inputs` what goes into activation functions is kept in eight bits for the backward pass.
     `recomputed_modules` is what selective recomputation means. With `placeholder_gradients` an unused BF16 gradient of
-    each distinct weight shape stays allocated, as where weight gradients are summed by the product itself.
+    each distinct weight shape stays allocated, as where weight gradients are summed by the product itself. With
+    `listed_exchanges` fully sharded weights are gathered matrix by matrix, through a list with a tensor for each rank.
     """
 
     fused_attention: bool
@@ -127,6 +128,7 @@ class Practice:
     graphed_attention: bool
     grouped_products: bool
     placeholder_gradients: bool
+    listed_exchanges: bool
     data_parallel_overlap: bool
     tensor_parallel_overlap: bool
     pipeline_overlap: bool
@@ -156,6 +158,7 @@ def current_practice() -> Practice:
         graphed_attention=True,
         grouped_products=True,
         placeholder_gradients=False,
+        listed_exchanges=False,
         data_parallel_overlap=True,
         tensor_parallel_overlap=True,
         pipeline_overlap=True,
