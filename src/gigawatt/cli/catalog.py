@@ -149,7 +149,8 @@ def _brief(text: str) -> str:
 
 def _fitting(cells: Mapping[str, Sequence[str]], *, width: int) -> list[str]:
     """The columns that fit, earlier ones before later; a column takes its longest cell, two spaces and a rule."""
-    shown, left = [], width - 1
+    shown: list[str] = []
+    left = width - 1
     for name, texts in cells.items():
         needed = max(cell_len(text) for text in (name, *texts)) + 3
         if needed <= left or not shown:

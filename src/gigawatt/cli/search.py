@@ -112,9 +112,9 @@ def train_command(
     cpu_s = time.process_time() - began
     if found.front is None:
         raise InfeasibleError((_refusal(of, found),))
-    if html is not None:
-        write_page(html, _page(of, found, found.front))
     band = band_s(catalog, of, chosen(found.front.layouts, np.array([0])))
+    if html is not None:
+        write_page(html, _page(of, found, found.front, band=band))
     if as_json:
         print_json(_json(of, found, found.front, breadth=breadth, band=band, cpu_s=cpu_s))
     else:
@@ -182,7 +182,7 @@ def _json(
     }
 
 
-def _page(of: Asked, found: Found, front: Ranked) -> str:
+def _page(of: Asked, found: Found, front: Ranked, *, band: dict[str, float]) -> str:
     points = [
         FrontPoint(
             words=layout_words(layout_json(front.layouts, index)),
@@ -194,7 +194,7 @@ def _page(of: Asked, found: Found, front: Ranked) -> str:
     ]
     sentence = (
         f"{found.evaluated_count:,} layouts, {found.feasible_count:,} fit, {len(points)} on the front. "
-        f"The fastest takes {points[0].step_s:.4g} s: {points[0].words}."
+        f"{_fastest(of, band)} Its layout: {points[0].words.replace(',', ', ')}."
     )
     return front_html(f"{of.task.model.id} on {of.gpus:,} x {of.where.name}", sentence, points)
 
@@ -210,11 +210,12 @@ def _print(of: Asked, found: Found, front: Ranked, *, band: dict[str, float], cp
         cells = (f"{value:,.{digits}f}" for value, digits in zip(figures, (3, 1, 0), strict=True))
         table.add_row(*("unknown" if cell == "nan" else cell for cell in cells), words)
     out.print(table)
-    out.print(
-        f"The fastest takes {band['p50']:.3g} s (P10 to P90: {band['p10']:.3g} to {band['p90']:.3g}). {standing(of)}",
-        highlight=False,
-    )
+    out.print(_fastest(of, band), highlight=False)
     out.print(
         f"{found.evaluated_count:,} layouts evaluated, {found.feasible_count:,} fit, "
         f"{found.timed_count:,} timed in full, {cpu_s:.1f} CPU seconds; {front.step_s.size} on the front"
     )
+
+
+def _fastest(of: Asked, band: dict[str, float]) -> str:
+    return f"The fastest takes {band['p50']:.3g} s (P10 to P90: {band['p10']:.3g} to {band['p90']:.3g}). {standing(of)}"

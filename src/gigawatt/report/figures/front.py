@@ -6,7 +6,7 @@ from itertools import groupby
 
 import plotly.graph_objects as go
 
-from gigawatt.report.figures.canvas import rounded, sheet
+from gigawatt.report.figures.canvas import make_logarithmic, rounded, sheet
 from gigawatt.timeline import FloatArray
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -36,8 +36,7 @@ def front(lines: Sequence[FrontLine], *, rate: str, y_title: str) -> go.Figure |
     for index, (_, own) in enumerate(groupby(having, lambda line: line.platform)):
         for line in own:
             _draw(figure, line, rate=rate, colour=_COLOURS[index % len(_COLOURS)])
-    figure.update_xaxes(type="log", showgrid=True)
-    figure.update_yaxes(type="log")
+    make_logarithmic(figure, "x", "y")
     return figure
 
 

@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 from gigawatt.entities.hardware import Platform
 from gigawatt.entities.stages import Study
 from gigawatt.facility.electrical import rack_it_power_mw
-from gigawatt.report.figures.canvas import rounded, sheet
+from gigawatt.report.figures.canvas import make_logarithmic, rounded, sheet
 from gigawatt.report.palette import INK, MUTED, PAPER, RULE, platform_colours
 
 _LOW, _MEDIAN, _HIGH = 0, 1, 2
@@ -29,7 +29,8 @@ def serving_fronts(study: Study) -> go.Figure | None:
     for column, service in enumerate(services, start=1):
         for offer in study.inputs.offers:
             _draw_front(study, figure, offer.platform, service, column=column)
-    axis = {"type": "log", "gridcolor": RULE, "linecolor": MUTED, "showgrid": True, "automargin": True}
+    make_logarithmic(figure, "x", "y")
+    axis = {"gridcolor": RULE, "linecolor": MUTED, "showgrid": True, "automargin": True}
     figure.update_xaxes(**axis, title={"text": "output tokens/s per user", "font": {"size": 12, "color": MUTED}})
     figure.update_yaxes(**axis, title={"text": "output tokens/s per MW IT", "font": {"size": 12, "color": MUTED}})
     figure.update_layout(legend={"y": -0.22})

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 import plotly.graph_objects as go
 
-from gigawatt.report.figures.canvas import sheet
+from gigawatt.report.figures.canvas import make_logarithmic, sheet
 from gigawatt.report.palette import INK, MUTED
 from gigawatt.validation.comparison import Compared
 
@@ -40,8 +40,7 @@ def scatter(items: Sequence[Compared]) -> go.Figure:
             marker={"size": 6, "opacity": 0.7, "color": _COLOURS[index % len(_COLOURS)]},
             hovertemplate="%{text}<br>measured %{x:.3g} s, predicted %{y:.3g} s<extra>%{fullData.name}</extra>",
         )  # fmt: skip
-    figure.update_xaxes(type="log", showgrid=True)
-    figure.update_yaxes(type="log")
+    make_logarithmic(figure, "x", "y")
     return figure
 
 
@@ -115,8 +114,7 @@ def _series(
             legendgroup=group, showlegend=False, marker={"color": colour, "size": 7},
             hovertemplate="measured %{y:.4g}<extra>%{fullData.name}</extra>",
         )  # fmt: skip
-    figure.update_xaxes(type="log", showgrid=True)
-    figure.update_yaxes(type="log")
+    make_logarithmic(figure, "x", "y")
 
 
 def _median_at(size: int, counts: Sequence[int], rates: Sequence[float]) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from gigawatt.report.figures.canvas import sheet
+from gigawatt.report.figures.canvas import make_logarithmic, sheet
 from gigawatt.report.palette import INK, MUTED
 
 _COLOURS = (
@@ -13,6 +13,7 @@ _COLOURS = (
     *("#999999", "#bbbbbb", "#4d4d4d", "#7b61b0", "#b07b61", "#61b07b", "#2f4b7c"),
 )
 _LEAST_SHARE = 1e-6
+_BAR_HEIGHT, _LEGEND_LINE_HEIGHT = 240, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,17 +28,18 @@ class FrontPoint:
 
 def stacked_bar(parts: Mapping[str, float], *, unit: str, limit: float | None = None) -> go.Figure:
     """One bar of parts, in their order; with a `limit` a line where it lies."""
-    figure = sheet(height=340, x_title=unit)
     total = sum(parts.values())
-    for index, (name, value) in enumerate(parts.items()):
-        if value <= _LEAST_SHARE * total:
-            continue
+    shown = [(index, part) for index, part in enumerate(parts.items()) if part[1] > _LEAST_SHARE * total]
+    # On a phone every part is a line of the legend.
+    figure = sheet(height=_BAR_HEIGHT + _LEGEND_LINE_HEIGHT * len(shown))
+    for index, (name, value) in shown:
         figure.add_bar(
             x=[value], y=[""], orientation="h", name=f"{name} ({value:.3g} {unit}, {value / total:.0%})",
             marker={"color": _COLOURS[index % len(_COLOURS)]},
             hovertemplate=f"{name}: {value:.4g} {unit}, {value / total:.1%}<extra></extra>",
         )  # fmt: skip
-    figure.update_layout(barmode="stack", legend={"y": -0.3})
+    figure.update_layout(barmode="stack", legend={"y": -0.15})
+    figure.update_xaxes(ticksuffix=f" {unit}")
     if limit is not None:
         figure.add_vline(x=limit, line={"color": INK, "width": 1, "dash": "dot"})
     return figure
@@ -55,6 +57,5 @@ def front_figure(points: Sequence[FrontPoint]) -> go.Figure:
         },
         hovertemplate="%{x:.4g} s, %{y:.1f} GB, %{customdata:,.0f} W<br>%{text}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(type="log", showgrid=True)
-    figure.update_yaxes(type="log")
+    make_logarithmic(figure, "x", "y")
     return figure
