@@ -5,6 +5,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from gigawatt.entities.capital import CostBook, PowerBasis, PowerTarget, Treasury
 from gigawatt.entities.contracts import EquityRound, Instalment, MilestoneTranches
@@ -12,6 +13,7 @@ from gigawatt.entities.hardware import SupplyStep
 from gigawatt.entities.site import Cloud, Leased, PowerStep
 from gigawatt.entities.stages import BuildPlan, Inputs, Objective, SolveStatus
 from gigawatt.planning import plan
+from gigawatt.planning.work import no_more_than_asked, work
 from tests.planning.cases import (
     FREE,
     HOURS_2026,
@@ -334,6 +336,23 @@ def test_training_takes_racks_from_serving() -> None:
     assert value(chosen) == pytest.approx(76.88)
     assert float(chosen.decisions["training_racks"].isel(period=3).sum()) == pytest.approx(1.0)
     assert float(chosen.decisions["serving_racks"].isel(period=3).sum()) == pytest.approx(9.0)
+
+
+def test_idle_racks_train_no_more_than_is_asked() -> None:
+    # Two racks all year by quarter, each 1e21 FLOP an hour; 5e24 are asked for. The first quarter gives 2 x 2160 h,
+    # 4.32e24; of the second's 2 x 2184 h, 4.368e24, only 0.68e24 are needed; the others are idle
+    calendar = napkin_calendar(months_per_period=3)
+    inputs = napkin_inputs(
+        calendar=calendar, runs=(replace(run(), compute_flop=5e24, earliest=START, deadline=date(2026, 12, 1)),)
+    )
+    asked = work(inputs, napkin_performance(inputs))
+    given = no_more_than_asked(asked, xr.full_like(asked.flop_per_rack, 2.0), calendar=calendar)
+    by_quarter = (given * asked.flop_per_rack).sum(["platform", "run"]).values.reshape(4, 3).sum(axis=1)
+    assert by_quarter == pytest.approx([4.32e24, 0.68e24, 0.0, 0.0])
+    assert given.values[0, 0, 3:6] == pytest.approx(np.full(3, 2.0 * 0.68 / 4.368))
+    # Racks that suffice stay as they are.
+    few = xr.full_like(asked.flop_per_rack, 0.1)
+    assert (no_more_than_asked(asked, few, calendar=calendar) == few).all()
 
 
 def test_the_better_platform_is_chosen() -> None:

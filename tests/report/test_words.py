@@ -1,6 +1,7 @@
 """Sentences stay true where there is nothing to say: no spread, no investors, no shortfall."""
 
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 import xarray as xr
@@ -8,6 +9,7 @@ import xarray as xr
 from gigawatt.entities.stages import Goal, Objective, Study
 from gigawatt.report import blocks, words
 from gigawatt.report.summary import summary
+from gigawatt.report.wording import difference_words, objective_words
 
 
 def test_a_band_without_width_is_one_figure(study: Study) -> None:
@@ -72,7 +74,28 @@ def test_what_each_goal_reaches_is_told(study: Study) -> None:
         "Its goals, in order: served-tokens within 5 percent (2.00 quadrillion); npv ($41.3 bn)."
     )
     assert summary(told)["goals"] == [
-        {"goal": "served-tokens within 5 percent", "value": 2e15},
-        {"goal": "npv", "value": 41.3e9},
+        {"goal": "served-tokens within 5 percent", "value": 2e15, "month": None},
+        {"goal": "npv", "value": 41.3e9, "month": None},
     ]
     assert "goals" not in words.solution(study)
+
+
+def test_dates_are_told_by_the_calendar(study: Study) -> None:
+    # From July 2026 by quarter, seven periods come before April 2028.
+    goals = (
+        Goal(text="earliest-target", objective=Objective.EARLIEST_TARGET),
+        Goal(text="npv", objective=Objective.NPV),
+    )
+    dated = replace(
+        study,
+        inputs=replace(study.inputs, objective=Objective.EARLIEST_TARGET, goals=goals),
+        plan=replace(study.plan, objective=Objective.EARLIEST_TARGET, objective_value=7.0, goal_values=(7.0, 41.3e9)),
+    )
+    assert "earliest-target (from Apr 2028)" in words.solution(dated)
+    written = summary(dated)
+    assert (written["objective_month"], written["goals"][0]["month"]) == ("2028-04", "2028-04")
+    assert summary(study)["objective_month"] is None
+    calendar = study.inputs.calendar
+    say = partial(objective_words, Objective.EARLIEST_TARGET, calendar=calendar)
+    assert say(float(calendar.period_count)) == "not within the plan"
+    assert difference_words(Objective.EARLIEST_TARGET, 2.0, calendar=calendar) == "6 months"

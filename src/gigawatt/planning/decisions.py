@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.stages import Inputs
+from gigawatt.entities.stages import Inputs, Objective
 from gigawatt.planning.agreements import settle_agreements
 from gigawatt.planning.allotment import allotted_at_sites
 from gigawatt.planning.constraints import late_flows
@@ -19,6 +19,7 @@ from gigawatt.planning.plants import MWH_PER_UNIT
 from gigawatt.planning.purchases import settle_missing
 from gigawatt.planning.resale import by_period_of_sale, gone_blocks, gone_racks, settle_sold
 from gigawatt.planning.terms import MONEY_UNIT_USD, TOKEN_UNIT, Terms
+from gigawatt.planning.work import no_more_than_asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     served = choose.served.solution.clip(0.0)
     choose.served.solution = served.where(served < wanted, wanted)
     choose.serving.solution = choose.serving.solution.clip(0.0)
-    choose.training.solution = choose.training.solution.clip(0.0)
+    choose.training.solution = _training(inputs, terms=terms, racks=choose.training.solution.clip(0.0))
     if choose.regional is not None:
         choose.regional.solution = choose.regional.solution.clip(0.0)
     if terms.jobs is not None and choose.starts is not None:
@@ -66,6 +67,15 @@ def settle(inputs: Inputs, *, terms: Terms, built: Formulation) -> None:
     choose.tranches.solution = earned_count(in_service, terms=terms)
     if built.agreed is not None:
         settle_agreements(built.agreed, enough=lambda: _free_cash(inputs, terms=terms, built=built))
+
+
+def _training(inputs: Inputs, *, terms: Terms, racks: xr.DataArray) -> xr.DataArray:
+    """Racks given to runs, no more than they ask for unless the plan is to train more."""
+    sought = {goal.objective for goal in inputs.pursued}
+    sought |= {weight.objective for goal in inputs.pursued for weight in goal.weights}
+    if Objective.TRAINING_COMPUTE in sought or not racks.sizes["run"]:
+        return racks
+    return no_more_than_asked(terms.work, racks, calendar=inputs.calendar)
 
 
 def _free_cash(inputs: Inputs, *, terms: Terms, built: Formulation) -> xr.DataArray:

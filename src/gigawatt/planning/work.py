@@ -12,7 +12,7 @@ import xarray as xr
 from gigawatt.entities.stages import Inputs, Performance
 from gigawatt.entities.workload import TrainingRun
 from gigawatt.performance.software import software_fraction
-from gigawatt.planning.fleet import month_axis
+from gigawatt.planning.fleet import in_period, month_axis
 from gigawatt.planning.reach import may_be_served
 from gigawatt.timeline import Calendar
 from gigawatt.units import SECONDS_PER_HOUR
@@ -60,6 +60,19 @@ def window_months(run: TrainingRun, calendar: Calendar) -> list[bool]:
     """Whether the run may train in each month: from `earliest` to the end of the month of `deadline`, `(month,)`."""
     first, last = calendar.month_index(run.earliest), calendar.month_index(run.deadline)
     return [first <= month <= last for month in range(calendar.month_count)]
+
+
+def no_more_than_asked(asked: Work, racks: xr.DataArray, *, calendar: Calendar) -> xr.DataArray:
+    """Racks given to runs `(platform, run, month)`, less those that only idle racks let a run have beyond its FLOP.
+
+    The earliest periods keep theirs; within a period all months give up the same part.
+    """
+    by_period = in_period(calendar)
+    flop = (asked.flop_per_rack * racks).sum("platform") @ by_period
+    before = flop.cumsum("period") - flop
+    left = (asked.compute_flop - before).clip(0.0)
+    part = (left / flop.where(flop > 0.0)).fillna(1.0).clip(max=1.0)
+    return (racks * (part @ by_period)).transpose(*racks.dims)
 
 
 def _median(inputs: Inputs, rates: xr.DataArray, *, items: list[str]) -> xr.DataArray:

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from gigawatt.entities.stages import Objective, Study
@@ -11,7 +12,7 @@ from gigawatt.planning.explain import Bound, statement
 from gigawatt.planning.explanation import Explanation
 from gigawatt.planning.families import Scarcity
 from gigawatt.report.json_schema import closed
-from gigawatt.report.wording import OBJECTIVE_WORDS, money, month_key, percent, short_month
+from gigawatt.report.wording import difference_words, money, month_key, percent, short_month
 
 FORMAT = "gigawatt-explanation/1"
 _NUMBER_OR_NULL = {"type": ["number", "null"]}
@@ -167,7 +168,7 @@ def worth_words(study: Study, item: Counterfactual) -> str:
     """What one choice is worth, in the objective's unit."""
     if item.reason:
         return item.reason
-    say = OBJECTIVE_WORDS[study.plan.objective]
+    say = partial(difference_words, study.plan.objective, calendar=study.inputs.calendar)
     gap = percent(item.gap_fraction, decimals=2)
     if item.most_worth < 0.0:
         return f"gains {say(-item.most_worth)} to {say(-item.least_worth)} (gap {gap})"

@@ -13,7 +13,7 @@ from gigawatt.report.figures.canvas import sheet
 from gigawatt.report.html import figure_json, render_page
 from gigawatt.report.json_schema import closed
 from gigawatt.report.palette import INK
-from gigawatt.report.wording import OBJECTIVE_WORDS, counted, gigawatts, percent, short_month
+from gigawatt.report.wording import counted, gigawatts, objective_words, percent
 
 FORMAT = "gigawatt-pareto/1"
 _TITLES = {
@@ -95,14 +95,11 @@ def _day(found: Front, periods: float) -> date:
 def values_words(found: Front, point: Point) -> tuple[str, str]:
     """What a point reaches of both objectives."""
     first, second = found.goals
-    return _value_words(found, first, point.first), _value_words(found, second, point.second)
-
-
-def _value_words(found: Front, goal: Goal, value: float) -> str:
-    if goal.objective is not Objective.EARLIEST_TARGET:
-        return OBJECTIVE_WORDS[goal.objective](value)
-    never = round(value) >= found.inputs.calendar.period_count
-    return "not within the plan" if never else f"from {short_month(_day(found, value))}"
+    calendar = found.inputs.calendar
+    return (
+        objective_words(first.objective, point.first, calendar=calendar),
+        objective_words(second.objective, point.second, calendar=calendar),
+    )
 
 
 def point_words(found: Front, point: Point) -> str:

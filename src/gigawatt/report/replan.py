@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from gigawatt.entities.actuals import Actuals
 from gigawatt.entities.stages import Objective, Study
 from gigawatt.planning.replan import Replanned
 from gigawatt.report.json_schema import closed
-from gigawatt.report.wording import OBJECTIVE_WORDS, counted, money, month_key, percent, short_month
+from gigawatt.report.wording import counted, money, month_key, objective_words, percent, short_month
 
 FORMAT = "gigawatt-replan/1"
 
@@ -83,7 +84,7 @@ def _reason(actuals: Actuals, site: str, platform: str) -> str:
 def sentences(revision: Revision) -> Iterator[str]:
     """What a planner reads first, then a line for each site and platform that changes."""
     anew, as_of = revision.anew, short_month(revision.actuals.as_of)
-    say = OBJECTIVE_WORDS[revision.now.plan.objective]
+    say = partial(objective_words, revision.now.plan.objective, calendar=revision.now.inputs.calendar)
     if anew.is_unchanged:
         yield (
             f"As of {as_of} the plan goes on unchanged: {say(anew.earlier_value)}, within "

@@ -92,13 +92,19 @@ def _about() -> Schema:
 
 
 def _solution() -> Schema:
+    goal = {
+        "goal": _text("The goal as written."),
+        "value": _number("What is reached of it."),
+        "month": _month_or_null("From when the target stands, where the goal is its date."),
+    }
     return {
         "status": _choice("How the search for a plan ended.", [str(status) for status in SolveStatus]),
         "objective": _choice("What the plan maximizes.", [str(objective) for objective in Objective]),
         "objective_value": _number("The objective reached, in its own unit: USD, tokens, FLOP or periods."),
+        "objective_month": _month_or_null("From when the target stands, where the objective is its date."),
         "goals": _list(
             "What is reached of each goal, in order, where more than one objective is stated.",
-            _closed("One goal.", {"goal": _text("The goal as written."), "value": _number("What is reached of it.")}),
+            _closed("One goal.", goal),
         ),
         "bound": _number("What no plan can exceed, in the objective's unit."),
         "gap_fraction": _number(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from gigawatt.entities.stages import Bands, EndValue, Study
+from gigawatt.entities.stages import Bands, EndValue, Objective, Study
 from gigawatt.finance.circle import investor_circles
 from gigawatt.finance.compute_costs import WATERFALL_SCHEMA, compute_costs, waterfall
 from gigawatt.finance.party_returns import party_returns
@@ -15,7 +15,7 @@ from gigawatt.report import measures
 from gigawatt.report.estate import missing, own_power, sales
 from gigawatt.report.reach import Served, served_services
 from gigawatt.report.stays import Stay, stays
-from gigawatt.report.wording import month_key
+from gigawatt.report.wording import first_day, month_key
 from gigawatt.timeline import FloatArray
 
 FORMAT = "gigawatt-summary/1"
@@ -53,14 +53,22 @@ def _solution(study: Study) -> Summary:
         "status": str(plan.status),
         "objective": str(plan.objective),
         "objective_value": _number(plan.objective_value),
+        "objective_month": _month_of(study, plan.objective, plan.objective_value),
         "goals": [
-            {"goal": goal.text, "value": _number(value)}
+            {"goal": goal.text, "value": _number(value), "month": _month_of(study, goal.objective, value)}
             for goal, value in zip(study.inputs.pursued, plan.goal_values, strict=False)
         ],
         "bound": _number(plan.bound),
         "gap_fraction": _number(plan.gap_fraction),
         "binding": list(plan.binding),
     }
+
+
+def _month_of(study: Study, objective: Objective, value: float) -> str | None:
+    """The month that a date counts the periods before; nothing for other objectives, or where it is never."""
+    if objective is not Objective.EARLIEST_TARGET:
+        return None
+    return _month_or_null(first_day(study.inputs.calendar, periods_count=value))
 
 
 def _power(study: Study) -> Summary:

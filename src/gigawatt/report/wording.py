@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from gigawatt.entities.stages import Objective
+from gigawatt.timeline import Calendar
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, MONTHS_PER_YEAR, TOKENS_PER_MILLION, USD_PER_BILLION
 
 MILLION = TOKENS_PER_MILLION
@@ -138,17 +139,32 @@ def floating_operations(count: float) -> str:
     return f"{scientific(count)} FLOP" if math.isfinite(count) else "–"
 
 
-def period_number(count: float) -> str:
-    """Periods before a date: `period 7`, the first being 0."""
-    return f"period {count:g}"
-
-
-OBJECTIVE_WORDS: Mapping[Objective, Callable[[float], str]] = {
+_AMOUNT_WORDS: Mapping[Objective, Callable[[float], str]] = {
     Objective.NPV: money,
     Objective.SERVED_TOKENS: tokens,
-    Objective.EARLIEST_TARGET: period_number,
     Objective.TRAINING_COMPUTE: floating_operations,
     Objective.COST_OF_TARGET: money,
     Objective.WEIGHTED: money,
 }
-"""How a value of each objective reads."""
+"""How a value of each objective reads; that of a date is told by the calendar."""
+
+
+def first_day(calendar: Calendar, *, periods_count: float) -> date | None:
+    """The first day of the period that so many come before; None where it lies behind the plan."""
+    period = round(periods_count)
+    return calendar.periods[period] if period < calendar.period_count else None
+
+
+def objective_words(objective: Objective, value: float, *, calendar: Calendar) -> str:
+    """A value of an objective: `$41.3 bn`, and of a date, which counts the periods before it, `from Apr 2031`."""
+    if objective is not Objective.EARLIEST_TARGET:
+        return _AMOUNT_WORDS[objective](value)
+    day = first_day(calendar, periods_count=value)
+    return "not within the plan" if day is None else f"from {short_month(day)}"
+
+
+def difference_words(objective: Objective, value: float, *, calendar: Calendar) -> str:
+    """What one value of an objective lies above another: `$1.2 bn`, and between dates `6 months`."""
+    if objective is not Objective.EARLIEST_TARGET:
+        return _AMOUNT_WORDS[objective](value)
+    return counted(round(value * calendar.months_per_period), "month")

@@ -12,13 +12,13 @@ from gigawatt.report import measures
 from gigawatt.report.stays import stays
 from gigawatt.report.wording import (
     NEVER,
-    OBJECTIVE_WORDS,
     after,
     counted,
     gigawatts,
     listing,
     money,
     month_name,
+    objective_words,
     percent,
     scientific,
     span,
@@ -60,7 +60,7 @@ def solution(study: Study) -> str:
 
 def _goals(study: Study) -> tuple[str, ...]:
     said = [
-        f"{goal.text} ({OBJECTIVE_WORDS[goal.objective](value)})"
+        f"{goal.text} ({objective_words(goal.objective, value, calendar=study.inputs.calendar)})"
         for goal, value in zip(study.inputs.pursued, study.plan.goal_values, strict=False)
     ]
     return (f"Its goals, in order: {'; '.join(said)}.",) if said else ()
