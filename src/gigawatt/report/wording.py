@@ -95,8 +95,8 @@ def rate(value: float) -> str:
 
 
 def percent(fraction: float, *, decimals: int = 0) -> str:
-    """A fraction in percent."""
-    return f"{fraction:.{decimals}%}" if math.isfinite(fraction) else "–"
+    """A fraction in percent, with a true minus."""
+    return f"{fraction:.{decimals}%}".replace("-", "−") if math.isfinite(fraction) else "–"
 
 
 def month_name(day: date) -> str:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from gigawatt.entities.stages import Study
 from gigawatt.facility.electrical import rack_it_power_mw
 from gigawatt.report import measures
-from gigawatt.report.figures.canvas import month_axis, rounded, sheet
+from gigawatt.report.figures.canvas import make_logarithmic, month_axis, rounded, sheet
 from gigawatt.report.palette import BAD, GOOD, INK, MUTED, PAPER, RULE, platform_colours
 from gigawatt.report.wording import MILLION, QUADRILLION, TRILLION, month_name, unit_price
 
@@ -113,7 +113,10 @@ def rack_rates(study: Study) -> go.Figure:
             )
     positive = rates.values[np.isfinite(rates.values) & (rates.values > 0)]
     is_wide = positive.size > 0 and positive.max() / positive.min() > WIDE_RATIO
-    figure.update_xaxes(type="log" if is_wide else "linear", rangemode="normal" if is_wide else "tozero", showgrid=True)
+    if is_wide:
+        make_logarithmic(figure, "x")
+    else:
+        figure.update_xaxes(rangemode="tozero", showgrid=True)
     figure.update_yaxes(type="category", autorange="reversed", gridcolor=RULE)
     return figure
 
