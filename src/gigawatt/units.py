@@ -68,6 +68,8 @@ bn = 1e9
 tn = 1e12
 token = [token]
 request = [request]
+sequence = [sequence]
+evaluation = [evaluation]
 GPU = [accelerator] = GPU
 degree = [angle] = deg
 rack = [rack]

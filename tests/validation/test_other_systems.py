@@ -40,7 +40,8 @@ def expressed(folder, catalog, **change):
         ({"platform": "H100", "precision": "NVFP4"}, "dgx-h100 has no products in fp4"),
         ({"metric": "tokens_per_s_per_gpu", "unit": "s"}, "not known"),
         ({"metric": "mem_peak_allocated", "unit": "acre"}, "memory in acre"),
-        ({"tp": "", "dp": ""}, "parallel layout"),
+        ({"tp": "", "dp": "3"}, "no layout splits"),
+        ({"tp": "", "dp": "", "pp": "", "metric": "mem_peak_allocated", "unit": "GiB"}, "memory depends on"),
         ({"model": "novel-3b", "params_total_b": "", "tp": "1", "dp": "8"}, "columns do not make one up"),
     ],
 )

@@ -66,6 +66,7 @@ def test_what_a_row_leaves_open_becomes_candidates(tmp_path, catalog):
         # 4 x 2048 tokens at 1024 tokens/s on each of 8 accelerators take 1 s.
         ({"metric": "tokens_per_s_per_gpu", "value": "1024", "unit": "tok/s/GPU"}, 1.0),
         ({"metric": "throughput_logged", "value": "2", "unit": "samples/s"}, 2.0),
+        ({"metric": "Step_Time", "value": "0.5", "unit": "mins"}, 30.0),
         ({"metric": "throughput_logged", "value": "4096", "unit": "tokens/s"}, 2.0),
         # 1e12 tokens take 180,000 GPU hours, so 8192 tokens on 8 take 8192e-12 x 180000 x 3600 / 8 s.
         ({"metric": "gpu_hours_per_T_tokens", "value": "180000", "unit": "GPU-h"}, 8192e-12 * 180000 * 3600 / 8),
@@ -174,11 +175,12 @@ def test_a_hybrid_comes_from_the_catalogue_with_its_shared_predictions(tmp_path,
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"metric": "mlperf_time_to_train_median"}, "number of steps"),
+        ({"metric": "mlperf_time_to_train_median"}, "no reference convergence to a target is known for 22b"),
+        ({"model": "bert-large"}, "bert-large is no decoder-only language model"),
         ({"model": "something-new", "params_total_b": ""}, "no architecture"),
         ({"platform": "TPU v3"}, "no platform"),
         ({"precision": "", "platform": "H100"}, "number format"),
-        ({"tp": "", "dp": ""}, "parallel layout"),
+        ({"tp": "", "dp": "3"}, "no layout splits"),
         ({"tp": "3"}, "does not divide"),
         ({"hidden": ""}, "leaves layers"),
         ({"seq_len": ""}, "sequence length"),
@@ -235,7 +237,7 @@ def test_interleaving_is_completed_from_the_same_configuration(tmp_path):
         ({"pp": "1.5"}, 'pp is "1.5", no whole number'),
         ({"layers": "1e99"}, 'layers is "1e99", which nothing is'),
         ({"metric": "joy"}, "the metric joy is not known"),
-        ({"unit": "furlong"}, "a step time in furlong"),
+        ({"unit": "furlong"}, "a time in furlong"),
         ({"precision": "posit8"}, "no number format posit8"),
         ({"platform": "A100 PCIe"}, "no platform for A100 PCIe"),
         ({"experts": "8", "topk": "2", "ep": "64", "num_gpus": "512"}, "EP 64 is more than 8 experts"),

@@ -58,6 +58,11 @@ DIES = Dimension(name="dies", canonical="die", example='"2 die"')
 DECODE_ACCELERATORS = Dimension(name="decode accelerators", canonical="LPU", example='"256 LPU"')
 EVENTS = Dimension(name="events", canonical="event", example='"419 event"')
 REQUESTS = Dimension(name="requests", canonical="request", example='"256 request"', exclusive=True)
+SEQUENCES = Dimension(name="sequences", canonical="sequence", example='"1024 sequence"')
+EVALUATIONS = Dimension(name="evaluations", canonical="evaluation", example='"2 evaluation"')
+EVALUATIONS_PER_SEQUENCE = Dimension(
+    name="evaluations per sequence", canonical="evaluation/sequence", example='"0.125 evaluation/sequence"'
+)
 FAILURES_PER_ACCELERATOR = Dimension(
     name="failures per accelerator", canonical="event/GPU/s", example='"4.7e-4 event/GPU/day"'
 )
@@ -124,4 +129,7 @@ DIMENSIONS = (
     BYTES_PER_PARAMETER,
     REQUESTS,
     TRANCHES,
+    SEQUENCES,
+    EVALUATIONS,
+    EVALUATIONS_PER_SEQUENCE,
 )

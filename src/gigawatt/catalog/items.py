@@ -201,6 +201,35 @@ class TopicTable(RecordTable):
     census: CensusTable | None = None
 
 
+class ConvergencePointTable(Table):
+    """Sequences to the target at one batch: the mean of `runs` without the quickest and the slowest, and the spread."""
+
+    batch: Quantity
+    runs: int
+    mean: Quantity
+    deviation: Quantity
+    note: str = ""
+
+
+class ConvergenceTable(Table):
+    """How the reference of a benchmark converges, batch by batch."""
+
+    grade: Grade
+    sources: SourceIds
+    locator: str
+    date: str
+    points: Annotated[tuple[ConvergencePointTable, ...], Field(min_length=1)]
+
+
+class BenchmarkTable(RecordTable):
+    """A training benchmark in the `rounds` in which its rules and its reference's convergence stood so."""
+
+    benchmark: str
+    rounds: Annotated[tuple[str, ...], Field(min_length=1)]
+    sequence_tokens: int
+    convergence: ConvergenceTable
+
+
 class DatasetTable(Table):
     """A data set whose licence asks for attribution."""
 

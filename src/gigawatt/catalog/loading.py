@@ -13,7 +13,9 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from gigawatt.catalog.items import (
+    BenchmarkTable,
     CensusTable,
+    ConvergenceTable,
     DealTable,
     ModelTable,
     NotesTable,
@@ -35,6 +37,7 @@ KINDS: Mapping[str, type[Details]] = MappingProxyType(
         "deals": DealTable,
         "economics": TopicTable,
         "assumptions": TopicTable,
+        "benchmarks": BenchmarkTable,
     }
 )
 _T = TypeVar("_T", bound=Table)
@@ -141,6 +144,8 @@ def _record(kind: str, table: Details, name: str, sources: Mapping[str, Source])
         figures |= _timeline_figures(address, table.timeline, name, sources)
     if isinstance(table, TopicTable) and table.census is not None:
         figures |= _census_figures(address, table.census, name, sources)
+    if isinstance(table, BenchmarkTable):
+        figures |= _convergence_figures(address, table.convergence, name, sources)
     return Record(
         kind=kind,
         id=table.id,
@@ -238,6 +243,20 @@ def _stated(
             "price-year": shared.price_year if key == "capital" else "",
         }
     )
+
+
+def _convergence_figures(
+    address: str, stated: ConvergenceTable, name: str, sources: Mapping[str, Source]
+) -> dict[str, Figure]:
+    found: dict[str, Figure] = {}
+    shared = {"grade": stated.grade, "sources": stated.sources, "locator": stated.locator, "date": stated.date}
+    for point in stated.points:
+        batch = point.batch.split()[0]
+        said = {f"to-target-at-{batch}": point.mean, f"deviation-at-{batch}": point.deviation}
+        for key, value in said.items():
+            statement = Statement.model_validate({"value": value, "label": f"{point.runs} runs", **shared})
+            found[key] = replace(_statement(f"{address}/{key}", statement, name, sources), note=point.note)
+    return found
 
 
 def _twice(name: str, taken: str) -> CatalogError:

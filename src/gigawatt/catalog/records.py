@@ -4,11 +4,19 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gigawatt.catalog.items import DealTable, ModelTable, NotesTable, PlatformTable, SiteTable, TopicTable
+from gigawatt.catalog.items import (
+    BenchmarkTable,
+    DealTable,
+    ModelTable,
+    NotesTable,
+    PlatformTable,
+    SiteTable,
+    TopicTable,
+)
 from gigawatt.errors import CatalogError
 from gigawatt.provenance import Evidence, Grade, Source
 
-Details = PlatformTable | ModelTable | SiteTable | DealTable | TopicTable
+Details = PlatformTable | ModelTable | SiteTable | DealTable | TopicTable | BenchmarkTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

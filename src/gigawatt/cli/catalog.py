@@ -118,6 +118,7 @@ COLUMNS: Mapping[str, Columns] = {
         "parties": _word("parties"),
     },
     "economics": {"topic": _named, "figures": lambda record: str(len(record.figures))},
+    "benchmarks": {"name": _named, "benchmark": _word("benchmark"), "rounds": _word("rounds")},
 }
 
 
@@ -187,6 +188,12 @@ def deals(as_json: Json = False) -> None:
 def economics(as_json: Json = False) -> None:
     """List the topics of the economics."""
     _listing("economics", as_json=as_json)
+
+
+@catalog_app.command()
+def benchmarks(as_json: Json = False) -> None:
+    """List the training benchmarks and the rounds in which their rules stood so."""
+    _listing("benchmarks", as_json=as_json)
 
 
 @catalog_app.command()

@@ -13,13 +13,22 @@ from gigawatt.cli.console import out, print_json
 from gigawatt.cli.pages import refuse_page, write_page
 from gigawatt.errors import InputError
 from gigawatt.report.training_page import training_html
-from gigawatt.validation.comparison import Comparison, ErrorSummary, compare, full_share, summaries, summary
+from gigawatt.validation.comparison import (
+    Compared,
+    Comparison,
+    ErrorSummary,
+    compare,
+    full_share,
+    summaries,
+    summary,
+)
 from gigawatt.validation.rows import read_rows
 from gigawatt.validation.tables import reasons, row_object, summary_object
 
 validate_app = typer.Typer(name="validate", help="Set predictions beside measurements.", no_args_is_help=True)
 
 _WORST = 10
+_LAID_OUT, _RUNS = "layout not stated, the fastest taken", "time to train"
 
 
 @validate_app.callback()
@@ -58,7 +67,7 @@ def training_command(
 
 
 def _object(comparison: Comparison) -> dict[str, object]:
-    times, memories = comparison.times, comparison.memories
+    times = comparison.times or comparison.every_time
     full, full_all = full_share(comparison)
     overall = summary_object(summary(times, group="all", name="time")) if times else {}
     return {
@@ -69,24 +78,50 @@ def _object(comparison: Comparison) -> dict[str, object]:
         "median_abs_error_fraction": overall.get("median_abs_error_fraction"),
         "mean_abs_error_fraction": overall.get("mean_abs_error_fraction"),
         "band_coverage_fraction": overall.get("band_coverage_fraction"),
-        "memory": summary_object(summary(memories, group="all", name="memory")) if memories else None,
-        "groups": [summary_object(item) for item in summaries(times)],
+        "headline_cases": len(times),
+        "memory": _summary_object(comparison.memories, name="memory"),
+        "layout_chosen": _summary_object(comparison.laid_out, name=_LAID_OUT),
+        "time_to_train": _summary_object(comparison.runs, name=_RUNS),
+        "every_time": _summary_object(comparison.every_time, name="every time"),
+        "groups": [summary_object(item) for item in (*summaries(times), *_beside(comparison))],
         "rows": [row_object(item) for item in comparison.compared],
         "unexpressed": [{"line": item.row.number, "reason": item.reason} for item in comparison.refused],
     }
 
 
+def _summary_object(items: tuple[Compared, ...], *, name: str) -> dict[str, object] | None:
+    return summary_object(summary(items, group="all", name=name)) if items else None
+
+
+def _beside(comparison: Comparison) -> tuple[ErrorSummary, ...]:
+    """Rows beside the headline: steps whose layout is ours, and times to train by model."""
+    models = sorted({item.row.model for item in comparison.runs})
+    found = [
+        summary(tuple(i for i in comparison.runs if i.row.model == model), group=_RUNS, name=model) for model in models
+    ]
+    if comparison.laid_out:
+        found.insert(0, summary(comparison.laid_out, group="layout", name=_LAID_OUT))
+    return tuple(found)
+
+
 def _print(comparison: Comparison) -> None:
-    times, memories = comparison.times, comparison.memories
-    every = [summary(times, group="all", name="time")] if times else []
-    every += [summary(memories, group="all", name="memory")] if memories else []
-    out.print(error_table("Predicted against measured", [*every, *(summaries(times) if times else ())]))
+    times = comparison.times
+    named = {"time of a step": times, _LAID_OUT: comparison.laid_out, _RUNS: comparison.runs}
+    named |= {"memory": comparison.memories}
+    every = [summary(items, group="all", name=name) for name, items in named.items() if items]
+    groups = (*(summaries(times) if times else ()), *_beside(comparison))
+    out.print(error_table("Predicted against measured", [*every, *groups]))
     out.print(_worst(comparison))
     full, full_all = full_share(comparison)
     out.print(
         f"{len(comparison.compared)} of {len(comparison.compared) + len(comparison.refused)} rows expressed; "
         f"{full} of {full_all} with a full configuration."
     )
+    if comparison.laid_out or comparison.runs:
+        out.print(
+            f"Beside the time of a step: {len(comparison.laid_out)} without a stated layout, "
+            f"{len(comparison.runs)} times to train."
+        )
     for reason, count in reasons(comparison):
         out.print(f"  {count:4d} not expressed: {reason}", highlight=False, markup=False)
 
@@ -117,7 +152,7 @@ def _worst(comparison: Comparison) -> Table:
         table.add_column(name)
     for name in ("GPUs", "measured", "predicted", "error"):
         table.add_column(name, justify="right")
-    for item in sorted(comparison.times, key=lambda item: -abs(item.error_fraction))[:_WORST]:
+    for item in sorted(comparison.every_time, key=lambda item: -abs(item.error_fraction))[:_WORST]:
         table.add_row(
             str(item.row.number),
             escape(item.row.model),

@@ -17,12 +17,14 @@ from gigawatt.performance.laws import BandOperators
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.assumed import Ends, assumption_ends, best_assumptions
 from gigawatt.performance.step.bands import assumed_variations, step_band_s
+from gigawatt.performance.step.forward import forward_total_s
 from gigawatt.performance.step.load import LoadedOperators
 from gigawatt.performance.step.memory import StepMemory, step_memory
 from gigawatt.performance.step.step import step_total_s
 from gigawatt.performance.step.task import chosen
 from gigawatt.validation.expression import Expression, expression
 from gigawatt.validation.metrics import MemoryBytes
+from gigawatt.validation.open_layouts import PARALLEL
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
@@ -31,7 +33,11 @@ _FULL = ("full", "full_recipe_from_HEAD", "full_mbs_unstated", "parallel_full_re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One row beside its prediction, in seconds per step or bytes; `low` and `high` are the P10 and P90 of both."""
+    """One row beside its prediction; `low` and `high` are the P10 and P90.
+
+    `quantity` is "step_s", "run_s" (from the start until a quality target) or "memory_bytes". `chosen` names what the
+    row left open.
+    """
 
     row: TruthRow
     quantity: str
@@ -49,6 +55,11 @@ class Compared:
     def error_fraction(self) -> float:
         """Predicted over measured, less one."""
         return self.predicted / self.measured - 1.0
+
+    @property
+    def layout_stated(self) -> bool:
+        """Whether the row, or its submission, says how the model was cut."""
+        return not set(PARALLEL) & set(self.chosen)
 
     @property
     def covered(self) -> bool:
@@ -73,8 +84,23 @@ class Comparison:
 
     @property
     def times(self) -> tuple[Compared, ...]:
-        """Rows that measure time."""
-        return tuple(item for item in self.compared if item.quantity == "step_s")
+        """Rows that measure the time of a step whose layout is stated."""
+        return tuple(item for item in self.compared if item.quantity == "step_s" and item.layout_stated)
+
+    @property
+    def laid_out(self) -> tuple[Compared, ...]:
+        """Rows that measure the time of a step whose layout is ours, as theirs is not stated."""
+        return tuple(item for item in self.compared if item.quantity == "step_s" and not item.layout_stated)
+
+    @property
+    def runs(self) -> tuple[Compared, ...]:
+        """Rows that measure the time of a run until its target."""
+        return tuple(item for item in self.compared if item.quantity == "run_s")
+
+    @property
+    def every_time(self) -> tuple[Compared, ...]:
+        """All rows that measure time."""
+        return tuple(item for item in self.compared if item.quantity != "memory_bytes")
 
     @property
     def memories(self) -> tuple[Compared, ...]:
@@ -120,6 +146,8 @@ def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Co
     else:
         value, quantity = float(times[pick]), "step_s"
         band = _with_stragglers(value, band_s(replace(expressed, layouts=one), operators, ends), expressed.stragglers)
+    if expressed.run is not None:
+        value, band, quantity = *_whole_run(replace(expressed, layouts=one), operators, value, band), "run_s"
     return Compared(
         row=expressed.row,
         quantity=quantity,
@@ -133,6 +161,28 @@ def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Co
         layout={name: float(getattr(one, name)[0]) for name in one.__dataclass_fields__},
         chosen=expressed.chosen,
     )
+
+
+def _whole_run(
+    expressed: Expression, operators: BandOperators, step_s: float, band: tuple[float, float]
+) -> tuple[float, tuple[float, float]]:
+    """Time until the target, and its band: steps, and the evaluations between them, which vary as steps do.
+
+    How many steps it takes varies independently of what one takes.
+    """
+    run, task = expressed.run, expressed.task
+    if run is None:
+        return step_s, band
+    forward_s = forward_total_s(
+        task,
+        expressed.layouts,
+        operators(expressed.platform, 0.5),
+        sequences_count=run.evaluated_sequences_count,
+    )
+    value = run.steps_count * step_s + run.evaluations_count * float(forward_s[0])
+    early = math.hypot(math.log(band[0] / step_s), run.early_log)
+    late = math.hypot(math.log(band[1] / step_s), run.late_log)
+    return value, (value * math.exp(-early), value * math.exp(late))
 
 
 def band_s(expressed: Expression, operators: BandOperators, ends: Ends) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """A measured point as a configuration of the step model.
 
-What a row leaves unstated (micro-batch, interleaving, recomputation) becomes several candidate layouts; the fastest
-that fits is taken, as whoever ran it would have.
+What a row leaves unstated (micro-batch, interleaving, recomputation, at worst the parallelism itself) becomes several
+candidate layouts; the fastest that fits is taken, as whoever ran it would have.
 """
 
 import math
@@ -15,23 +15,24 @@ from gigawatt.catalog.step import step_figures
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.performance.step.assumed import lean_assumptions
-from gigawatt.performance.step.task import Recompute, Schedule, StepAssumptions, StepLayouts, StepTask, layouts_of
+from gigawatt.performance.step.space import joined
+from gigawatt.performance.step.task import Schedule, StepAssumptions, StepLayouts, StepTask, layouts_of
 from gigawatt.units import RATIO
 from gigawatt.validation.architectures import architecture
-from gigawatt.validation.metrics import Measured, measured
+from gigawatt.validation.metrics import Measured, MemoryBytes, measured
+from gigawatt.validation.open_layouts import PARALLEL, possible_rows
 from gigawatt.validation.practices import SourcePractice, number_format, packed, released, source_practice
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
+from gigawatt.validation.submissions import as_submitted
 from gigawatt.validation.systems import system
+from gigawatt.validation.to_target import TargetRun, measures_run, run_to_target
+from gigawatt.validation.wording import is_no_decoder, recomputations, sharding
 
 _MICRO_BATCHES = (1, 2, 4, 8, 16)
 _CHUNKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
 _FULLY_SHARDED = 3.0
-_STAGE = re.compile(r"(?i)zero[- ]?([0-3])")
-_SHARDS = re.compile(r"FSDP(\d+)")
 _RECOMPUTED_LAYERS = re.compile(r"full:(\d+) layers")
-_STAGES = ("0", "1", "2", "3")
-_NONE = ("none", "none_in_recipe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class Expression:
 
     `attention_time` is the range of `Practice.attention_time_factor`, `product_time_factor` what the products of its
     software take over the platform's, `stragglers` what uneven work adds where it was no benchmark; `lean` has the
-    least allowances of memory.
+    least allowances of memory. `run` is how long the run was where a time to a target was measured.
     """
 
     row: TruthRow
@@ -54,13 +55,16 @@ class Expression:
     product_time_factor: float
     stragglers: Ranged
     lean: StepAssumptions
+    run: TargetRun | None
 
 
 def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) -> Expression:
     """The configuration of a row; raises `Inexpressible` with the reason when there is none."""
     if row.fault:
         raise Inexpressible(row.fault)
-    row = _one_copy(released(row))
+    if is_no_decoder(row.model):
+        raise Inexpressible(f"{row.model} is no decoder-only language model, and the step model knows no other")
+    row = _one_copy(released(as_submitted(row)))
     platform = system(row, catalog)
     built = architecture(row, catalog)
     found = measured(row, built.model, platform)
@@ -78,7 +82,9 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         scale_up_domain_count=platform.scale_up_domain_count,
         assumptions=assumptions,
     )
-    layouts, chosen = _layouts(row, task, source)
+    layouts, chosen = _layouts(row, task, source, platform)
+    if isinstance(found, MemoryBytes) and set(PARALLEL) & set(chosen):
+        raise Inexpressible("memory depends on the parallel layout, which is not stated")
     return Expression(
         row=row,
         platform=platform,
@@ -91,6 +97,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         product_time_factor=source.product_time_factor,
         stragglers=_stragglers(source, catalog),
         lean=lean_assumptions(step_figures(catalog)),
+        run=run_to_target(row, catalog) if measures_run(row) else None,
     )
 
 
@@ -129,14 +136,36 @@ def _attention_time(source: SourcePractice, platform: Platform, catalog: Catalog
     )
 
 
-def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[StepLayouts, tuple[str, ...]]:
-    row = _laid_out(row)
+def _layouts(
+    row: TruthRow, task: StepTask, source: SourcePractice, platform: Platform
+) -> tuple[StepLayouts, tuple[str, ...]]:
+    known = _laid_out(row)
+    if known is not None:
+        return _around(known, task, source)
+    parts: list[StepLayouts] = []
+    names: set[str] = set()
+    for possible in possible_rows(row, task, platform):
+        try:
+            layouts, within = _around(possible, task, source)
+        except Inexpressible:
+            continue
+        parts.append(layouts)
+        names.update(within)
+    if not parts:
+        raise Inexpressible("no layout splits the accelerators and the batch as the row says")
+    every = joined(parts)
+    differing = [name for name in PARALLEL if np.unique(getattr(every, name)).size > 1]
+    return every, (*differing, *sorted(names))
+
+
+def _around(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[StepLayouts, tuple[str, ...]]:
+    """All layouts of a row whose parallelism is known, and what varies among them."""
     fixed = _fixed(row, source)
     dp = fixed["dp_count"]
     choices = {
         "micro_batch_count": _micro_batches(row, dp),
         "chunks_count": _chunks(row, task),
-        "recompute_level": _recompute(row),
+        "recompute_level": recomputations(row.recompute),
     }
     open_names = tuple(name for name, values in choices.items() if len(values) > 1)
     grid = np.meshgrid(*(np.array(values, dtype=np.float64) for values in choices.values()), indexing="ij")
@@ -147,8 +176,8 @@ def _layouts(row: TruthRow, task: StepTask, source: SourcePractice) -> tuple[Ste
     return layouts_of(every, size=size), open_names
 
 
-def _laid_out(row: TruthRow) -> TruthRow:
-    """The row with tensor and pipeline parallelism, where what it states leaves one reading only.
+def _laid_out(row: TruthRow) -> TruthRow | None:
+    """The row with tensor and pipeline parallelism, where what it states leaves one reading only, else `None`.
 
     All accelerators may be taken already; one of both may be what is left; whoever shards weights fully and names
     neither has neither.
@@ -157,11 +186,11 @@ def _laid_out(row: TruthRow) -> TruthRow:
         return row
     known = (row.tp or 1) * (row.pp or 1) * (row.cp or 1) * (row.dp or 1)
     left = row.num_gpus // known if row.dp and row.num_gpus % known == 0 else 0
-    if left == 1 or (row.dp is None and _sharding(row, 1.0)[0] == _FULLY_SHARDED):
+    if left == 1 or (row.dp is None and sharding(row.zero, ranks=1.0)[0] == _FULLY_SHARDED):
         return replace(row, tp=row.tp or 1, pp=row.pp or 1)
     if left > 1 and (row.tp or row.pp):
         return replace(row, tp=row.tp or left, pp=row.pp or left)
-    raise Inexpressible("the parallel layout is not stated")
+    return None
 
 
 def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
@@ -174,7 +203,7 @@ def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
         raise Inexpressible(f"EP {ep} is more than {row.experts} experts")
     if ep * etp > tp * cp * dp:
         raise Inexpressible(f"EP {ep} does not fit on {tp * cp * dp:.0f} ranks of a stage")
-    stage, shards = _sharding(row, dp * cp)
+    stage, shards = sharding(row.zero, ranks=dp * cp)
     stated = "+SP" in row.recompute
     unsharded = "no SP" in row.notes
     sequence = 1.0 if tp > 1 and (stated or (source.sequence_parallel and not unsharded)) else 0.0
@@ -190,20 +219,6 @@ def _fixed(row: TruthRow, source: SourcePractice) -> dict[str, float]:
         "sequence_parallel": sequence,
         "schedule": Schedule.DUAL_PIPE if "DualPipe" in row.notes else Schedule.ONE_FORWARD_ONE_BACKWARD,
     }
-
-
-def _sharding(row: TruthRow, ranks: float) -> tuple[float, float]:
-    text = row.zero
-    stage, shards = _STAGE.search(text), _SHARDS.search(text)
-    if shards and int(shards[1]) > 0:
-        return _FULLY_SHARDED, float(shards[1])
-    if stage:
-        return float(stage[1]), ranks
-    if "FSDP" in text or "fully sharded" in text.lower():
-        return _FULLY_SHARDED, ranks
-    if text.startswith("distopt"):
-        return 1.0, ranks
-    return (float(text), ranks) if text in _STAGES else (1.0, ranks)
 
 
 def _micro_batches(row: TruthRow, dp: float) -> tuple[int, ...]:
@@ -226,14 +241,3 @@ def _recomputed_share(row: TruthRow, task: StepTask) -> float:
     if found is None:
         return 1.0
     return min(int(found[1]) * (row.pp or 1) / task.model.layers_count, 1.0)
-
-
-def _recompute(row: TruthRow) -> tuple[float, ...]:
-    text = row.recompute
-    if text in _NONE:
-        return (Recompute.NONE,)
-    if text in ("full", "yes") or _RECOMPUTED_LAYERS.fullmatch(text):
-        return (Recompute.FULL,)
-    if text.startswith("selective"):
-        return (Recompute.SELECTIVE,)
-    return (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)

@@ -1,4 +1,4 @@
-"""What was measured, in seconds per step or bytes: every published metric brought to the same quantity.
+"""What was measured, in seconds per step or run or in bytes: every published metric brought to the same quantity.
 
 FLOP conventions: hardware and model FLOP of GPT models after Narayanan et al. (2021), equation 3, and Korthikanti et
 al. (2022), appendix A; of other models six per active weight and token plus full-square attention (Chowdhery et al.,
@@ -6,7 +6,7 @@ al. (2022), appendix A; of other models six per active weight and token plus ful
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.entities.workload import Model
@@ -15,6 +15,7 @@ from gigawatt.performance.flops import attention_flop_per_token, training_flop_p
 from gigawatt.units import DURATION_SECONDS, SECONDS_PER_HOUR, TOKENS_PER_MILLION, parse
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
+from gigawatt.validation.to_target import measures_run
 
 _FLOP_PER_TFLOP = TOKENS_PER_MILLION**2
 _PERCENT = 0.01
@@ -28,6 +29,9 @@ _PER_SECOND = re.compile(
     r"(?P<what>tok(en)?s?|samples?|seq(uence)?s?)(/|_per_)s(ec(ond)?)?(?P<each>(/|_per_)(gpu|device|chip|accelerator))?$"
 )
 _FRACTIONS = ("fraction", "ratio", "1")
+# Metrics and units of time as others write them.
+_SYNONYMS = {"model_flops_utilization": "mfu", "hardware_flops_utilization": "hfu", "peak_memory": "mem_peak"}
+_TIMES = {"sec": "s", "secs": "s", "mins": "min", "hr": "h", "hrs": "h"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,28 +49,39 @@ class MemoryBytes:
     part: str
 
 
-Measured = StepSeconds | MemoryBytes
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSeconds:
+    """Measured time from the start of a run until its target."""
+
+    value: float
+
+
+Measured = StepSeconds | MemoryBytes | RunSeconds
 
 
 def measured(row: TruthRow, model: Model, platform: Platform) -> Measured:
-    """The row's value as seconds per step or bytes; raises `Inexpressible` when it is neither."""
+    """The row's value as seconds per step or run, or as bytes; raises `Inexpressible` when it is neither.
+
+    Times to train without a unit are in minutes, as MLPerf prints them.
+    """
+    row = replace(row, metric=_SYNONYMS.get(row.metric.lower(), row.metric.lower()))
     if row.metric.startswith("mem"):
         part = next((part for sign, part in _PARTS.items() if sign in row.metric), "peak")
         return MemoryBytes(value=row.value * _unit_bytes(row), part=part)
+    if measures_run(row):
+        return RunSeconds(value=row.value * _unit_s(row, silent="min"))
     if row.metric in _SECONDS:
-        return StepSeconds(value=row.value * _unit_s(row))
+        return StepSeconds(value=row.value * _unit_s(row, silent="s"))
     return StepSeconds(value=_rate_s(row, model, platform))
 
 
 def _rate_s(row: TruthRow, model: Model, platform: Platform) -> float:
-    if "time_to_train" in row.metric:
-        raise Inexpressible(f"the metric {row.metric} needs the number of steps to the target, which the row lacks")
     if row.metric in ("hw_tflops_per_gpu", "model_tflops_per_gpu", "mfu", "hfu"):
         return _step_flop(row, model) / (row.num_gpus * _rate_flop_per_s(row, platform))
     sequences, tokens = _batch(row)
-    if row.metric == "gpu_hours_per_T_tokens":
+    if row.metric == "gpu_hours_per_t_tokens":
         return sequences * tokens / TOKENS_PER_MILLION**2 * row.value * SECONDS_PER_HOUR / row.num_gpus
-    by_unit, by_metric = (re.match(_PER_SECOND, text.lower()) for text in (row.unit, row.metric))
+    by_unit, by_metric = (re.match(_PER_SECOND, text) for text in (row.unit.lower(), row.metric))
     rate = by_unit or (None if row.unit else by_metric)
     if rate is None:
         unit = f"in {row.unit[:_LONGEST]} " if by_metric else ""
@@ -84,11 +99,12 @@ def _unit_bytes(row: TruthRow) -> float:
     return _BYTES[unit]
 
 
-def _unit_s(row: TruthRow) -> float:
+def _unit_s(row: TruthRow, *, silent: str) -> float:
     try:
-        return parse(f"1 {row.unit or 's'}", DURATION_SECONDS)
+        unit = row.unit or silent
+        return parse(f"1 {_TIMES.get(unit.lower(), unit)}", DURATION_SECONDS)
     except QuantityError as error:
-        raise Inexpressible(f"a step time in {row.unit[:_LONGEST]}") from error
+        raise Inexpressible(f"a time in {row.unit[:_LONGEST]}") from error
 
 
 def _batch(row: TruthRow) -> tuple[float, float]:

@@ -13,12 +13,13 @@ from gigawatt.performance.step.task import ContextExchange, Module, Practice, Va
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
-# What a cell calls a number format; FP8 without more is what its software means by it.
+# What a cell calls a number format; FP8 without more is what its software means by it. Integers of 8 bits are scaled
+# per tensor when they are cast; see `systems` for their rate.
 _FORMATS = (
     (r"nvfp4|^fp4", "nvfp4"),
     (r"mxfp8|fp8mx|fp8e8m0", "mxfp8"),
     (r"fp8block|fp8sc|blockwise", "fp8-block"),
-    (r"fp8|e4m3", "fp8-tensor"),
+    (r"fp8|e4m3|float8|int8", "fp8-tensor"),
     (r"bf16|bfloat16", "bf16"),
     (r"fp16|float16|half", "fp16"),
 )
@@ -233,5 +234,5 @@ def number_format(row: TruthRow, source: SourcePractice, platform: Platform) -> 
     if found.precision not in peaks:
         raise Inexpressible(f"{platform.id} has no products in {found.precision.value}")
     if found is NumberFormat.FP8_TENSOR:
-        return found if "fp8cs" in row.notes else source.fp8
+        return found if "fp8cs" in row.notes or "int8" in stated else source.fp8
     return found

@@ -4,16 +4,17 @@ import re
 from dataclasses import replace
 
 from gigawatt.catalog import Catalog, quantity
-from gigawatt.catalog.dimensions import BANDWIDTH, MEMORY
+from gigawatt.catalog.dimensions import BANDWIDTH, COMPUTE_RATE, MEMORY
 from gigawatt.catalog.platforms import timed_platform
-from gigawatt.entities.hardware import Platform
+from gigawatt.catalog.quantities import published
+from gigawatt.entities.hardware import Accelerator, Platform, Precision
 from gigawatt.errors import CatalogError, QuantityError
 from gigawatt.units import parse
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import TruthRow
 
 _PLATFORMS = (
-    (r"VR200", "vr-nvl72"),
+    (r"VR200|VERA RUBIN NVL(72|144)", "vr-nvl72"),
     (r"GB300", "gb300-nvl72"),
     (r"GB200", "gb200-nvl72"),
     (r"B300", "dgx-b300"),
@@ -35,14 +36,15 @@ _PLATFORMS = (
     (r"TPU[- ]?V5P|\bV5P\b", "tpu-v5p"),
     (r"TRILLIUM|TPU[- ]?V6E|\bV6E\b", "tpu-v6e"),
     (r"IRONWOOD|TPU[- ]?(V7|7X)", "tpu-v7"),
-    (r"GAUDI[- ]?2", "gaudi2"),
-    (r"GAUDI[- ]?3", "gaudi3"),
+    (r"GAUDI[- ]?2|HL-225", "gaudi2"),
+    (r"GAUDI[- ]?3|HL-3[28]5", "gaudi3"),
     (r"TRAINIUM[- ]?2|\bTRN2", "trn2"),
     (r"TRAINIUM[- ]?3|\bTRN3", "trn3"),
 )
 # Cards of the same name with other clocks, memory and links.
 _OTHER_FORMS = r"PCIE|H100 NVL|A100X"
 _LONGEST_NAME = 40
+_INTEGERS = "int8"
 _NODE_BANDWIDTH = re.compile(r"(\d+) Gb(?:/s|ps) (?:per node|node-node)")
 _LINK_BANDWIDTH = re.compile(r"NVLink (\d+)GB/s")
 _MEMORY = re.compile(r"(?:A100|A800|H20)[A-Za-z0-9 -]*?[- ](\d+) ?GB(?!/)")
@@ -66,7 +68,7 @@ def system(row: TruthRow, catalog: Catalog) -> Platform:
 
 
 def _as_stated(row: TruthRow, known: Platform, catalog: Catalog) -> Platform:
-    device = known.accelerator
+    device = _with_integers(row, known, catalog)
     node, link, memory = (p.search(row.platform) for p in (_NODE_BANDWIDTH, _LINK_BANDWIDTH, _MEMORY))
     if node:
         share = parse(f"{node[1]} Gb/s", BANDWIDTH) / known.accelerators_per_rack_count
@@ -80,6 +82,17 @@ def _as_stated(row: TruthRow, known: Platform, catalog: Catalog) -> Platform:
         own = _variant_bandwidth(catalog, known.id, f"{memory[1]}-gb-variant")
         device = device if own is None else replace(device, memory_bandwidth_bytes_per_s=own)
     return replace(known, accelerator=device)
+
+
+def _with_integers(row: TruthRow, known: Platform, catalog: Catalog) -> Accelerator:
+    """The device; where products are of 8-bit integers, their published rate takes the place of the floats' as wide."""
+    if _INTEGERS not in row.precision.lower():
+        return known.accelerator
+    figure = catalog.record("platforms", known.id).figures.get("peak-dense-int8")
+    if figure is None or not published(figure):
+        raise Inexpressible(f"{known.id} has no published rate of 8-bit integers")
+    peaks = {**known.accelerator.peak_dense_flop_per_s, Precision.FP8: quantity(figure, COMPUTE_RATE)}
+    return replace(known.accelerator, peak_dense_flop_per_s=peaks)
 
 
 def _variant_bandwidth(catalog: Catalog, platform_id: str, variant: str) -> float | None:
