@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gigawatt.performance.step import attention, feedforward, step
+from gigawatt.performance.step import attention, feedforward, layer, step
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.task import ContextExchange, accumulation_bytes, one_layout
 from tests.performance.step.steps import ASSUMPTIONS, PLAIN, expert_model, operators, task
@@ -140,3 +140,23 @@ def test_heads_that_change_hands_are_copied_on_both_sides() -> None:
         attention.forward(task(practice=p), layout, operators()).elementwise_s for p in (exchanged, gathered)
     )
     assert np.ravel(heads - rows)[0] == pytest.approx(4 * 2 * 256 * (2 + 2) * 1024 / 4e12)
+
+
+def test_dispatch_hides_behind_the_other_micro_batchs_pass_as_well() -> None:
+    # Forward exchanges as much as backward and computes half: with links so slow that a forward pass alone could not
+    # hide its own exchange, both passes together still do, but for one part in 1024 at the end of the chain.
+    layout = one_layout(dp_count=4.0, ep_count=4.0, micro_batch_count=1.0)
+    slow = operators(scale_up_bandwidth_bytes_per_s=1.2e11)
+    mix = layer.LayerMix(attention=1.0, linear=0.0, dense=0.0, expert=1.0)
+
+    def times(*, overlap: bool) -> layer.LayerTimes:
+        one = task(expert_model(), practice=replace(PLAIN, expert_overlap=overlap, deduplicated_dispatch=False))
+        return layer.layer_times(one, layout, slow, mix=mix)
+
+    plain, hidden = times(overlap=False), times(overlap=True)
+    assert plain.forward.expert_parallel_s > plain.forward.compute_s
+    sent = plain.forward.expert_parallel_s + plain.backward.expert_parallel_s
+    assert sent < plain.forward.compute_s + plain.backward.compute_s
+    shown = hidden.forward.expert_parallel_s + hidden.backward.expert_parallel_s
+    assert shown == pytest.approx(sent / 1024)
+    assert hidden.forward.compute_s == pytest.approx(plain.forward.compute_s)

@@ -4,7 +4,7 @@ Experts follow Shazeer et al. (2017) and Fedus et al. (2021): a router, an all-t
 experts, grouped products, and the way back. All wait for the rank with the busiest experts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -288,18 +288,29 @@ def expert_backward(task: StepTask, layouts: StepLayouts, operators: OperatorMod
     return PassTimes() if experts is None else _expert_pass(task, layouts, operators, experts, backward=True)
 
 
-def overlapped(task: StepTask, layouts: StepLayouts, layer: PassTimes) -> PassTimes:
-    """A layer's pass with its dispatch behind another micro-batch's computation, where the software does that."""
+def overlapped(
+    task: StepTask, layouts: StepLayouts, *, forward: PassTimes, backward: PassTimes
+) -> tuple[PassTimes, PassTimes]:
+    """Both passes of a layer with their dispatch behind another micro-batch's computation, if the software does that.
+
+    One micro-batch goes forward while another goes back, so that what both exchange hides behind what both compute
+    (DeepSeek-V3, 2024, section 3.2.1); what shows is spread over them as they exchange.
+    """
     if not task.practice.expert_overlap:
-        return layer
+        return forward, backward
+    both = forward.plus(backward)
     shown = exposed_s(
-        layer.expert_parallel_s,
-        behind_s=layer.compute_s,
+        both.expert_parallel_s,
+        behind_s=both.compute_s,
         parts_count=np.maximum(micro_tokens_count(task, layouts), 1.0),
         contention_fraction=task.assumptions.contention_fraction,
     )
-    hidden = np.asarray(layer.expert_parallel_s, dtype=np.float64) - shown
-    return layer.plus(PassTimes(expert_parallel_s=-hidden))
+    exchanged = np.asarray(both.expert_parallel_s, dtype=np.float64)
+    share = np.divide(shown, exchanged, out=np.ones_like(shown), where=exchanged > 0.0)
+    return (
+        replace(forward, expert_parallel_s=forward.expert_parallel_s * share),
+        replace(backward, expert_parallel_s=backward.expert_parallel_s * share),
+    )
 
 
 def activation_forward(task: StepTask, layouts: StepLayouts, operators: OperatorModel) -> PassTimes:

@@ -77,10 +77,15 @@ def prediction_mix(task: StepTask) -> LayerMix:
 
 def layer_times(task: StepTask, layouts: StepLayouts, operators: OperatorModel, *, mix: LayerMix) -> LayerTimes:
     """Forward, backward and recomputed passes of one micro-batch through a layer, or a mean one."""
-    forward = _pass(task, layouts, operators, mix=mix, backward=False)
+    forward, backward = feedforward.overlapped(
+        task,
+        layouts,
+        forward=_pass(task, layouts, operators, mix=mix, backward=False),
+        backward=_pass(task, layouts, operators, mix=mix, backward=True),
+    )
     return LayerTimes(
         forward=forward,
-        backward=_pass(task, layouts, operators, mix=mix, backward=True),
+        backward=backward,
         recompute=_recomputed(task, layouts, operators, forward=forward),
     )
 
@@ -94,7 +99,7 @@ def _pass(
         _norm_and_residual(task, layouts, operators, backward=backward).times(mix.feed_forward),
     )
     exchanged = _tensor_exchange(task, layouts, operators, parts, mix=mix)
-    return feedforward.overlapped(task, layouts, parts.plus(exchanged))
+    return parts.plus(exchanged)
 
 
 def _mixing(
