@@ -142,6 +142,7 @@ TOKEN_PRICE = Dimension(name="token price", canonical="USD/Mtoken", example='"1.
 COMPUTE_PRICE = Dimension(name="price of computation", canonical="USD/FLOP", example='"1.5 USD/EFLOP"')
 TOKEN_COUNT = Dimension(name="tokens", canonical="token", example='"2000 token"', exclusive=True)
 RACK_COUNT = Dimension(name="racks", canonical="rack", example='"8 rack"', exclusive=True)
+PARAMETERS = Dimension(name="parameter count", canonical="parameter", example='"405.9 bn parameter"', exclusive=True)
 ACCELERATOR_COUNT = Dimension(name="accelerators", canonical="GPU", example='"100,000 GPU"', exclusive=True)
 LATITUDE = Dimension(name="latitude", canonical="degree", example='"32.5 degree"', minimum=-90.0, maximum=90.0)
 LONGITUDE = Dimension(name="longitude", canonical="degree", example='"-99.8 degree"', minimum=-180.0, maximum=180.0)

@@ -12,7 +12,7 @@ from gigawatt.entities.capital import PartyRole, PowerBasis
 from gigawatt.entities.contracts import EquityRound, MilestoneTranches, ResidualGuarantee
 from gigawatt.entities.site import Cloud, Leased, Owned
 from gigawatt.entities.stages import Inputs, Objective
-from gigawatt.errors import CatalogError
+from gigawatt.errors import CatalogError, InputError
 from gigawatt.provenance import Evidence, Grade
 from gigawatt.scenario.loading import read
 from gigawatt.scenario.resolve import resolve
@@ -342,3 +342,36 @@ def test_a_run_has_the_windows_and_the_extra_tokens_of_its_architecture(sound):
     sound.write_text(before + "[[training]]" + training.replace(model, stated, 1))
     (run,) = resolve(read(str(sound)), CATALOG).runs
     assert (run.windowed_layers_count, run.window_tokens_count, run.predicted_tokens_count) == (18, 128, 1)
+
+
+def test_a_run_may_train_its_family_at_another_size(sound):
+    """kimi-k2 at 0.93 tn active instead of 32 bn: its dimensions stand in the ledger beside what it was scaled from."""
+    before, training = sound.read_text().split("[[training]]")
+    model = next(line for line in training.splitlines() if line.startswith("model"))
+    stated = 'model = "kimi-k2"\nactive = "0.93 tn parameter"'
+    sound.write_text(before + "[[training]]" + training.replace(model, stated, 1))
+    inputs = resolve(read(str(sound)), CATALOG)
+    (run,) = inputs.runs
+    assert run.model.active_parameters_count == pytest.approx(0.93e12, rel=0.05)
+    (entry,) = [e for e in inputs.ledger.entries if e.key.endswith("active.architecture")]
+    assert f"{run.model.layers_count} layers, hidden {run.model.hidden_dim}" in entry.text
+    assert "kimi-k2 scaled" in entry.note
+
+
+@pytest.mark.parametrize(
+    ("model", "active", "found"),
+    [
+        ("kimi-k2", "1e6 parameter", "1e6 parameter"),
+        ("nemotron-3-super-120b-a12b", "1 tn parameter", "1 tn parameter"),
+        ("kimi-k2", "1 tn token", "1 tn token"),
+        ("kimi-k2", "-1 tn parameter", "-1 tn parameter"),
+    ],
+)
+def test_a_size_that_no_model_can_have_is_refused_with_its_place(sound, model, active, found):
+    before, training = sound.read_text().split("[[training]]")
+    line = next(line for line in training.splitlines() if line.startswith("model"))
+    stated = f'model = "{model}"\nactive = "{active}"'
+    sound.write_text(before + "[[training]]" + training.replace(line, stated, 1))
+    with pytest.raises(InputError, match="active") as refused:
+        resolve(read(str(sound)), CATALOG)
+    assert found in str(refused.value)

@@ -20,6 +20,7 @@ from gigawatt.units import (
     MONEY_PER_IT_MW,
     MONEY_PER_RACK,
     OPERATIONS,
+    PARAMETERS,
     RACK_COUNT,
     RACKS_PER_MONTH,
     RATIO,
@@ -36,7 +37,6 @@ MEMORY = Dimension(name="memory capacity", canonical="B", example='"186 GB"', ex
 BANDWIDTH = Dimension(name="bandwidth", canonical="B/s", example='"8 TB/s"', exclusive=True)
 DISTANCE = Dimension(name="distance", canonical="m", example='"1200 km"')
 PROPAGATION = Dimension(name="propagation time", canonical="s/m", example='"4.9 us/km"', exclusive=True)
-PARAMETERS = Dimension(name="parameter count", canonical="parameter", example='"405.9 bn parameter"', exclusive=True)
 POWER = Dimension(name="power, basis not stated", canonical="MW", example='"10 GW"')
 ENERGY = Dimension(name="energy", canonical="MWh", example='"945 TWh"')
 MONEY_PER_ACCELERATOR = Dimension(name="price of an accelerator", canonical="USD/GPU", example='"36742 USD/GPU"')

@@ -1,6 +1,5 @@
 """Model architectures from the catalogue as workloads, and a recount of their weights."""
 
-from gigawatt.catalog.dimensions import PARAMETERS
 from gigawatt.catalog.hybrids import hybrid_layers
 from gigawatt.catalog.items import LatentAttentionTable, MixtureOfExpertsTable, ModelTable
 from gigawatt.catalog.quantities import Cited, evidences, published, quantity
@@ -15,6 +14,7 @@ from gigawatt.entities.workload import (
 from gigawatt.errors import CatalogError
 from gigawatt.performance.step.task import Variant
 from gigawatt.provenance import Evidence, Grade
+from gigawatt.units import PARAMETERS
 
 
 def model(catalog: Catalog, model_id: str) -> Cited[Model]:

@@ -114,6 +114,12 @@ class Desk:
         )
         return default
 
+    def note(self, *steps: Step, text: str, note: str) -> None:
+        """Something that follows from what is stated at `steps`, for the ledger."""
+        self._entries.append(
+            Evidence(key=self._key(*steps), text=text, grade=Grade.DERIVED, origin="scenario", note=note)
+        )
+
     def party(self, named: str | None, *steps: Step, default: str) -> str:
         """The id of a declared party, or of the one called `default`, who then takes part undeclared."""
         declared = {party.id: party.name for party in self.scenario.document.parties}

@@ -289,10 +289,11 @@ class PlacementTable(Table):
 
 
 class TrainingTable(Table):
-    """A model to train between two months."""
+    """A model to train between two months: one of the catalogue, or one of its family with `active` parameters."""
 
     id: Annotated[q.Identifier, Shown('"frontier-2028"')]
     model: Annotated[q.Identifier, Shown('"kimi-k2"')]
+    active: q.Parameters | None = None
     compute: q.Operations
     earliest: Annotated[q.Month, Shown('"2027-01"')]
     deadline: Annotated[q.Month, Shown('"2027-12"')]

@@ -9,6 +9,7 @@ from gigawatt.catalog.served_models import attention_precision, family, family_p
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.site import Site
 from gigawatt.entities.workload import AttentionPattern, Model, Service, TrainingRun
+from gigawatt.performance.scaling import scaled
 from gigawatt.scenario.checks import unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.monthly import monthly
@@ -18,7 +19,7 @@ from gigawatt.scenario.places import Step
 from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.schema import ServiceTable, TrainingTable
 from gigawatt.timeline import Calendar
-from gigawatt.units import LATENCY, TOKEN_COUNT, Dimension
+from gigawatt.units import LATENCY, PARAMETERS_PER_BILLION, TOKEN_COUNT, Dimension
 
 
 def services(desk: Desk, *, calendar: Calendar, sites: tuple[Site, ...]) -> tuple[Service, ...]:
@@ -94,7 +95,8 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar, si
             fix="Swap the two, or move one.",
         )
     sequence_tokens, batch_tokens = _sequence_and_batch(desk, table, *at)
-    model = _model(desk, training_model, table.model, *at, "model")
+    published = _model(desk, training_model, table.model, *at, "model")
+    model = published if table.active is None else _sized(desk, published, table.active, *at, "active")
     architecture = training_variant(desk.catalog, table.model, predicted_tokens_count=table.predicted_tokens or 0)
     return TrainingRun(
         id=table.id,
@@ -108,7 +110,7 @@ def _run(desk: Desk, table: TrainingTable, index: int, *, calendar: Calendar, si
         accelerators_count=desk.whole(
             desk.number(table.accelerators, *at, "accelerators"), table.accelerators, *at, "accelerators"
         ),
-        windowed_layers_count=architecture.windowed_layers_count,
+        windowed_layers_count=architecture.windowed_layers_count * model.layers_count // published.layers_count,
         window_tokens_count=architecture.window_tokens_count,
         predicted_tokens_count=architecture.predicted_tokens_count,
         placement=placement(desk, table.placement, *at, "placement", sites=sites),
@@ -142,6 +144,27 @@ def _model(desk: Desk, read: Callable[[Catalog, str], Cited[Model]], name: str, 
     cited = desk.placed(lambda: read(desk.catalog, name), *steps)
     desk.cite(*cited.evidence)
     return cited.item
+
+
+def _sized(desk: Desk, published: Model, active: Stated, *steps: Step) -> Model:
+    """The model of the same family with so many active parameters, whose dimensions stand in the ledger."""
+    wanted = desk.number(active, *steps)
+    model = scaled(published, active_parameters_count=wanted)
+    if model is None:
+        known = published.active_parameters_count / PARAMETERS_PER_BILLION
+        raise desk.refuse(
+            *steps,
+            found=active.text,
+            expected=f"a size that {published.id} ({known:,.0f} bn active) can be scaled to within 5 percent",
+            fix="Leave active out, state one nearer to it, or name a model without recurrent layers.",
+        )
+    shape = (
+        f"{model.layers_count} layers, hidden {model.hidden_dim}, {model.attention.heads_count} heads, "
+        f"{model.parameters_count / PARAMETERS_PER_BILLION:,.0f} bn parameters, "
+        f"{model.active_parameters_count / PARAMETERS_PER_BILLION:,.0f} bn active"
+    )
+    desk.note(*steps, "architecture", text=shape, note=f"{published.id} scaled in width and depth alike")
+    return model
 
 
 def _precision(desk: Desk, stated: Precision | None, *steps: Step, default: Precision) -> Precision:

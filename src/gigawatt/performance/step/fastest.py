@@ -1,12 +1,13 @@
 """The one fastest layout that fits, by branch and bound over the blocks of the space.
 
 Whatever a block varies inside, no layout of it is faster than all micro-batches through an even share of the model
-without recomputation; a layer's time does not depend on pipeline and data parallelism, so the bounds of all blocks cost
-little. Blocks are opened from the lowest bound on until the next bound is no better than the best time found: the
-optimum is never lost, and only a few blocks are ever laid out in full.
+with the least recomputation whose weights, states and activations can fit at all; a layer's time does not depend on
+pipeline and data parallelism, so the bounds of all blocks cost little. Blocks are opened from the lowest bound on until
+the next bound is no better than the best time found: the optimum is never lost, and only a few blocks are ever laid out
+in full.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -15,9 +16,9 @@ from gigawatt.entities.hardware import Platform
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.memory import step_memory
 from gigawatt.performance.step.search import bound_s
-from gigawatt.performance.step.space import Block, block_layouts, blocks, divisors, joined
+from gigawatt.performance.step.space import RECOMPUTE, ZERO, Block, block_layouts, blocks, divisors, joined
 from gigawatt.performance.step.step import cell_times, cells, time_after_cells_s
-from gigawatt.performance.step.task import Recompute, StepLayouts, StepTask, chosen, layouts_of
+from gigawatt.performance.step.task import StepLayouts, StepTask, chosen, layouts_of
 from gigawatt.timeline import FloatArray
 
 # Few layouts first, so that a good time is known early; then as many as make array arithmetic cheap.
@@ -61,42 +62,59 @@ def fastest(
     best = _Best(layout=None, step_s=beat_s, memory_bytes=float("nan"))
     least = float("inf")
     if every:
-        bounds = block_bounds_s(task, every, operators)
-        for layouts, bound in _opened(task, platform, every, bounds):
+        bounds = block_bounds(task, platform, every, operators)
+        least = bounds.least_memory_bytes
+        for layouts, bound in _opened(task, platform, every, bounds.step_s):
             if bound >= best.step_s:
                 break
             memory = step_memory(task, layouts).total_bytes
-            least = min(least, float(memory.min()))
             fits = memory <= platform.accelerator.memory_bytes
             if fits.any():
                 best = _better(task, chosen(layouts, fits), memory[fits], operators, best)
     return Fastest(layout=best.layout, step_s=best.step_s, memory_bytes=best.memory_bytes, least_memory_bytes=least)
 
 
-def block_bounds_s(task: StepTask, every: list[Block], operators: OperatorModel) -> FloatArray:
-    """A time that no layout of each block beats, `(block,)`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockBounds:
+    """A time that no layout of a block beats that fits, `(block,)`, infinite where none does; the least memory."""
+
+    step_s: FloatArray
+    least_memory_bytes: float
+
+
+def block_bounds(task: StepTask, platform: Platform, every: list[Block], operators: OperatorModel) -> BlockBounds:
+    """The bounds of each block and the least memory of any layout."""
     rows = [
-        (index, micro, sequence)
+        (index, micro, sequence, level)
         for index, block in enumerate(every)
         for micro in divisors(int(np.ceil(task.batch_sequences_count / block.dp_count)))
         for sequence in ((0.0, 1.0) if block.tp_count > 1 else (0.0,))
+        for level in RECOMPUTE
     ]
-    index, micro, sequence = np.array(rows, dtype=np.float64).T
+    index, micro, sequence, level = np.array(rows, dtype=np.float64).T
     at = index.astype(np.intp)
-    outer = {
+    columns = {
         field.name: np.array([float(getattr(block, field.name)) for block in every])[at] for field in fields(Block)
     }
-    inner = {
-        "micro_batch_count": micro,
-        "sequence_parallel": sequence,
-        "recompute_level": np.full(at.size, Recompute.NONE),
-    }
-    layouts = layouts_of({**outer, **inner}, size=at.size)
-    found = cells(layouts)
-    bound = bound_s(task, layouts, found, cell_times(task, found.layouts, operators))
+    columns |= {"micro_batch_count": micro, "sequence_parallel": sequence, "recompute_level": level}
+    memory = _least_memory_bytes(task, columns, size=at.size)
+    fits = memory <= platform.accelerator.memory_bytes
+    layouts = layouts_of({name: values[fits] for name, values in columns.items()}, size=int(fits.sum()))
     least = np.full(len(every), np.inf)
-    np.minimum.at(least, at, bound)
-    return least
+    if layouts.candidates_count:
+        found = cells(layouts)
+        bound = bound_s(task, layouts, found, cell_times(task, found.layouts, operators))
+        np.minimum.at(least, at[fits], bound)
+    return BlockBounds(step_s=least, least_memory_bytes=float(memory.min()))
+
+
+def _least_memory_bytes(task: StepTask, columns: Mapping[str, FloatArray], *, size: int) -> FloatArray:
+    """The least that each row needs, whatever is sharded over all its ranks; chunks only add to it."""
+    ranks = columns["dp_count"] * columns["cp_count"] / task.sites_count
+    sharded = (
+        layouts_of({**columns, "zero_stage": np.full(size, stage), "shards_count": ranks}, size=size) for stage in ZERO
+    )
+    return np.asarray(np.min([step_memory(task, layouts).total_bytes for layouts in sharded], axis=0))
 
 
 def _opened(
@@ -106,6 +124,8 @@ def _opened(
     waiting: list[StepLayouts] = []
     size, bound, most = 0, float("inf"), _FIRST_BATCH
     for index in np.argsort(bounds, kind="stable"):
+        if bounds[index] == float("inf"):
+            break
         waiting.append(block_layouts(task, platform, every[index]))
         size += waiting[-1].candidates_count
         bound = min(bound, float(bounds[index]))

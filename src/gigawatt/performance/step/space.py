@@ -22,8 +22,8 @@ from gigawatt.timeline import FloatArray
 
 # Shorter shares of a sequence than this make no sense: one tile of the attention kernel (Dao, 2023, section 3.3).
 _LEAST_TOKENS_PER_RANK = 128
-_RECOMPUTE = (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
-_ZERO = (0.0, 1.0, 2.0, 3.0)
+RECOMPUTE = (Recompute.NONE, Recompute.SELECTIVE, Recompute.FULL)
+ZERO = (0.0, 1.0, 2.0, 3.0)
 # Optimizer states, activations, weights.
 _OFFLOADS = tuple(product((0.0, 1.0), repeat=3))
 
@@ -190,7 +190,7 @@ def _orders(model: Model, stages: int, breadth: Breadth) -> tuple[tuple[float, f
 def _recomputations(model: Model, stages: int, breadth: Breadth) -> tuple[tuple[float, float], ...]:
     """Level and share of the layers: none, parts of every layer, and whole layers, of a stage any number."""
     if breadth is Breadth.USUAL:
-        return tuple((level, 1.0) for level in _RECOMPUTE)
+        return tuple((level, 1.0) for level in RECOMPUTE)
     held = int(np.ceil(model.layers_count / stages))
     whole = tuple((Recompute.FULL, layers / held) for layers in range(1, held + 1))
     return ((Recompute.NONE, 1.0), (Recompute.SELECTIVE, 1.0), *whole)
@@ -200,7 +200,7 @@ def _sharding_choices(platform: Platform, block: Block, ranks: float) -> tuple[t
     """ZeRO stage and shards: over all ranks, or inside a domain with copies between domains."""
     inside = max(platform.scale_up_domain_count // block.tp_count, 1)
     sizes = sorted({float(ranks), float(inside)} if ranks % inside == 0 and inside < ranks else {float(ranks)})
-    return tuple((stage, size) for stage in _ZERO for size in sizes if stage > 0.0 or size == ranks)
+    return tuple((stage, size) for stage in ZERO for size in sizes if stage > 0.0 or size == ranks)
 
 
 def joined(parts: list[StepLayouts]) -> StepLayouts:
