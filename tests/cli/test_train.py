@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -9,11 +10,12 @@ from typer.testing import CliRunner
 from gigawatt.catalog import load
 from gigawatt.cli.layouts import stated_layout
 from gigawatt.cli.perf import perf_app
-from gigawatt.cli.steps import Network, asked, layout_json, layout_words
+from gigawatt.cli.steps import EVEN, Network, asked, layout_json, layout_words
 from gigawatt.cli.train import PARTS
 from gigawatt.errors import CatalogError, InfeasibleError, InputError, QuantityError, StudyFolderError
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.performance.step.step import StepTimes
+from gigawatt.performance.step.task import ContextExchange, Module, Practice
 
 RUN = CliRunner()
 ALONE = Network.plain()
@@ -92,6 +94,37 @@ def test_what_is_computed_anew_is_not_kept():
     assert dropped["memory_parts_bytes"]["activation_bytes"] < kept["memory_parts_bytes"]["activation_bytes"]
     assert dropped["step_parts_s"]["recompute_s"] > kept["step_parts_s"]["recompute_s"]
     assert dropped["practice"]["recomputed_modules"] == ["activation", "core-attention", "norm"]
+
+
+def write_tokens(path, tokens):
+    lines = [f"{layer},{expert},{count}" for layer, row in enumerate(tokens) for expert, count in enumerate(row)]
+    path.write_text("\n".join(["layer,expert,tokens", *lines]), encoding="utf-8")
+    return str(path)
+
+
+def test_measured_routing_slows_a_step_as_its_ratio_does(tmp_path):
+    layout = ("--layout", "ep=8,pp=2,recompute=full")
+    question = ("train", "mixtral-8x7b", "dgx-h100", "--gpus", "64", "--batch", "512", *layout)
+    # The busiest of eight experts gets 20 and 12 of 64 tokens in two layers: 2.5 and 1.5 times the mean of 8.
+    uneven = write_tokens(tmp_path / "routing.csv", [[20, *[44 / 7] * 7], [*[52 / 7] * 7, 12]])
+    measured = answer(*question, "--expert-load", uneven)["step_time_s"]["p50"]
+    assert measured == pytest.approx(answer(*question, "--expert-load", "2")["step_time_s"]["p50"])
+    assert measured > answer(*question)["step_time_s"]["p50"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "expert\n0", "layer,expert,tokens\n0,0,5", "layer,expert,tokens\n0,9,5", "layer,expert,tokens\n0,0,-1"),
+        *("layer,expert,tokens\n0,0,nan", "layer,expert,tokens\n0,x,1", "layer,expert,tokens\n0,0,1\n0,0,1"),
+        "layer,expert,tokens\n" + "\n".join(f"0,{expert},0" for expert in range(8)),
+    ],
+)
+def test_routing_that_cannot_be_read_is_refused(tmp_path, text):
+    path = tmp_path / "routing.csv"
+    path.write_text(text, encoding="utf-8")
+    question = ["train", "mixtral-8x7b", "dgx-h100", "--gpus", "64", "--expert-load", str(path)]
+    assert isinstance(RUN.invoke(perf_app, question).exception, InputError)
 
 
 def test_a_wider_domain_is_never_slower():
@@ -197,6 +230,8 @@ def test_any_number_of_accelerators_is_answered(gpus):
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--precision", "nvfp4"], InputError),
         (["llama-3.1-8b", "dgx-a100", "--gpus", "8", "--precision", "fp8"], InputError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--expert-load", "2"], InputError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--expert-load", "routing.csv"], InputError),
+        (["mixtral-8x7b", "dgx-h100", "--gpus", "8", "--expert-load", "/nonexistent.csv"], InputError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--leaf-ports", "16"], InputError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--no-rails"], InputError),
         *(
@@ -237,6 +272,12 @@ def test_impossible_numbers_are_usage_errors(arguments):
     assert RUN.invoke(perf_app, arguments).exit_code == 2
 
 
+def test_every_setting_of_the_software_is_documented():
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    names = [*(field.name.replace("_", "-") for field in fields(Practice)), *Module, *ContextExchange]
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
 def test_a_layout_says_only_what_is_on():
     of = asked(
         load(),
@@ -246,7 +287,7 @@ def test_a_layout_says_only_what_is_on():
         batch=64,
         sequence=None,
         precision=NumberFormat.BF16,
-        expert_load=1.0,
+        expert_load=EVEN,
         predicted_tokens=0,
         network=ALONE,
     )

@@ -13,7 +13,7 @@ from gigawatt.catalog.platforms import timed_platform
 from gigawatt.catalog.reliability import training_reliability
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.fastest import best_layout
-from gigawatt.cli.steps import Format, Network, Sequence, asked, band_s, count
+from gigawatt.cli.steps import EVEN, Format, Network, Sequence, asked, band_s, count
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform
 from gigawatt.errors import InfeasibleError, InputError
@@ -147,7 +147,7 @@ def _progress(
         batch=batch,
         sequence=sequence,
         precision=number,
-        expert_load=1.0,
+        expert_load=EVEN,
         predicted_tokens=0,
         network=Network.plain(),
     )

@@ -59,7 +59,7 @@ def train_command(
     space: Annotated[
         Space, typer.Option(help="Usual layouts, or also zero-bubble, partial recomputation and offloading (full).")
     ] = Space.AUTO,
-    expert_load: steps.ExpertLoad = 1.0,
+    expert_load: steps.ExpertLoad = steps.EVEN,
     predicted_tokens: steps.PredictedTokens = 0,
     practice: steps.Software = None,
     domain: steps.Domain = None,

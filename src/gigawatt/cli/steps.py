@@ -14,8 +14,10 @@ from gigawatt.catalog.dimensions import BANDWIDTH, DISTANCE, PROPAGATION
 from gigawatt.catalog.operators import training_operators
 from gigawatt.catalog.platforms import timed_platform
 from gigawatt.catalog.step import step_assumptions, step_figures
+from gigawatt.cli.expert_load import read_expert_tokens
 from gigawatt.cli.practice import stated_practice
 from gigawatt.entities.hardware import Platform, Precision, ScaleOutFabric
+from gigawatt.entities.workload import Model
 from gigawatt.errors import InputError
 from gigawatt.performance.architecture import expert_layer
 from gigawatt.performance.operators import native_precision
@@ -61,6 +63,31 @@ def count(text: str) -> int:
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """How uneven tokens go to experts: the busiest rank's over the mean, or a file of what was measured."""
+
+    ratio: float = 1.0
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self.ratio:g}" if self.file is None else str(self.file)
+
+
+EVEN = Routing()
+
+
+def routing(text: str | Routing) -> Routing:
+    """A ratio, or a file of measured tokens; what is silent comes as it is."""
+    if isinstance(text, Routing):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return Routing(file=Path(text))
+    return Routing(ratio=ratio(text))
+
+
 def ratio(text: str) -> float:
     """A number from 1 to `_MOST_RATIO`."""
     try:
@@ -91,9 +118,12 @@ Format = Annotated[
     typer.Option("--precision", parser=number_format, metavar="FORMAT", help="Format of the matrix products."),
 ]
 ExpertLoad = Annotated[
-    float,
+    Routing,
     typer.Option(
-        "--expert-load", parser=ratio, metavar="X", help="Tokens of the busiest rank's experts over the mean."
+        "--expert-load",
+        parser=routing,
+        metavar="X|FILE",
+        help="Tokens of the busiest rank's experts over the mean, or a CSV table of tokens by layer and expert.",
     ),
 ]
 PredictedTokens = Annotated[
@@ -170,7 +200,7 @@ def asked(
     batch: int | None,
     sequence: int | None,
     precision: NumberFormat,
-    expert_load: float,
+    expert_load: Routing,
     predicted_tokens: int,
     network: Network,
     software: str | None = None,
@@ -178,13 +208,7 @@ def asked(
     """The step that a command is about; raises `InputError` when the platform or the sites cannot take it."""
     model, where = training_model(catalog, model_id).item, timed_platform(catalog, platform_id)
     _refuse_precision(where, precision)
-    if expert_load > 1.0 and expert_layer(model) is None:
-        raise InputError(
-            where="--expert-load",
-            found=f"{expert_load:g} for {model.id}, which has no experts",
-            expected="a model with experts",
-            fix="Leave --expert-load away.",
-        )
+    measured = _expert_tokens(model, expert_load)
     where = replace(where, scale_up_domain_count=network.domain or where.scale_up_domain_count)
     if math.isnan(where.accelerator.scale_out_bandwidth_bytes_per_s) and gpus > where.scale_up_domain_count:
         raise InputError(
@@ -204,7 +228,8 @@ def asked(
         scale_up_domain_count=where.scale_up_domain_count,
         assumptions=step_assumptions(catalog),
         sites=_sites(catalog, network),
-        expert_load_ratio=expert_load,
+        expert_load_ratio=expert_load.ratio,
+        expert_tokens=measured,
     )
     if gpus % task.sites_count:
         raise InputError(
@@ -218,6 +243,20 @@ def asked(
         *((software,) if software else ()),
     )
     return Asked(task=task, where=replace(where, fabric=_fabric(catalog, network)), gpus=gpus, remarks=remarks)
+
+
+def _expert_tokens(model: Model, load: Routing) -> tuple[tuple[float, ...], ...]:
+    experts = expert_layer(model)
+    if experts is None and load != EVEN:
+        raise InputError(
+            where="--expert-load",
+            found=f"{load} for {model.id}, which has no experts",
+            expected="a model with experts",
+            fix="Leave --expert-load away.",
+        )
+    if experts is None or load.file is None:
+        return ()
+    return read_expert_tokens(load.file, experts_count=experts.experts_count)
 
 
 def _refuse_precision(where: Platform, number: NumberFormat) -> None:

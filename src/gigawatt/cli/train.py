@@ -83,7 +83,7 @@ def train_command(
         str | None,
         typer.Option("--layout", metavar="TEXT", help='Like "tp=8, pp=16"; the fastest if silent.'),
     ] = None,
-    expert_load: steps.ExpertLoad = 1.0,
+    expert_load: steps.ExpertLoad = steps.EVEN,
     predicted_tokens: steps.PredictedTokens = 0,
     practice: steps.Software = None,
     domain: steps.Domain = None,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gigawatt.entities.hardware import ScaleOutFabric
 from gigawatt.performance.step import sharding
+from gigawatt.performance.step.imbalance import busiest_ratio
 from gigawatt.performance.step.memory import alive_count, state_bytes, step_memory
 from gigawatt.performance.step.step import step_times, step_total_s
 from gigawatt.performance.step.task import Recompute, Schedule, Sites, one_layout
@@ -79,6 +80,28 @@ def test_a_busier_expert_slows_products_and_dispatch_in_proportion():
     # On a rank with all experts none is busier than another.
     alone = one_layout(dp_count=8)
     assert total(replace(of, expert_load_ratio=1.5), alone) == total(of, alone)
+
+
+def test_measured_routing_says_how_busy_the_busiest_rank_is():
+    # Experts 0 to 3 get 4, 0, 2, 2 of 8 tokens in one layer, 2 each in the other. Two ranks of two experts get 4 and 4,
+    # and 4 and 4: even. Four ranks have a busiest one of 4 over a mean of 2, and of 2 over 2: 1.5 in the middle.
+    tokens = np.array([[4.0, 0.0, 2.0, 2.0], [2.0, 2.0, 2.0, 2.0]])
+    assert [busiest_ratio(tokens, ranks_count=ranks) for ranks in (1, 2, 4)] == [1.0, 1.0, 1.5]
+
+
+def test_measured_routing_is_the_stated_ratio_of_each_layout():
+    of = task(expert_model(), sequence_tokens_count=8192)
+    experts = of.model.feed_forward.routed_experts_count
+    # The first expert gets 3 shares, all others 1: with a rank for every eighth part of the experts the busiest one
+    # has (experts / 8 + 2) shares where the mean is (experts + 2) / 8.
+    measured = replace(of, expert_tokens=((3.0, *(1.0,) * (experts - 1)),))
+    layout = one_layout(dp_count=8, ep_count=8)
+    stated = replace(of, expert_load_ratio=8.0 * (experts / 8.0 + 2.0) / (experts + 2.0))
+    assert total(measured, layout) == pytest.approx(total(stated, layout))
+    assert step_memory(measured, layout).total_bytes[0] == pytest.approx(step_memory(stated, layout).total_bytes[0])
+    alone = one_layout(dp_count=8)
+    assert total(measured, alone) == total(of, alone)
+    assert step_memory(measured, alone).total_bytes[0] == step_memory(of, alone).total_bytes[0]
 
 
 def test_sites_sum_their_gradients_once_over_the_wide_area():

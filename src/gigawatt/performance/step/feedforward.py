@@ -21,6 +21,7 @@ from gigawatt.performance.architecture import (
 from gigawatt.performance.collectives import Reals
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step import linear, unfused
+from gigawatt.performance.step.imbalance import expert_load_ratio
 from gigawatt.performance.step.task import StepLayouts, StepTask, micro_tokens_count
 from gigawatt.performance.step.times import PassTimes, exposed_s, for_weights, total
 from gigawatt.timeline import FloatArray
@@ -106,7 +107,7 @@ class _Routed:
 
 def _routed(task: StepTask, layouts: StepLayouts, experts: ExpertLayer) -> _Routed:
     own = micro_tokens_count(task, layouts) / layouts.tp_count
-    loaded = np.where(layouts.ep_count > 1.0, task.expert_load_ratio, 1.0)
+    loaded = expert_load_ratio(task, layouts)
     return _Routed(
         experts=experts,
         own_count=own,
@@ -187,7 +188,7 @@ def _dispatch_s(task: StepTask, layouts: StepLayouts, operators: OperatorModel, 
         ranks_count=layouts.expert_tp_count,
         stride_count=1.0,
     )
-    busiest = task.expert_load_ratio * sent
+    busiest = expert_load_ratio(task, layouts) * sent
     return np.where(layouts.ep_count > 1.0, busiest, 0.0) + np.where(layouts.expert_tp_count > 1.0, split, 0.0)
 
 

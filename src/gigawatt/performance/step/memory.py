@@ -22,7 +22,9 @@ from gigawatt.performance.architecture import (
     mixer_projections,
     prefill_core,
 )
+from gigawatt.performance.collectives import Reals
 from gigawatt.performance.step import offload, recurrence, sharding
+from gigawatt.performance.step.imbalance import expert_load_ratio
 from gigawatt.performance.step.layer import LayerMix, mean_mix
 from gigawatt.performance.step.pipeline import stage_layers
 from gigawatt.performance.step.task import (
@@ -100,15 +102,18 @@ class KeptBytes:
     `whole` is divided among ranks only with sequence parallelism, `split` always by tensor parallelism.
     """
 
-    whole: float
-    split: float
+    whole: Reals
+    split: Reals
 
 
-def kept_bytes_per_token(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
-    """Bytes per token and mean layer that the backward pass needs, without what `dropped` modules compute anew."""
+def kept_bytes_per_token(task: StepTask, *, dropped: frozenset[Module], load_ratio: Reals = 1.0) -> KeptBytes:
+    """Bytes per token and mean layer that the backward pass needs, without what `dropped` modules compute anew.
+
+    The busiest rank's experts get `load_ratio` times the mean of tokens.
+    """
     mix = mean_mix(task)
     attention = _attention_kept(task, dropped=dropped)
-    feed_forward = _feed_forward_kept(task, mix, dropped=dropped)
+    feed_forward = _feed_forward_kept(task, mix, dropped=dropped, load_ratio=load_ratio)
     mixer_whole, mixer_split = recurrence.kept_bytes_per_token(task)
     return KeptBytes(
         whole=mix.attention * attention.whole + mix.linear * mixer_whole + feed_forward.whole,
@@ -142,14 +147,14 @@ def _attention_kept(task: StepTask, *, dropped: frozenset[Module]) -> KeptBytes:
     return KeptBytes(whole=whole, split=heads * _VALUE_BYTES + scores)
 
 
-def _feed_forward_kept(task: StepTask, mix: LayerMix, *, dropped: frozenset[Module]) -> KeptBytes:
+def _feed_forward_kept(task: StepTask, mix: LayerMix, *, dropped: frozenset[Module], load_ratio: Reals) -> KeptBytes:
     """Inputs of norm, products and activation; a frozen product does not need its input."""
     hidden = task.model.hidden_dim
     normed = 0.0 if Module.NORM in dropped or task.variant.frozen_weights else hidden * _input_bytes(task)
     mask = hidden * _MASK_BYTES if task.practice.dropout else 0.0
-    split = mix.dense * _dense_width(task) * _width_bytes(task, dropped=dropped)
+    split: Reals = mix.dense * _dense_width(task) * _width_bytes(task, dropped=dropped)
     if mix.expert and Module.EXPERTS not in dropped:
-        split += mix.expert * _expert_kept(task, dropped=dropped)
+        split = split + mix.expert * _expert_kept(task, dropped=dropped, load_ratio=load_ratio)
     return KeptBytes(whole=mix.feed_forward * (hidden * _VALUE_BYTES + normed + mask), split=split)
 
 
@@ -173,28 +178,29 @@ def _dense_width(task: StepTask) -> float:
     return float(block.ffn_dim if isinstance(block, DenseFeedForward) else block.dense_ffn_dim)
 
 
-def _expert_kept(task: StepTask, *, dropped: frozenset[Module]) -> float:
+def _expert_kept(task: StepTask, *, dropped: frozenset[Module], load_ratio: Reals) -> Reals:
     """Copies of the token at its experts, their widths, and what each expert returns; router scores in FP32."""
     model, experts = task.model, expert_layer(task.model)
     if experts is None:
         return 0.0
     width = _width_bytes(task, dropped=dropped)
     ends = (_input_bytes(task) + _VALUE_BYTES) * experts.token_dim
-    routed = task.expert_load_ratio * experts.top_k_count * (ends + width * experts.projections[1].input_dim)
+    routed = load_ratio * experts.top_k_count * (ends + width * experts.projections[1].input_dim)
     shared = [matrix for matrix in expert_side_projections(model) if matrix.name == f"{SHARED_EXPERT} down"]
     beside = sum(matrix.input_dim for matrix in shared) * width
     return routed + beside + 2.0 * _LOGIT_BYTES * experts.experts_count
 
 
-def _token_bytes(layouts: StepLayouts, kept: KeptBytes) -> FloatArray:
+def _token_bytes(task: StepTask, layouts: StepLayouts, *, dropped: frozenset[Module]) -> FloatArray:
+    kept = kept_bytes_per_token(task, dropped=dropped, load_ratio=expert_load_ratio(task, layouts))
     return kept.whole / layouts.norm_shards_count + kept.split / layouts.tp_count
 
 
 def kept_layer_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     """What one micro-batch leaves in one mean layer on one rank, by level of recomputation."""
     tokens = micro_tokens_count(task, layouts)
-    none = _token_bytes(layouts, kept_bytes_per_token(task, dropped=frozenset()))
-    some = _token_bytes(layouts, kept_bytes_per_token(task, dropped=task.practice.recomputed_modules))
+    none = _token_bytes(task, layouts, dropped=frozenset())
+    some = _token_bytes(task, layouts, dropped=task.practice.recomputed_modules)
     whole = task.model.hidden_dim * _VALUE_BYTES / layouts.norm_shards_count
     level, share = layouts.recompute_level, layouts.recomputed_share
     dropped = np.where(level == Recompute.FULL, whole, some)
@@ -252,7 +258,7 @@ def host_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
 
 def working_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     """What the layer at work needs beyond what it kept."""
-    whole = _token_bytes(layouts, kept_bytes_per_token(task, dropped=frozenset()))
+    whole = _token_bytes(task, layouts, dropped=frozenset())
     missing = micro_tokens_count(task, layouts) * whole - kept_layer_bytes(task, layouts)
     return np.where(layouts.recompute_level > Recompute.NONE, np.maximum(missing, 0.0), 0.0)
 

@@ -247,7 +247,7 @@ class StepTask:
 
     `scale_up_domain_count` accelerators share a scale-up domain where the step runs; `sites` share the data-parallel
     ranks evenly, one site where there are none. The busiest rank gets `expert_load_ratio` times the mean of tokens for
-    its experts, 1 where routing is balanced.
+    its experts, 1 where routing is balanced; where `expert_tokens` `(layer, expert)` were counted, they say it instead.
     """
 
     model: Model
@@ -260,6 +260,7 @@ class StepTask:
     assumptions: StepAssumptions
     sites: Sites | None = None
     expert_load_ratio: float = 1.0
+    expert_tokens: tuple[tuple[float, ...], ...] = ()
 
     @property
     def sites_count(self) -> int:
