@@ -41,6 +41,17 @@ def test_a_submission_fills_what_its_row_leaves_empty(tmp_path):
     assert (elsewhere.precision, elsewhere.tp) == ("", None)
 
 
+def test_some_facts_hold_on_some_platforms_only(tmp_path):
+    results = "https://github.com/mlcommons/training_results_v5.1/tree/main/x/results/y/llama31_8b"
+    assert submitted(tmp_path, source_url=results, platform="NVIDIA H200-SXM5-141GB").precision == "fp8"
+    # Blackwell computes in four bits too, and ran both in that round.
+    assert submitted(tmp_path, source_url=results, platform="NVIDIA Blackwell GPU (B200)").precision == ""
+    cited = submitted(tmp_path, source_url=results, platform="B200", notes="cfg config_DGXB200_8x8x1xtp1pp1cp2_8b.sh")
+    assert (cited.precision, cited.cp) == ("fp8", 2)
+    narrow = submitted(tmp_path, source_url=results, platform="B200", notes="cfg config_B200_1x8x1xtp1pp1cp1_fp4.sh")
+    assert narrow.precision == "nvfp4"
+
+
 def test_the_name_of_a_configuration_says_how_the_model_is_cut(tmp_path):
     cited = submitted(tmp_path, notes="10 runs; cfg config_GB300_128x4x72xtp2pp8cp2_cg_fp4.sh")
     assert (cited.tp, cited.pp, cited.cp, cited.precision) == (2, 8, 2, "nvfp4")

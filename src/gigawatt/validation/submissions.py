@@ -15,7 +15,12 @@ _CONFIGURATION = re.compile(r"\bcfg config_\S*?xtp(?P<tp>\d+)pp(?P<pp>\d+)cp(?P<
 
 def as_submitted(row: TruthRow) -> TruthRow:
     """The row with its empty cells filled from its submission, then from the name of the configuration it cites."""
-    stated = [record for record in _records() if re.search(str(record["match"]), row.source_url)]
+    texts = {"match": row.source_url, "platform": row.platform, "notes": row.notes}
+    stated = [
+        record
+        for record in _records()
+        if all(re.search(str(record.get(name, "")), text) for name, text in texts.items())
+    ]
     return _as_cited(
         replace(
             row,

@@ -30,6 +30,7 @@ _PLATFORMS = (
     (r"RTX PRO 6000", "rtx-pro-6000-server"),
     (r"MI300X", "mi300x"),
     (r"MI325X", "mi325x"),
+    (r"MI350X", "mi350x"),
     (r"MI355X", "mi355x"),
     (r"MI455X|HELIOS", "helios-mi455x"),
     (r"TPU[- ]?V4\b", "tpu-v4"),
@@ -42,7 +43,7 @@ _PLATFORMS = (
     (r"TRAINIUM[- ]?3|\bTRN3", "trn3"),
 )
 # Cards of the same name with other clocks, memory and links.
-_OTHER_FORMS = r"PCIE|H100 NVL|A100X"
+_OTHER_FORMS = r"PCIE|H[12]00[- ]NVL\b|A100X"
 _LONGEST_NAME = 40
 _INTEGERS = "int8"
 _NODE_BANDWIDTH = re.compile(r"(\d+) Gb(?:/s|ps) (?:per node|node-node)")
