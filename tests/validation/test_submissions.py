@@ -1,5 +1,9 @@
 """What rows leave empty: filled from their submission, from the configuration they cite, or from every layout."""
 
+import re
+import tomllib
+from importlib import resources
+
 import pytest
 
 from gigawatt.catalog import load
@@ -50,6 +54,17 @@ def test_some_facts_hold_on_some_platforms_only(tmp_path):
     assert (cited.precision, cited.cp) == ("fp8", 2)
     narrow = submitted(tmp_path, source_url=results, platform="B200", notes="cfg config_B200_1x8x1xtp1pp1cp1_fp4.sh")
     assert narrow.precision == "nvfp4"
+
+
+def test_every_fact_of_a_submission_cites_where_it_stands():
+    text = resources.files("gigawatt.validation").joinpath("submissions.toml").read_text(encoding="utf-8")
+    counts = {"tp", "cp", "pp", "dp", "micro-batch"}
+    known = {"match", "platform", "notes", "cites", "note", "precision", "zero", "recompute"} | counts
+    for record in tomllib.loads(text)["submission"]:
+        assert set(record) <= known, record["match"]
+        assert record["cites"].startswith("https://github.com/mlcommons/training_results_v"), record["match"]
+        assert all(isinstance(record[key], int) and record[key] > 0 for key in counts & set(record))
+        assert re.compile(record["match"]).search("") is None
 
 
 def test_the_name_of_a_configuration_says_how_the_model_is_cut(tmp_path):
