@@ -18,11 +18,12 @@ from tests.validation.rows import written
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "forecasts"
 RECIPES = FOLDER / "vera-rubin-recipes.csv"
-RECORD = FOLDER / "vera-rubin-2026-11-25-exchange.csv"
+RECORD = FOLDER / "vera-rubin-2026-11-26.csv"
 EARLIER = {
     "vera-rubin-2026-11-23.csv": ("2026-11-23", 27),
     "vera-rubin-2026-11-25.csv": ("2026-11-25", 27),
     "vera-rubin-2026-11-25-hybrids.csv": ("2026-11-25", 42),
+    "vera-rubin-2026-11-25-exchange.csv": ("2026-11-25", 42),
 }
 
 
@@ -67,7 +68,7 @@ def test_every_recipe_is_forecast_or_named(catalog, operators):
 def test_the_record_covers_all_recipes_and_says_where_it_comes_from():
     record = read_record(RECORD)
     assert [item.forecast.recipe for item in record] == [item.name for item in read_recipes(RECIPES)]
-    assert {item.recorded for item in record} == {"2026-11-25"}
+    assert {item.recorded for item in record} == {"2026-11-26"}
     assert all(len(item.catalogue_sha256) == 64 for item in record)
     assert sum(item.forecast.made for item in record) == 42
     # Four stages of 128 accelerators have 32 ranks each, and the published recipe spreads experts over 64.
