@@ -10,6 +10,7 @@ from gigawatt.catalog import load
 from gigawatt.catalog.benchmarks import ConvergencePoint, TrainingBenchmark, training_benchmarks
 from gigawatt.catalog.operators import training_operators
 from gigawatt.cli.validate import validate_app
+from gigawatt.report.training_page import training_html
 from gigawatt.validation.comparison import compare
 from gigawatt.validation.refusal import Inexpressible
 from gigawatt.validation.rows import read_rows
@@ -180,3 +181,11 @@ def test_runs_stand_beside_the_headline(tmp_path):
     alone = written(tmp_path, ADAPTERS)
     found = json.loads(CliRunner().invoke(validate_app, ["training", "--case", str(alone), "--json"]).stdout)
     assert found["median_abs_error_fraction"] == found["time_to_train"]["median_abs_error_fraction"]
+
+
+def test_the_page_draws_runs_apart_from_steps(tmp_path, catalog):
+    comparison = compare(read_rows(written(tmp_path, {}, ADAPTERS)), catalog, training_operators(catalog))
+    page = training_html(comparison)
+    assert "1 steps: median error" in page
+    assert "1 times to train: median error" in page
+    assert "s until the target" in page

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from markupsafe import Markup
 
@@ -31,7 +32,9 @@ def training_html(comparison: Comparison) -> str:
     weak = tuple(item for item in times if _WEAK.search(item.row.source_url))
     strong = tuple(item for item in times if _STRONG.search(item.row.source_url) and item.row.model == _STRONG_MODEL)
     drawn = (
-        ("scatter", "Every measured step", "Dotted: 20 % either side.", scatter, times),
+        ("scatter", "Every measured step", "Dotted: 20 % either side.", scatter, (*times, *comparison.laid_out)),
+        ("runs", "Times to train", "From the start until the quality target. Dotted: 20 % either side.",
+         partial(scatter, counted="s until the target"), comparison.runs),
         ("weak", "Weak scaling", "Lines are predictions, marks measurements; several layouts of a size share a line.",
          weak_scaling, weak),
         ("strong", "Strong scaling, Llama 3.1 405B",
@@ -39,7 +42,7 @@ def training_html(comparison: Comparison) -> str:
     )  # fmt: skip
     shown = {name: draw(items) for name, _, _, draw, items in drawn if items}
     page = TrainingPage(
-        sentence=_sentence(times),
+        sentence=_sentence(comparison),
         captions={name: (heading, caption) for name, heading, caption, _, items in drawn if items},
         figures={name: figure_json(figure) for name, figure in shown.items()},
         heights={name: int(figure.layout.height) for name, figure in shown.items()},
@@ -47,11 +50,20 @@ def training_html(comparison: Comparison) -> str:
     return render_page("training.html.j2", title="Training steps, predicted and measured · gigawatt", page=page)
 
 
-def _sentence(times: tuple[Compared, ...]) -> str:
-    if not times:
+def _sentence(comparison: Comparison) -> str:
+    if not comparison.every_time:
         return "No row of the file measures time."
-    whole = summary(times, group="all", name="time")
+    named = (
+        ("steps", comparison.times),
+        ("steps whose layout nobody states", comparison.laid_out),
+        ("times to train", comparison.runs),
+    )
+    return " ".join(_errors(name, items) for name, items in named if items)
+
+
+def _errors(name: str, items: tuple[Compared, ...]) -> str:
+    whole = summary(items, group="all", name=name)
     return (
-        f"{len(times)} steps: median error {whole.median_abs_error_fraction:.1%}, mean "
+        f"{len(items)} {name}: median error {whole.median_abs_error_fraction:.1%}, mean "
         f"{whole.mean_abs_error_fraction:.1%}; {whole.band_coverage_fraction:.0%} lie between P10 and P90."
     )

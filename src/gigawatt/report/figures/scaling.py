@@ -24,9 +24,9 @@ class _Band(TypedDict):
     arrayminus: list[float]
 
 
-def scatter(items: Sequence[Compared]) -> go.Figure:
-    """Predicted against measured seconds per step by platform, on logarithmic axes, with 20 % either side."""
-    figure = sheet(height=520, y_title="predicted, s per step", x_title="measured, s per step")
+def scatter(items: Sequence[Compared], *, counted: str = "s per step") -> go.Figure:
+    """Predicted against measured seconds by platform, on logarithmic axes, with 20 % either side."""
+    figure = sheet(height=520, y_title=f"predicted, {counted}", x_title=f"measured, {counted}")
     least, most = min(i.measured for i in items), max(i.measured for i in items)
     for factor, dash in ((1.0, "solid"), (_FACTOR, "dot"), (1.0 / _FACTOR, "dot")):
         figure.add_scatter(
