@@ -58,7 +58,7 @@ def test_some_facts_hold_on_some_platforms_only(tmp_path):
 
 def test_every_fact_of_a_submission_cites_where_it_stands():
     text = resources.files("gigawatt.validation").joinpath("submissions.toml").read_text(encoding="utf-8")
-    counts = {"tp", "cp", "pp", "dp", "micro-batch"}
+    counts = {"tp", "cp", "pp", "vpp", "dp", "micro-batch"}
     known = {"match", "platform", "notes", "cites", "note", "precision", "zero", "recompute"} | counts
     for record in tomllib.loads(text)["submission"]:
         assert set(record) <= known, record["match"]
@@ -72,6 +72,8 @@ def test_the_name_of_a_configuration_says_how_the_model_is_cut(tmp_path):
     assert (cited.tp, cited.pp, cited.cp, cited.precision) == (2, 8, 2, "nvfp4")
     assert submitted(tmp_path, notes="cfg config_DGXH100_1x8x4xtp4pp1cp1.sh", tp="8").tp == 8
     assert submitted(tmp_path, notes="no cfg file matched").tp is None
+    earlier = submitted(tmp_path, notes="includes eval; cfg config_DGXH100_64x8x128x4x8_mbs2.sh")
+    assert (earlier.tp, earlier.pp, earlier.micro_batch) == (4, 8, 2)
 
 
 def test_an_open_layout_is_the_fastest_of_those_that_agree(tmp_path, catalog):

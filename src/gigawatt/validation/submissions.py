@@ -9,8 +9,10 @@ from importlib import resources
 
 from gigawatt.validation.rows import TruthRow
 
-# Names of launch configurations that a row's notes may cite: nodes x accelerators x accumulation, then the layout.
+# Names of launch configurations that a row's notes may cite: nodes x accelerators x sequences of a data-parallel rank,
+# then tensor, pipeline and context parallelism; in earlier rounds the first two, and the micro-batch.
 _CONFIGURATION = re.compile(r"\bcfg config_\S*?xtp(?P<tp>\d+)pp(?P<pp>\d+)cp(?P<cp>\d+)(?P<rest>\S*)")
+_EARLIER_CONFIGURATION = re.compile(r"\bcfg config_\S*?_\d+x\d+x\d+x(?P<tp>\d+)x(?P<pp>\d+)_mbs(?P<micro>\d+)")
 
 
 def as_submitted(row: TruthRow) -> TruthRow:
@@ -31,6 +33,7 @@ def as_submitted(row: TruthRow) -> TruthRow:
             tp=row.tp or _count(stated, "tp"),
             cp=row.cp or _count(stated, "cp"),
             pp=row.pp or _count(stated, "pp"),
+            vpp=row.vpp or _count(stated, "vpp"),
             dp=row.dp or _count(stated, "dp"),
         )
     )
@@ -45,6 +48,10 @@ def _count(stated: list[Mapping[str, object]], key: str) -> int | None:
 
 
 def _as_cited(row: TruthRow) -> TruthRow:
+    earlier = _EARLIER_CONFIGURATION.search(row.notes)
+    if earlier is not None:
+        tp, pp, micro = (int(earlier[name]) or None for name in ("tp", "pp", "micro"))
+        return replace(row, tp=row.tp or tp, pp=row.pp or pp, micro_batch=row.micro_batch or micro)
     found = _CONFIGURATION.search(row.notes)
     if found is None:
         return row
