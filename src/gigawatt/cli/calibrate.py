@@ -17,6 +17,7 @@ from gigawatt.catalog.kernels import shipped_processors
 from gigawatt.cli.console import err, out, print_json
 from gigawatt.cli.pages import made_folder
 from gigawatt.cli.progress import StageProgress
+from gigawatt.cli.wide import print_whole
 
 calibrate_app = typer.Typer(name="calibrate", help="Fit the laws of operator time to measured kernel tables again.")
 
@@ -65,4 +66,4 @@ def _print_rows(title: str, rows: tuple[Row, ...]) -> None:
         table.add_column(name, justify="left" if name == "family" else "right")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
-    out.print(table)
+    print_whole(table)

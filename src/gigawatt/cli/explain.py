@@ -12,6 +12,7 @@ from gigawatt.cli.console import INTERRUPTED, err, out, print_json
 from gigawatt.cli.progress import StageProgress
 from gigawatt.cli.signals import signals_ask
 from gigawatt.cli.study import study_place
+from gigawatt.cli.wide import print_whole
 from gigawatt.entities.stages import Study
 from gigawatt.errors import ScenarioError
 from gigawatt.planning.counterfactual import Choice, choices
@@ -135,9 +136,9 @@ def _show(study: Study, answer: Explanation, scope: Scope) -> None:
         ]
     for line in lines:
         out.print(f"• {line}", markup=False, highlight=False, soft_wrap=True)
-    out.print(_sites_table(answer, scope))
+    print_whole(_sites_table(answer, scope))
     if answer.counterfactuals:
-        out.print(_counterfactuals_table(study, answer))
+        print_whole(_counterfactuals_table(study, answer))
 
 
 def _sites_table(answer: Explanation, scope: Scope) -> Table:

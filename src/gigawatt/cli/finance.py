@@ -18,6 +18,7 @@ from gigawatt.cli.project_finance import project_command
 from gigawatt.cli.shares import shares_command
 from gigawatt.cli.study import study_place
 from gigawatt.cli.tables import terminal_table
+from gigawatt.cli.wide import print_whole
 from gigawatt.entities.capital import Party
 from gigawatt.entities.stages import Study
 from gigawatt.finance.party_returns import CashReturns, loan_coverages, party_returns, programme_runway_months
@@ -74,16 +75,16 @@ def statements_command(
     _print_statements(study, chosen)
     returns = party_returns(study.inputs, appraisal=study.appraisal, party=chosen.id)
     if returns:
-        out.print(_returns_table(returns))
+        print_whole(_returns_table(returns))
     left = accounts.end_value(study, chosen.id)
     if left.height:
         out.print(_end_value_words(left), highlight=False)
     if chosen.id == study.inputs.programme:
         _print_programme(study)
-    out.print(_payments_table(study, chosen))
+    print_whole(_payments_table(study, chosen))
     claims = accounts.greatest_exposures(study, chosen.id)
     if claims.height:
-        out.print(_claims_table(claims))
+        print_whole(_claims_table(claims))
 
 
 @finance_app.command("circle")
@@ -112,7 +113,7 @@ def circle_command(
         ("Net cash that each party loses when", blocks.losses_table(study, losses)),
     ):
         if shown.rows:
-            out.print(terminal_table(title, shown))
+            print_whole(terminal_table(title, shown))
     out.print(f"Page: {written}", soft_wrap=True, highlight=False)
 
 
@@ -128,7 +129,7 @@ def _print_statements(study: Study, party: Party) -> None:
         ("Balance sheet at the year's end", of_all.balance_sheet, True),
     ):
         yearly = accounts.by_year(table.filter(pl.col("party") == party.id), balances=balances)
-        out.print(_yearly_table(f"{party.name}: {title.lower()}, bn USD", yearly))
+        print_whole(_yearly_table(f"{party.name}: {title.lower()}, bn USD", yearly))
 
 
 def _yearly_table(title: str, yearly: pl.DataFrame) -> Table:
@@ -173,7 +174,7 @@ def _print_programme(study: Study) -> None:
             ratios = (each.least_dscr_ratio, each.least_llcr_ratio, each.greatest_ltv_ratio)
             dscr, llcr, ltv = (_ratio(ratio) for ratio in ratios)
             shown.add_row(escape(each.contract), money(each.drawn_usd), dscr, str(each.least_dscr_year), llcr, ltv)
-        out.print(shown)
+        print_whole(shown)
     out.print(_runway_words(study), highlight=False)
     heads = (
         "per accelerator-hour",
@@ -186,7 +187,7 @@ def _print_programme(study: Study) -> None:
     for row in accounts.levelized(study).iter_rows(named=True):
         if row["cost_usd"]:
             shown.add_row(row["layer"], *_unit_cells(row))
-    out.print(shown)
+    print_whole(shown)
 
 
 def _runway_words(study: Study) -> str:

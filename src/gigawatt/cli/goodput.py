@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from gigawatt.catalog import Catalog, load, quantity, training_model
+from gigawatt.catalog.accelerator_hour import AcceleratorHour, accelerator_hour
 from gigawatt.catalog.dimensions import EVENTS, MONEY_PER_ACCELERATOR_HOUR
 from gigawatt.catalog.operators import training_operators
 from gigawatt.catalog.platforms import timed_platform
@@ -14,9 +15,10 @@ from gigawatt.catalog.reliability import training_reliability
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.fastest import best_layout
 from gigawatt.cli.steps import EVEN, Format, Network, Sequence, asked, band_s, count
+from gigawatt.cli.wide import print_whole
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform
-from gigawatt.errors import InfeasibleError, InputError
+from gigawatt.errors import CatalogError, InfeasibleError, InputError
 from gigawatt.performance.goodput.renewal import (
     daly_interval_s,
     first_order_ettr_fraction,
@@ -164,18 +166,28 @@ def _positive(text: str, name: str) -> float:
     raise InputError(where=name, found=text, expected="a duration above zero", fix='Write it like "10 min".')
 
 
-def _price(catalog: Catalog, where: Platform, stated: str | None) -> float | None:
-    """Price of an accelerator hour: as stated, or the rental price of the catalogue if it has one."""
+def _price(catalog: Catalog, where: Platform, stated: str | None) -> AcceleratorHour | None:
+    """An accelerator-hour as stated, or rented for three years, or at what it costs a GPU cloud."""
     if stated is not None:
-        return parse(stated, MONEY_PER_ACCELERATOR_HOUR, where="--price")
+        paid = parse(stated, MONEY_PER_ACCELERATOR_HOUR, where="--price")
+        return AcceleratorHour(usd_per_hour=paid, origin="stated")
     figures = catalog.record("economics", "tco-per-gpu-hour-2026-04").figures
     name = next((part for part in where.id.split("-") if f"{part}-rental-3y" in figures), None)
-    return None if name is None else quantity(figures[f"{name}-rental-3y"], MONEY_PER_ACCELERATOR_HOUR)
+    if name is not None:
+        rented = figures[f"{name}-rental-3y"]
+        paid = quantity(rented, MONEY_PER_ACCELERATOR_HOUR)
+        return AcceleratorHour(usd_per_hour=paid, origin=f"rented for three years, {rented.key}")
+    try:
+        return accelerator_hour(catalog, where.id, stated=None)
+    except CatalogError:  # a platform whose power nobody publishes has no cost either
+        return None
 
 
-def _answer(run: Run, found: Goodput, price: float | None) -> dict[str, object]:
+def _answer(run: Run, found: Goodput, price: AcceleratorHour | None) -> dict[str, object]:
     recovery = found.recovery
-    cost = None if price is None else [float(value) / SECONDS_PER_HOUR * price for value in found.accelerator_s]
+    cost = None
+    if price is not None:
+        cost = [float(value) / SECONDS_PER_HOUR * price.usd_per_hour for value in found.accelerator_s]
     return {
         "interval_s": found.interval_s,
         "interval_given": run.interval_s is not None,
@@ -197,7 +209,8 @@ def _answer(run: Run, found: Goodput, price: float | None) -> dict[str, object]:
         "ettr_fraction": _band([float(value) for value in found.ettr_fraction]),
         "progress_s": {"p10": run.progress_s.low, "p50": run.progress_s.best, "p90": run.progress_s.high},
         "wall_clock_s": _band([float(value) for value in found.wall_s]),
-        "price_usd_per_accelerator_h": price,
+        "price_usd_per_accelerator_h": None if price is None else price.usd_per_hour,
+        "price_origin": None if price is None else price.origin,
         "cost_usd": None if cost is None else _band(cost),
     }
 
@@ -219,7 +232,7 @@ def _print(title: str, run: Run, found: Goodput, answer: dict[str, object]) -> N
     cost = answer["cost_usd"]
     if isinstance(cost, dict):
         table.add_row("cost with spares, USD", *(f"{value:,.0f}" if value else "never" for value in cost.values()))
-    out.print(table)
+    print_whole(table)
     recovery, hours = found.recovery, 1.0 / found.failures_per_s / SECONDS_PER_HOUR
     out.print(
         f"A failure every {hours:.2f} h, {float(recovery.detection_s):.0f} s to detect, "
@@ -235,5 +248,8 @@ def _print(title: str, run: Run, found: Goodput, answer: dict[str, object]) -> N
         highlight=False,
     )
     if answer["cost_usd"] is None:
-        out.print("No rental price of this platform is in the catalogue; state --price for the cost.")
+        out.print("No price of this platform is published; state --price for the cost.")
+    else:
+        hour = f"{answer['price_usd_per_accelerator_h']:.2f} USD: {answer['price_origin']}"
+        out.print(f"An accelerator-hour costs {hour}.", highlight=False)
     out.print("Rates and times are assumptions with ranges: gigawatt catalog assumptions, docs/goodput.md")

@@ -14,6 +14,7 @@ from gigawatt.catalog import Catalog, load, quantity
 from gigawatt.catalog.dimensions import MONEY_PER_YEAR
 from gigawatt.catalog.taxation import macrs_fractions, us_federal_tax
 from gigawatt.cli.console import out, print_json
+from gigawatt.cli.wide import print_whole
 from gigawatt.errors import InputError
 from gigawatt.finance.depreciation import half_step_straight_line_fractions
 from gigawatt.finance.project import (
@@ -169,7 +170,7 @@ def project_command(
     if as_json:
         print_json(_object(project, found, asked.taken))
         return
-    out.print(_table(project, found))
+    print_whole(_table(project, found))
     for line in _words(found, asked.taken):
         out.print(line, highlight=False)
 

@@ -35,6 +35,7 @@ from gigawatt.cli.serving_options import (
     Weights,
 )
 from gigawatt.cli.serving_question import MEDIAN, Asked, question
+from gigawatt.cli.wide import print_whole
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.operators import QUANTILES
 from gigawatt.report.figures.front import FrontLine
@@ -180,7 +181,7 @@ def _print(answer: Answer) -> None:
             f"{told['ttft_s'][MEDIAN, index]:.2f}",
             f"{some.accelerators_count[index]:.0f}",
         )
-    out.print(table)
+    print_whole(table)
     out.print(
         "Output tokens/s per user and GPU at the median, P10 and P90 per GPU, millions per MW of IT power, USD per "
         "million output tokens, TTFT in s. TP tensor, DP attention copies, EP experts, PP stages."

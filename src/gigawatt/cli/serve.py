@@ -41,6 +41,7 @@ from gigawatt.cli.serving_options import (
     Weights,
 )
 from gigawatt.cli.serving_question import MEDIAN, Asked, Question, question
+from gigawatt.cli.wide import print_whole
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.serve.passes import PassTimes, pass_times
 from gigawatt.performance.serve.task import decode_batch, picked, prompt_batch
@@ -159,14 +160,14 @@ def _print(answer: Answer, moved: Offloading | None) -> None:
     for name, words in _ROWS.items():
         if name in told:
             table.add_row(words, *(figure(float(value)) for value in told[name][:, 0]))
-    out.print(table)
+    print_whole(table)
     some = front.deployments
     out.print(
         f"Deployment: {described(front, 0)}; {some.accelerators_count[0]:.0f} GPUs, "
         f"{some.requests_per_copy_count[0]:.0f} requests per copy of attention; TP tensor, DP attention copies, "
         f"EP experts, PP stages. TTFT at most {asked.limits.ttft_s:g} s, TPOT {asked.limits.tpot_s:g} s, at the median."
     )
-    out.print(_parts_table(_passes(asked, front)))
+    print_whole(_parts_table(_passes(asked, front)))
     for line in (*remarks(answer), *_moved_words(moved)):
         out.print(line, highlight=False)
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from gigawatt import store
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.study import study_place
+from gigawatt.cli.wide import print_whole
 from gigawatt.entities.stages import Study
 from gigawatt.finance.dilution import holdings
 from gigawatt.report import measures
@@ -40,7 +41,7 @@ def shares_command(folder: StudyFolder, as_json: AsJson = False) -> None:
             "No contract of this study sells shares at a valuation, and no covenant, loan or warrant has a story."
         )
         return
-    out.print(_stakes_table(study, bought))
+    print_whole(_stakes_table(study, bought))
     for issuer, table in held.items():
         shown = Table(
             title=f"Who holds {measures.party_names(study).get(issuer, issuer)} in the end", title_justify="left"
@@ -49,7 +50,7 @@ def shares_command(folder: StudyFolder, as_json: AsJson = False) -> None:
         shown.add_column("stake", justify="right")
         for holder, fraction in _last(table).items():
             shown.add_row(measures.party_names(study).get(holder, holder), percent(fraction, decimals=2))
-        out.print(shown)
+        print_whole(shown)
     for row in events.iter_rows(named=True):
         out.print(
             f"{short_month(row['month'])}  {row['contract']}: {row['event']}, {money(row['amount_usd'])}",

@@ -9,6 +9,7 @@ from gigawatt import store
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.pages import write_page
 from gigawatt.cli.tables import comparison_table
+from gigawatt.cli.wide import print_whole
 from gigawatt.report.compare import compare, comparison_json
 from gigawatt.report.comparison_page import comparison_html
 from gigawatt.report.documents import PAGE, documents
@@ -60,7 +61,7 @@ def compare_studies(
         return
     for sentence in comparison.sentences:
         out.print(f"• {sentence}", markup=False, highlight=False)
-    out.print(comparison_table(comparison))
+    print_whole(comparison_table(comparison))
     if page is not None:
         out.print(f"Page: {page}", soft_wrap=True, highlight=False)
 

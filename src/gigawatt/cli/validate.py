@@ -11,6 +11,7 @@ from gigawatt.catalog import load
 from gigawatt.catalog.operators import training_operators
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.pages import refuse_page, write_page
+from gigawatt.cli.wide import print_whole
 from gigawatt.errors import InputError
 from gigawatt.report.training_page import training_html
 from gigawatt.validation.comparison import (
@@ -110,8 +111,8 @@ def _print(comparison: Comparison) -> None:
     named |= {"memory": comparison.memories}
     every = [summary(items, group="all", name=name) for name, items in named.items() if items]
     groups = (*(summaries(times) if times else ()), *_beside(comparison))
-    out.print(error_table("Predicted against measured", [*every, *groups]))
-    out.print(_worst(comparison))
+    print_whole(error_table("Predicted against measured", [*every, *groups]))
+    print_whole(_worst(comparison))
     full, full_all = full_share(comparison)
     out.print(
         f"{len(comparison.compared)} of {len(comparison.compared) + len(comparison.refused)} rows expressed; "

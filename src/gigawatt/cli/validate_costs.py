@@ -11,6 +11,7 @@ from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.forecasts import validate_app
 from gigawatt.cli.pages import write_page
+from gigawatt.cli.wide import print_whole
 from gigawatt.finance.flows import Purpose
 from gigawatt.report.costs_page import costs_html
 from gigawatt.units import MEGAWATTS_PER_GIGAWATT, USD_PER_BILLION, USD_PER_MILLION
@@ -43,10 +44,10 @@ def costs_command(
     if as_json:
         print_json(_object(hours, sites, waterfall))
         return
-    out.print(_hours_table(hours))
-    out.print(_hour_layers_table(hours))
-    out.print(_sites_table(sites))
-    out.print(_waterfall_table(waterfall))
+    print_whole(_hours_table(hours))
+    print_whole(_hour_layers_table(hours))
+    print_whole(_sites_table(sites))
+    print_whole(_waterfall_table(waterfall))
     for line in _verdicts(hours, sites):
         out.print(line, highlight=False)
 

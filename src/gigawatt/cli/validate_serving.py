@@ -13,6 +13,7 @@ from gigawatt.catalog import load
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.kernels import TablesFolder, stand_in_lines
 from gigawatt.cli.validate import error_table, validate_app
+from gigawatt.cli.wide import print_whole
 from gigawatt.errors import InputError
 from gigawatt.validation.serving import (
     ServingComparison,
@@ -135,8 +136,8 @@ def _object(comparison: ServingComparison) -> dict[str, object]:
 def _print(comparison: ServingComparison) -> None:
     if comparison.compared:
         rows = [*overall(comparison), *serving_summaries(comparison)]
-        out.print(error_table("Predicted against measured time of a request, TPOT and TTFT", rows))
-        out.print(_worst(comparison))
+        print_whole(error_table("Predicted against measured time of a request, TPOT and TTFT", rows))
+        print_whole(_worst(comparison))
     stated, stated_all = workers_stated_share(comparison)
     total = len(comparison.compared) + len(comparison.refused)
     out.print(

@@ -197,6 +197,18 @@ def test_a_given_interval_is_kept_and_no_better():
     assert given["ettr_best_estimate_fraction"] < best["ettr_best_estimate_fraction"]
 
 
+@pytest.mark.parametrize(("platform_id", "origin"), [("dgx-h100", "rented"), ("vr-nvl72", "GPU cloud")])
+def test_a_run_has_a_cost_where_a_price_is_known(platform_id, origin):
+    arguments = ["goodput", "llama-3.1-405b", platform_id, "--gpus", "9216", "--json"]
+    found = json.loads(CliRunner().invoke(perf_app, arguments).stdout)
+    assert origin in found["price_origin"]
+    assert 0.0 < found["cost_usd"]["p10"] < found["cost_usd"]["p50"] < found["cost_usd"]["p90"]
+
+
+def test_a_run_without_a_known_price_says_so():
+    assert "state --price" in CliRunner().invoke(perf_app, ["goodput", "llama-3.1-8b", "gaudi3", "--gpus", "64"]).stdout
+
+
 def test_tokens_become_steps():
     found = answer("--gpus", "1024", "--tokens", "1e12 token", "--batch", "512")
     assert found.exit_code == 0
