@@ -15,7 +15,9 @@ import pytest
 from gigawatt.entities.capital import PowerBasis
 from gigawatt.entities.contracts import EquityRound, Instalment, PowerCondition, Repayment, VestingStep
 from gigawatt.entities.site import Cloud
+from gigawatt.finance.assets import assets
 from gigawatt.finance.contracts import guarantee_claim
+from gigawatt.finance.contracts.income_tax import written_off_for_tax
 from tests.finance.agreements import (
     COMMITMENT,
     DEPOSIT,
@@ -36,7 +38,7 @@ from tests.finance.agreements import (
 from tests.finance.programmes import RACK, Played, eight_racks, paid
 from tests.finance.test_contracts import GUARANTEE, hundreds
 from tests.finance.test_contracts import LEASE as SITE_LEASE
-from tests.samples import CALENDAR
+from tests.samples import CALENDAR, offer
 
 
 def by_month(played: Played, purpose: str, payer: str = "") -> dict[date, float]:
@@ -265,6 +267,21 @@ def test_tax_by_year():
     tax = by_month(played, "tax")
     assert list(tax) == [date(2027, 12, 1), date(2028, 12, 1), date(2029, 12, 1)]
     assert tax[date(2027, 12, 1)] == pytest.approx(0.25 * (revenue - costs - 6_801_200 - 670_000), abs=0.02)
+
+
+def test_racks_that_leave_are_written_off_for_tax_at_once():
+    # A life of a year: the racks of July 2027 leave in July 2028 with 80 % of 34.006 M, written off in that year.
+    whole, short = (
+        income_of(eight_racks(contracts=(TAX,), offers=(replace(offer(), life_months=months),))) for months in (60, 12)
+    )
+    assert whole == pytest.approx([0.2 * 34.006e6, 0.32 * 34.006e6, 0.192 * 34.006e6])
+    assert short == pytest.approx([0.2 * 34.006e6, 0.8 * 34.006e6, 0.0])
+
+
+def income_of(played) -> list[float]:
+    """What is written off of systems for tax in each year."""
+    owned = [found for found in assets(played.inputs, played.history) if found.platform]
+    return written_off_for_tax(TAX, owned, calendar=played.inputs.calendar).tolist()
 
 
 def test_a_called_guarantee_pays_the_loss_and_never_more_than_its_cap():

@@ -9,7 +9,7 @@ import pytest
 
 from gigawatt.entities.capital import Party, PartyRole
 from gigawatt.entities.contracts import EquityRound, Instalment
-from gigawatt.finance.assets import Assets, written_off_usd
+from gigawatt.finance.assets import Assets, retirements, written_off_usd
 from gigawatt.finance.flows import Purpose
 from gigawatt.finance.statements import Line, booked, in_real_usd, statements
 from tests.finance.agreements import GPU_LOAN, WARRANT
@@ -141,6 +141,24 @@ def test_retired_units_leave_the_books_oldest_first():
         residual_fraction=0.0,
     )
     assert written_off_usd(found) == pytest.approx([100, 100, 200, 400, 100, 100, 100, 100, 0])
+
+
+def test_sold_units_are_those_of_their_age():
+    # As above, but of the ten that leave in month 3 four are one month old: of those of month 2, $50 each are left;
+    # of the six of month 0, $30 each. So 4 x 50 + 6 x 30 go beside $10 of each unit that stays.
+    found = Assets(
+        owner="openai",
+        site="alpha",
+        platform="p",
+        layers_usd={Purpose.SYSTEMS: 60.0},
+        placed_count=np.array([10.0, 0, 10, 0, 0, 0, 0, 0, 0]),
+        retired_count=np.array([0.0, 0, 0, 10, 0, 0, 0, 0, 0]),
+        life_months=6,
+        residual_fraction=0.0,
+        sold={1: np.array([0.0, 0, 0, 4, 0, 0, 0, 0, 0])},
+    )
+    assert sorted(retirements(found)) == [(0, 3, 6.0), (2, 3, 4.0)]
+    assert written_off_usd(found) == pytest.approx([100, 100, 200, 480, 100, 100, 60, 60, 0])
 
 
 def test_a_residual_stays_in_the_books():

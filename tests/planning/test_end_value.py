@@ -1,20 +1,26 @@
 """Plans that count what still stands when they end: by hand, and against the accounts. Amounts in MUSD."""
 
 from dataclasses import replace
+from datetime import date
 
+import numpy as np
+import polars as pl
 import pytest
+import xarray as xr
 
 from gigawatt.entities.capital import Treasury
-from gigawatt.entities.hardware import Resale
+from gigawatt.entities.hardware import Resale, SupplyStep
 from gigawatt.entities.site import Cloud, Leased
 from gigawatt.entities.stages import EndValue
 from gigawatt.finance.end_value import present_end_value_usd
+from gigawatt.finance.flows import monthly_usd
 from gigawatt.planning import plan
+from tests.finance.agreements import TAX
 from tests.finance.programmes import play
 from tests.planning.cases import FREE, napkin_inputs, napkin_offer, napkin_service, napkin_site
 from tests.planning.test_optima import best, racks, value
 from tests.planning.test_plants import ENGINE
-from tests.samples import offer, service, site, small_inputs, small_performance
+from tests.samples import PLATFORM, offer, service, site, small_inputs, small_performance
 
 POOR = napkin_service(napkin_inputs().calendar, price_usd_per_mtoken=0.05)
 
@@ -78,3 +84,41 @@ def test_the_accounts_are_the_plans() -> None:
     end_usd = present_end_value_usd(inputs, played.history, flows=played.appraisal.flows, owner="openai")
     assert end_usd > 0.0
     assert played.appraisal.npv_usd + end_usd == pytest.approx(played.plan.objective_value, rel=1e-9)
+
+
+def test_sold_racks_are_taxed_and_valued_alike_in_plan_and_accounts() -> None:
+    # A newer platform serves four times as much from 2029 on, so old racks make room at eighteen or twenty-four months
+    newer = replace(
+        offer(),
+        platform=replace(PLATFORM, id="newer"),
+        supply=(SupplyStep(start=date(2029, 1, 1), racks_per_month=300.0),),
+    )
+    ages = (Resale(age_months=18, value_fraction=0.5), Resale(age_months=24, value_fraction=0.4))
+    older = replace(offer(), resale=ages, buyer="customers")
+    base = small_inputs(
+        sites=(site("alpha", platforms=(PLATFORM.id, "newer")),),
+        offers=(older, newer),
+        services=(service(tokens_per_month=5e15),),
+        contracts=(TAX,),
+        targets=(),
+        runs=(),
+        treasury=Treasury(opening_cash_usd=1e11, minimum_cash_usd=0.0),
+        end_value=EndValue.BOOKS,
+    )
+    inputs = replace(base, operation=replace(base.operation, ramp_months=0))
+    rates = small_performance()
+    pair = {"platform": [PLATFORM.id, "newer"]}
+    performance = replace(
+        rates,
+        serving=xr.concat([rates.serving, 4.0 * rates.serving], dim="platform").assign_coords(pair),
+        training=xr.concat([rates.training, rates.training], dim="platform").assign_coords(pair).isel(run=slice(0, 0)),
+    )
+    played = play(inputs, plan(inputs, performance), performance=performance)
+    assert float(played.plan.decisions["sold_racks"].sum()) > 0.0
+    end_usd = present_end_value_usd(inputs, played.history, flows=played.appraisal.flows, owner="openai")
+    assert played.appraisal.npv_usd + end_usd == pytest.approx(played.plan.objective_value, rel=1e-9)
+    cash = inputs.treasury.opening_cash_usd + np.cumsum(
+        monthly_usd(played.appraisal.flows, party="openai", calendar=inputs.calendar)
+    )
+    assert min(tax for tax in played.appraisal.flows.filter(pl.col("purpose") == "tax")["amount_usd"]) > 0.0
+    assert cash[2::3] == pytest.approx(played.plan.decisions["cash_usd"].values, abs=20.0)

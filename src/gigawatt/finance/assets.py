@@ -1,10 +1,11 @@
 """What parties own: systems and facilities placed in service month by month, and how the books write them off."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from gigawatt.entities.hardware import Offer
 from gigawatt.entities.site import Site
 from gigawatt.entities.stages import History, Inputs
 from gigawatt.facility.electrical import rack_it_power_mw
@@ -21,7 +22,7 @@ class Assets:
     """Systems of one platform at one site (or, with `platform` empty, its facility) that `owner` has in service.
 
     `layers_usd` is what a unit (a rack, a facility MW) cost by layer; `placed_count` and `retired_count` `(month,)`
-    count units.
+    count units. Of those retired, `sold` says how many were sold at which age, `(month,)` by age in months.
     """
 
     owner: str
@@ -32,6 +33,7 @@ class Assets:
     retired_count: FloatArray
     life_months: int
     residual_fraction: float
+    sold: Mapping[int, FloatArray] = field(default_factory=dict)
 
     @property
     def unit_usd(self) -> float:
@@ -57,12 +59,12 @@ def written_off_usd(found: Assets) -> FloatArray:
     """What the books write off in each month, `(month,)`.
 
     Evenly over the life from the month in which a unit enters service, but for the residual; what a unit that retires
-    is still worth is written off in that month. The oldest units retire first.
+    is still worth is written off in that month.
     """
     month_count = found.placed_count.size
     per_month = straight_line_fractions(found.life_months)[:month_count] * (1.0 - found.residual_fraction)
     written = np.convolve(found.placed_count, per_month)[:month_count]
-    for placed, retired, count in _retirements(found):
+    for placed, retired, count in retirements(found):
         age = retired - placed
         written[retired:] -= count * _tail(per_month, age, month_count - retired)
         written[retired] += count * (1.0 - float(per_month[:age].sum()))
@@ -72,7 +74,7 @@ def written_off_usd(found: Assets) -> FloatArray:
 def units_left_count(found: Assets) -> FloatArray:
     """Units in service at the horizon's end by the month in which they were placed, `(month,)`."""
     left = found.placed_count.astype(np.float64)
-    for placed, _, count in _retirements(found):
+    for placed, _, count in retirements(found):
         left[placed] -= count
     return left
 
@@ -83,19 +85,29 @@ def _tail(per_month: FloatArray, age: int, length: int) -> FloatArray:
     return np.concatenate([left, np.zeros(length - left.size)])
 
 
-def _retirements(found: Assets) -> Iterator[tuple[int, int, float]]:
-    """Month placed, month retired and number of units, oldest units first."""
-    waiting = [[month, float(count)] for month, count in enumerate(found.placed_count) if count > 0.0]
-    for month in np.flatnonzero(found.retired_count > 0.0):
+def retirements(found: Assets) -> Iterator[tuple[int, int, float]]:
+    """Month placed, month retired and number of units.
+
+    What is sold at an age was placed no longer ago than that, the longest first; of the rest the oldest retire first.
+    """
+    standing = found.placed_count.astype(np.float64)
+    for month in np.flatnonzero(found.retired_count > 0.0).tolist():
         left = float(found.retired_count[month])
-        while left > 0.0 and waiting and waiting[0][0] <= month:
-            placed, count = waiting[0]
-            taken = min(left, count)
-            yield int(placed), int(month), taken
-            left -= taken
-            waiting[0][1] -= taken
-            if waiting[0][1] <= 0.0:
-                waiting.pop(0)
+        for age, counts in found.sold.items():
+            sold = min(left, float(counts[month]))
+            left -= sold
+            yield from _taken(standing, sold, since=max(0, month - age), until=month)
+        yield from _taken(standing, left, since=0, until=month)
+
+
+def _taken(standing: FloatArray, count: float, *, since: int, until: int) -> Iterator[tuple[int, int, float]]:
+    """Takes units out of what stands by month placed, from `since` on; month placed, month `until`, number of units."""
+    for placed in range(since, until + 1):
+        taken = min(count, float(standing[placed]))
+        if taken > 0.0:
+            standing[placed] -= taken
+            count -= taken
+            yield placed, until, taken
 
 
 def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> Iterator[Assets]:
@@ -130,7 +142,16 @@ def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> I
             retired_count=retired[column],
             life_months=offer.book_life_months,
             residual_fraction=offer.residual_fraction,
+            sold=_sold(history, site, offer),
         )
+
+
+def _sold(history: History, site: Site, offer: Offer) -> dict[int, FloatArray]:
+    """Racks of a platform that were sold at a site in each month, by age in months."""
+    if not offer.resale:
+        return {}
+    sold = history.state["sold_racks"].sel(site=site.id, platform=offer.platform.id).transpose("resale", "month")
+    return {item.age_months: sold.values[rank].astype(np.float64) for rank, item in enumerate(offer.resale)}
 
 
 def _standing(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gigawatt.entities.contracts import IncomeTax
-from gigawatt.finance.assets import Assets, assets
+from gigawatt.finance.assets import Assets, assets, retirements
 from gigawatt.finance.contracts.given import Given, Outcome, paid_usd, purposes_of
 from gigawatt.finance.depreciation import depreciation_usd
 from gigawatt.finance.flows import FlowKind, Purpose, Stream
@@ -17,8 +17,8 @@ _TAXED = (*purposes_of(FlowKind.OPEX, FlowKind.REVENUE), Purpose.INTEREST)
 def income_tax(contract: IncomeTax, given: Given) -> Outcome:
     """Tax of each calendar year, paid in its last month.
 
-    Income = revenue - operation - interest - tax depreciation of what was placed in service; losses and credits are
-    carried forward as in `gigawatt.finance.tax`.
+    Income = revenue - operation - interest - tax depreciation of what was placed in service, of what leaves all that is
+    left of it; losses and credits are carried forward as in `gigawatt.finance.tax`.
     """
     calendar = given.inputs.calendar
     regime = TaxRegime(
@@ -29,7 +29,7 @@ def income_tax(contract: IncomeTax, given: Given) -> Outcome:
     owned = [found for found in assets(given.inputs, given.history) if found.owner == contract.taxpayer]
     earned = paid_usd(given, payee=contract.taxpayer, purposes=_TAXED)
     spent = paid_usd(given, payer=contract.taxpayer, purposes=_TAXED)
-    income = _by_year(earned - spent, year=year) - _written_off(contract, owned, year=year)
+    income = _by_year(earned - spent, year=year) - written_off_for_tax(contract, owned, calendar=calendar)
     facilities = np.sum([np.zeros(calendar.month_count), *(a.placed_usd for a in owned if not a.platform)], axis=0)
     credit = contract.credit_fraction * _by_year(facilities, year=year)
     tax_usd = np.zeros(calendar.month_count)
@@ -40,13 +40,20 @@ def income_tax(contract: IncomeTax, given: Given) -> Outcome:
     return Outcome(streams=(stream,))
 
 
-def _written_off(contract: IncomeTax, owned: list[Assets], *, year: IntArray) -> FloatArray:
-    """Tax depreciation of each calendar year, `(year,)`."""
+def written_off_for_tax(contract: IncomeTax, owned: list[Assets], *, calendar: Calendar) -> FloatArray:
+    """Tax depreciation of each calendar year, of what leaves all that is left in its year, `(year,)`."""
+    year, _ = _years(calendar)
     written = np.zeros(int(year[-1]) + 1)
     for found in owned:
-        fractions = contract.systems_fractions if found.platform else contract.facilities_fractions
+        fractions = np.array(contract.systems_fractions if found.platform else contract.facilities_fractions)
         additions = _by_year(found.placed_usd, year=year)
-        written += depreciation_usd(additions, fractions=np.array(fractions))
+        written += depreciation_usd(additions, fractions=fractions)
+        for placed, retired, count in retirements(found):
+            age = int(year[retired] - year[placed])
+            later = fractions[age + 1 :]
+            written[year[retired]] += count * found.unit_usd * later.sum()
+            ends = written[year[retired] + 1 :][: later.size]
+            ends -= count * found.unit_usd * later[: ends.size]
     return written
 
 

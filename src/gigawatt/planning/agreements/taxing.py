@@ -71,11 +71,9 @@ def _incomes(contract: IncomeTax, desk: Desk) -> tuple[list[int], linopy.LinearE
     ).astype(np.float64)
     racks = systems_worth_usd_per_rack(desk.inputs, fleet=desk.terms.fleet) * desk.terms.fleet.block_racks
     halls = desk.terms.money.expansion_usd_per_mw.sum("month").max("period")
-    written = (racks / MONEY_UNIT_USD * _later(placed, contract.systems_fractions) * choose.arrivals).sum(
-        ["site", "platform", "period"]
-    ) + (halls / MONEY_UNIT_USD * _later(placed, contract.facilities_fractions) * choose.expansion).sum(
-        ["site", "period"]
-    )
+    written = _racks_written(contract, desk, worth=racks / MONEY_UNIT_USD, placed=placed) + (
+        halls / MONEY_UNIT_USD * _later(placed, contract.facilities_fractions) * choose.expansion
+    ).sum(["site", "period"])
     paid_interest = sum((pay(by_year) for pay in desk.interest), 0.0 * steps(ends) * desk.one)
     facilities = (halls / MONEY_UNIT_USD * placed * choose.expansion).sum(["site", "period"])
     plants = plant_additions_usd(desk.terms, choose, counted=placed)
@@ -83,6 +81,39 @@ def _incomes(contract: IncomeTax, desk: Desk) -> tuple[list[int], linopy.LinearE
     if plants is not None and off is not None:
         facilities, written = facilities + plants, written + off
     return ends, desk.operating(by_year) - paid_interest - written, facilities
+
+
+def _racks_written(
+    contract: IncomeTax, desk: Desk, *, worth: xr.DataArray, placed: xr.DataArray
+) -> linopy.LinearExpression:
+    """What is written off of racks in each year, in the year in which they leave all that is left, `(step,)`."""
+    choose, terms = desk.choose, desk.terms
+    life = terms.fleet.life_periods
+    whole = _until(placed, contract.systems_fractions, after_periods=life)
+    written = (worth * whole * choose.arrivals).sum(["site", "platform", "period"])
+    if terms.resales is None or choose.sold is None:
+        return written
+    sold = _until(placed, contract.systems_fractions, after_periods=terms.resales.age_periods)
+    return written + (worth * (sold - whole) * choose.sold).sum(["site", "platform", "resale", "period"])
+
+
+def _until(placed: xr.DataArray, fractions: tuple[float, ...], *, after_periods: xr.DataArray) -> xr.DataArray:
+    """Part written off in each year of racks of each period that leave so much later, `(..., period, step)`."""
+    schedule, came = _later(placed, fractions), placed.values.argmax(axis=1)
+    ever = float(np.sum(fractions))
+    rows = []
+    for periods in after_periods.values.ravel().astype(int):
+        leaving = np.arange(came.size) + periods
+        written = schedule.values.copy()
+        for period in np.flatnonzero(leaving < came.size):
+            year = came[leaving[period]]
+            written[period, year] = ever - written[period, :year].sum()
+            written[period, year + 1 :] = 0.0
+        rows.append(written)
+    table = np.array(rows).reshape(*after_periods.shape, *schedule.shape)
+    return xr.DataArray(
+        table, dims=(*after_periods.dims, *schedule.dims), coords={**after_periods.coords, **schedule.coords}
+    )
 
 
 def _later(placed: xr.DataArray, fractions: tuple[float, ...]) -> xr.DataArray:
