@@ -18,8 +18,8 @@ from gigawatt.errors import InfeasibleError
 from gigawatt.planning import plan
 from gigawatt.planning.conflicts import answer, irreducible, question
 from gigawatt.planning.formulation import Formulation, formulation, insist
-from gigawatt.planning.search import search, silent
-from gigawatt.planning.statements import Statement
+from gigawatt.planning.search import Ending, search, silent
+from gigawatt.planning.statements import Statement, hold
 from gigawatt.planning.terms import terms
 from tests.planning.cases import (
     NAPKIN_PLATFORM,
@@ -107,6 +107,12 @@ def deposit(amount_usd: float) -> Deposit:
 
 UNPAID = (napkin_service(SHORT, price_usd_per_mtoken=0.0),)
 """A service that earns nothing, so that racks cannot pay for racks."""
+UNREACHED: dict[str, object] = {
+    "targets": (target(4.0, 3),),
+    "services": UNPAID,
+    "treasury": purse(1e6),
+    "contracts": (tranches(unit_mw=4.0, amount_usd=4e6, cap_usd=4e6, payment_lag_months=1),),
+}
 
 SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
     # 10 MW energized, 12 asked for
@@ -312,6 +318,11 @@ SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
         },
         {"target[0]", "programme.minimum_cash", "contract.tranches.payment_lag", "contract.tranches.signed"},
     ),
+    # one rack of the four that earn the tranche; parts of a tranche would buy one more each month
+    "a tranche that is earned as a whole": (
+        UNREACHED,
+        {"target[0]", "programme.minimum_cash", "contract.tranches.payment_lag"},
+    ),
     # 5.5 MUSD buy the five racks, or pay the deposit
     "a deposit and a target": (
         {
@@ -492,6 +503,18 @@ def test_where_money_or_power_would_do_power_is_named() -> None:
     # 10 MW and 2 MUSD for 12 MW at 1 MUSD each: either alone conflicts with the target
     inputs = napkin_inputs(calendar=SHORT, services=UNPAID, treasury=purse(2e6), targets=(target(12.0, 3),))
     assert {words.split(" ")[0] for words in conflicts_of(inputs).conflicts} == {"target[0]", "site.alpha.power"}
+
+
+def test_milestones_are_whole_before_racks_are() -> None:
+    # With parts of a tranche, 1 MUSD more a month, four racks stand in April; with it whole, one rack does, divisible
+    # or not.
+    inputs = napkin_inputs(calendar=SHORT, **UNREACHED)
+    with linopy.options as options:
+        options(semantics="v1")
+        asked = question(inputs, napkin_performance(inputs))
+        assert hold(asked.stated, asked.statements).found
+        divisible = hold(asked.stated, asked.statements, whole=True, racks_divisible=True)
+    assert divisible.ending is Ending.INFEASIBLE
 
 
 def test_a_second_conflict_is_mentioned() -> None:

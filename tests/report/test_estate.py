@@ -58,11 +58,14 @@ def estate(study: Study) -> Study:
     generated = xr.DataArray(made, dims=("plant", "month"), coords={"plant": LABELS})
     by_month = np.repeat(standing, study.inputs.calendar.months_per_period, axis=1)
     stands = generated.copy(data=by_month)
+    sold_by_month = xr.zeros_like(state["installed_racks"]).expand_dims(resale=[0])
     return replace(
         study,
         inputs=inputs,
         plan=replace(study.plan, decisions=decisions.assign(added)),
-        history=replace(study.history, state=state.assign(generated_mwh=generated, plant_mw=stands)),
+        history=replace(
+            study.history, state=state.assign(generated_mwh=generated, plant_mw=stands, sold_racks=sold_by_month)
+        ),
     )
 
 

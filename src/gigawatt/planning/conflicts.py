@@ -13,7 +13,8 @@ from time import perf_counter
 from gigawatt.entities.stages import Inputs, Performance, SolverSettings
 from gigawatt.entities.workload import TrainingRun
 from gigawatt.errors import GigawattError
-from gigawatt.planning.families import LIMITS
+from gigawatt.planning.families import DIVISIBLE, LIMITS
+from gigawatt.planning.restate import any_whole
 from gigawatt.planning.restatements import KINDS, PLANT, Kind, statements_of, taken_back
 from gigawatt.planning.restatements import LEAD as LEAD_TIME
 from gigawatt.planning.search import Ending, values_of
@@ -170,8 +171,9 @@ def _possible(asked: Question, kept: set[Statement], *, whole: bool) -> bool:
 
 
 def _can_hold(soft: Softened, kept: set[Statement], *, whole: bool) -> bool:
-    """Whether the statements can all hold, first with divisible racks; with whole ones where `whole` is asked for.
+    """Whether the statements can all hold, first with everything divisible; whole ones where `whole` is asked for.
 
+    Milestones are made whole before racks are: they are few, and what they rule out is soon proved.
     Whole racks that are not found in time count as possible. Raises GigawattError where divisible ones take too long.
     """
     divisible = hold(soft, kept)
@@ -182,6 +184,9 @@ def _can_hold(soft: Softened, kept: set[Statement], *, whole: bool) -> bool:
         )
     if not divisible.found or not whole:
         return divisible.found
+    milestones = any_whole(soft.programme, divisible=DIVISIBLE)
+    if milestones and hold(soft, kept, whole=True, racks_divisible=True).ending is Ending.INFEASIBLE:
+        return False
     return hold(soft, kept, whole=True).ending is not Ending.INFEASIBLE
 
 

@@ -10,6 +10,7 @@ import linopy
 import numpy as np
 import xarray as xr
 from linopy.matrices import MatrixAccessor
+from numpy.typing import NDArray
 
 from gigawatt.entities.stages import SolverSettings
 from gigawatt.planning.search import Search, loaded, outcome, run, silent
@@ -122,8 +123,27 @@ def set_costs(standing: Standing, variable: linopy.Variable, *, costs: xr.DataAr
     standing.engine.changeObjectiveSense(highspy.ObjSense.kMinimize)
 
 
-def set_whole(standing: Standing, *, whole: bool) -> None:
-    """Asks for whole numbers where the model does, or for none."""
-    discrete = np.flatnonzero(standing.matrices.vtypes != "C").astype(np.int32)
-    kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
-    standing.engine.changeColsIntegrality(len(discrete), discrete, np.full(len(discrete), int(kind), dtype=np.uint8))
+def set_whole(standing: Standing, *, whole: bool, divisible: frozenset[str] = frozenset()) -> None:
+    """Asks for whole numbers where the model does, but for the variables that are to stay divisible, or for none."""
+    discrete = _discrete(standing)
+    kinds = np.full(len(discrete), int(highspy.HighsVarType.kContinuous), dtype=np.uint8)
+    if whole:
+        kinds[~np.isin(discrete, _columns(standing, divisible))] = int(highspy.HighsVarType.kInteger)
+    standing.engine.changeColsIntegrality(len(discrete), discrete, kinds)
+
+
+def any_whole(standing: Standing, *, divisible: frozenset[str]) -> bool:
+    """Whether the model asks for whole numbers of anything but the variables that are to stay divisible."""
+    return bool((~np.isin(_discrete(standing), _columns(standing, divisible))).any())
+
+
+def _discrete(standing: Standing) -> NDArray[np.int32]:
+    return np.flatnonzero(standing.matrices.vtypes != "C").astype(np.int32)
+
+
+def _columns(standing: Standing, names: frozenset[str]) -> IntArray:
+    """Positions of all variables of some names."""
+    labels = [
+        standing.model.variables[name].labels.values.ravel() for name in names if name in standing.model.variables
+    ]
+    return np.asarray(standing.column[np.concatenate([np.zeros(0, dtype=np.int64), *labels])], dtype=np.int64)

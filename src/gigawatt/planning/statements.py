@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from gigawatt.entities.stages import Inputs, SolverSettings
-from gigawatt.planning.families import LIMITS
+from gigawatt.planning.families import DIVISIBLE, LIMITS
 from gigawatt.planning.fleet import can_arrive, month_axis
 from gigawatt.planning.formulation import Formulation, formulation, insist
 from gigawatt.planning.placing import loosen_starts
@@ -164,9 +164,11 @@ def hold(
     least: Statement | None = None,
     least_of: linopy.Variable | None = None,
     whole: bool = False,
+    racks_divisible: bool = False,
 ) -> Search:
-    """Solves with the `kept` statements holding and all others taken back.
+    """Solves with the `kept` statements holding and all others taken back, whole numbers being whole if `whole`.
 
+    Those of racks may stay divisible all the same.
     `least` is a statement that gives way, `least_of` a decision that is taken, as little as possible; otherwise any
     solution does.
     """
@@ -180,7 +182,7 @@ def hold(
         family = next(iter(soft.room)) if least is None else least.family
         costs = _rooms(soft, family, lambda item: 1.0 if item == least else 0.0)
         set_costs(soft.programme, soft.room[family], costs=costs)
-    set_whole(soft.programme, whole=whole)
+    set_whole(soft.programme, whole=whole, divisible=DIVISIBLE if racks_divisible else frozenset())
     return solved_again(soft.programme)
 
 
