@@ -177,9 +177,9 @@ SITES = (
     SiteCase(
         site="new-carlisle",
         cost="cost-initial",
-        power=("sites/new-carlisle/planned-facility-power",),
-        remark="announced in 2024; at the layers it buys 0.82 GW, near the 0.75 GW that stood in December 2025, beside "
-        "the power of the campus in 2028: not one scope",
+        power=("sites/new-carlisle/timeline-2026-03-23-facility-power",),
+        remark="announced in 2024 for sixteen halls, beside the power of sixteen as Epoch AI counts them in March "
+        "2026; the halls were planned before their power was",
     ),
 )
 
