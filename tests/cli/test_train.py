@@ -247,6 +247,8 @@ def test_any_number_of_accelerators_is_answered(gpus):
                 *("tp=3", "tp", "tp=2,tp=2", "tpp=2", "tp=0", "tp=-1", "tp=1.5", "tp=nan", "tp=1e99", "tp=two"),
                 *("zero=4", "recompute=some", "schedule=magic", "sp=2", "recomputed-share=1.5", "ep=8", "pp=64"),
                 *("dp=16", "pp=2,chunks=2,schedule=zero-bubble,dp=4", "=", ",=,", "tp=8,dp=2"),
+                *("shards=3", "shards=16", "micro-batch=9999", "recomputed-share=0.5", "schedule=zero-bubble"),
+                *("schedule=dual-pipe", "dp=4,tp=2,micro-batch=999"),
             )
         ),
     ],

@@ -8,7 +8,7 @@ from gigawatt.cli.names import nearest
 from gigawatt.cli.steps import NAMES, WORDS, Asked
 from gigawatt.errors import InputError
 from gigawatt.performance.architecture import expert_layer
-from gigawatt.performance.step.task import StepLayouts, one_layout
+from gigawatt.performance.step.task import Recompute, Schedule, StepLayouts, one_layout
 
 _FRACTIONS = ("recomputed-share",)
 _SWITCHES = ("sp", "offload-optimizer", "offload-activations", "offload-weights")
@@ -83,7 +83,7 @@ def _check(layout: StepLayouts, of: Asked) -> None:
     rules = (
         (layout.ranks_count[0] == of.gpus, f"tp x cp x pp x dp = {layout.ranks_count[0]:,.0f}", f"{of.gpus:,}"),
         (model.attention.heads_count % count["tp"] == 0, f"tp={count['tp']:.0f}", "a divisor of the heads"),
-        (count["pp"] * count["chunks"] <= model.layers_count, "more stages and chunks than layers", "fewer"),
+        (count["pp"] * count["chunks"] <= model.layers_count, "too many pp x chunks", f"{model.layers_count} layers"),
         (count["dp"] <= of.task.batch_sequences_count, f"dp={count['dp']:,.0f}", "at most the batch's sequences"),
         (count["dp"] % of.task.sites_count == 0, f"dp={count['dp']:,.0f}", "a multiple of the sites"),
         (experts is not None or count["ep"] * count["etp"] == 1.0, "experts spread", "a model that has some"),
@@ -94,13 +94,39 @@ def _check(layout: StepLayouts, of: Asked) -> None:
         ),
         (ranks % (count["ep"] * count["etp"]) == 0, "ep x etp", f"a divisor of tp x cp x dp = {ranks:,.0f} at a site"),
         (count["chunks"] == 1.0 or waves >= count["pp"], f"{waves} micro-batches", "one per stage for chunks"),
-        (count["chunks"] == 1.0 or count["schedule"] == 0.0, "chunks beside a schedule", "one of them"),
+        *_further_rules(count, of),
     )
     for holds, found, expected in rules:
         if not holds:
             raise _refused(found, expected)
     if not np.isfinite(layout.ranks_count[0]):
         raise _refused("endless ranks", "numbers of ranks")
+
+
+def _further_rules(count: dict[str, float], of: Asked) -> tuple[tuple[bool, str, str], ...]:
+    """What holds inside a rank and between schedules, sharding and recomputation."""
+    own = math.ceil(of.task.batch_sequences_count / count["dp"])
+    waves = math.ceil(own / count["micro-batch"])
+    ranks = count["dp"] * count["cp"] / of.task.sites_count
+    both = count["schedule"] == Schedule.DUAL_PIPE
+    return (
+        (count["micro-batch"] <= own, f"micro-batch={count['micro-batch']:,.0f}", f"at most the {own:,} of a rank"),
+        (of.task.sequence_tokens_count % count["cp"] == 0, f"cp={count['cp']:.0f}", "a divisor of the sequence"),
+        (
+            count["zero"] == 0.0 or ranks % count["shards"] == 0,
+            f"shards={count['shards']:,.0f}",
+            f"a divisor of dp x cp = {ranks:,.0f} at a site",
+        ),
+        (count["chunks"] == 1.0 or count["schedule"] == 0.0, "chunks beside a schedule", "one of them"),
+        (count["schedule"] == 0.0 or count["pp"] > 1.0, "a schedule of one stage", "pp=2 or more"),
+        (not both or count["pp"] % 2 == 0, f"dual-pipe with pp={count['pp']:.0f}", "an even number of stages"),
+        (not both or waves >= 2 * count["pp"], f"{waves} micro-batches", "two per stage for dual-pipe"),
+        (
+            count["recomputed-share"] == 1.0 or count["recompute"] > Recompute.NONE,
+            "recomputed-share without recompute",
+            "recompute=selective or recompute=full beside it",
+        ),
+    )
 
 
 def _refused(found: str, expected: str) -> InputError:
