@@ -41,7 +41,7 @@ def ours(*, breadth: Breadth, prune: bool) -> dict[str, float]:
         scale_up_domain_count=where.scale_up_domain_count,
         assumptions=step_assumptions(catalog),
     )
-    operators = training_operators(catalog)(where, 0.5)
+    operators = training_operators(catalog).middle(where)
     began = time.process_time()
     found = search(task, where, operators, accelerators_count=ACCELERATORS, breadth=breadth, prune=prune)
     cpu_s = time.process_time() - began

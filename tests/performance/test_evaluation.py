@@ -10,7 +10,7 @@ import pytest
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.workload import Placement, WideArea
 from gigawatt.performance import evaluate
-from gigawatt.performance.laws import OperatorLaws, roofline_laws
+from gigawatt.performance.laws import OperatorLaws, TrainingOperators, roofline_laws
 from gigawatt.performance.operators import roofline_operators
 from tests.performance.published import DEEPSEEK_V3, HGX_H100, LLAMA_405B
 from tests.samples import PLATFORM, offer, run, service, small_inputs, small_performance
@@ -96,7 +96,9 @@ def test_operators_can_be_replaced():
         def operators(platform, _quantile):
             return roofline_operators(platform, efficiency, 0.9)
 
-        return OperatorLaws(training=operators, serving=operators, block_scaled_serving=operators)
+        return OperatorLaws(
+            training=TrainingOperators(causes=(operators,)), serving=operators, block_scaled_serving=operators
+        )
 
     best = evaluate(small_inputs(), operators=best_case)
     for rates in (best.serving.tokens_per_s_per_rack, best.training.flop_per_s_per_rack):

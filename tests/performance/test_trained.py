@@ -33,7 +33,7 @@ def sample() -> Trained:
 
 def test_the_layout_is_the_fastest_of_the_step_model(sample):
     task = step_task(run(), PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8])
-    found = fastest(task, PLATFORM, LAWS.training(PLATFORM, 0.5), accelerators_count=2304)
+    found = fastest(task, PLATFORM, LAWS.training.middle(PLATFORM), accelerators_count=2304)
     assert sample.step_time_s[1] == found.step_s
     assert float(sample.layout.ranks_count[0]) == 2304.0
 

@@ -104,7 +104,7 @@ def test_variants_of_a_device_have_their_own_links_and_memory(
 
 def test_the_same_silicon_runs_the_same_kernels(tmp_path, catalog):
     platform = expressed(tmp_path, catalog, platform="H800", precision="bf16").platform
-    kernels = training_operators(catalog)(platform, 0.5).operators
+    kernels = training_operators(catalog).middle(platform).operators
     assert isinstance(kernels, CalibratedOperators)
     assert (platform.id, kernels.is_measured("dense-gemm-bf16")) == ("hgx-h800", True)
 

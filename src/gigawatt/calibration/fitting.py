@@ -14,14 +14,13 @@ from scipy.optimize import least_squares
 from gigawatt.calibration.laws import Columns, Law, columns_of
 from gigawatt.calibration.tables import GENERATIONS
 from gigawatt.performance.kernels.device import Device
-from gigawatt.performance.kernels.library import Band, Coefficients, Family, Fit
+from gigawatt.performance.kernels.library import STEP_OPERATORS_COUNT, Band, Coefficients, Family, Fit
 from gigawatt.timeline import FloatArray
 
 POINTS_PER_PLATFORM = 4000
 LATENCY_BOUND_S = 1e-5
 # Residuals beyond this logarithm count linearly: a tenth is what repeated timings differ by.
 LOSS_SCALE = 0.1
-STEP_OPERATORS = 32
 STEP_DRAWS = 400
 STEP_SHORTEST_S = 2e-5
 MOST_EVALUATIONS = 80
@@ -113,7 +112,7 @@ def _band(errors: FloatArray) -> Band:
 def _step_errors(errors: FloatArray, time_s: FloatArray) -> FloatArray:
     """Log error of sums over operators that take the same time each, none of them bound by latency."""
     long = errors[time_s >= min(STEP_SHORTEST_S, float(np.quantile(time_s, QUANTILES[-1])))]
-    draws = np.random.default_rng(SEED).choice(long, size=(STEP_DRAWS, STEP_OPERATORS))
+    draws = np.random.default_rng(SEED).choice(long, size=(STEP_DRAWS, STEP_OPERATORS_COUNT))
     return np.asarray(np.log(np.mean(np.exp(draws), axis=1)), dtype=np.float64)
 
 
@@ -180,6 +179,6 @@ def _with_bands_of(pooled: Fit, left_out: Mapping[str, Fit]) -> Fit:
 
 def _spanning(bands: Sequence[Band]) -> Band:
     """Quantiles of the equal mixture of generations, each taken as normal to either side of its median."""
-    normal = np.random.default_rng(SEED).standard_normal(STEP_DRAWS * STEP_OPERATORS)
+    normal = np.random.default_rng(SEED).standard_normal(STEP_DRAWS * STEP_OPERATORS_COUNT)
     draws = [band.p50 + normal * np.where(normal < 0, band.p50 - band.p10, band.p90 - band.p50) / Z90 for band in bands]
     return _band(np.concatenate(draws))

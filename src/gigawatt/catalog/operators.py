@@ -1,14 +1,24 @@
 """The operators that predictions are made with, at each quantile of performance."""
 
+from dataclasses import dataclass, replace
+
 from gigawatt.catalog import Catalog, quantity, ranged
 from gigawatt.catalog.kernels import load_kernels
-from gigawatt.entities.assumptions import KernelEfficiency
+from gigawatt.entities.assumptions import KernelEfficiency, Ranged
 from gigawatt.entities.hardware import Platform
 from gigawatt.performance.kernels.calibrated import calibrated_operators
 from gigawatt.performance.kernels.library import KernelLibrary
-from gigawatt.performance.laws import BandOperators
+from gigawatt.performance.laws import BandOperators, TrainingOperators
 from gigawatt.performance.operators import OperatorModel, at_quantile
-from gigawatt.performance.step.load import LoadedOperators, slowdown_ratio, sustained, under_load, without_quantization
+from gigawatt.performance.step.kinds import Kind, with_kind
+from gigawatt.performance.step.load import (
+    LoadedOperators,
+    of_distinct_shapes,
+    slowdown_ratio,
+    sustained,
+    under_load,
+    without_quantization,
+)
 from gigawatt.units import DURATION_SECONDS, FRACTION, RATIO
 
 _MEDIAN = 0.5
@@ -62,32 +72,78 @@ def product_slowdowns(catalog: Catalog) -> dict[str, dict[str, float]]:
     return found
 
 
-def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None = None) -> BandOperators:
-    """Operators of a training step by platform and quantile: quantization apart, all at the sustained clock.
+def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None = None) -> TrainingOperators:
+    """Operators of a training step: quantization apart, all at the sustained clock.
 
-    The fast end has each kernel's own clock, as the state in which short kernels between communication run is not
-    known; the slow end adds what sustained clocks may lose beyond the longest timings.
+    Uncertain, each by itself, are the laws of every kind of kernel, the links between domains, the clock, what passes
+    of training software take over plain ones, and what its expert products take over those of serving engines.
     """
-    achieved, library, slowdowns = (
-        efficiency or kernel_efficiency(catalog),
-        without_quantization(load_kernels()),
-        product_slowdowns(catalog),
-    )
-    loaded, unloaded = calibrated_operators(sustained(library, slowdowns)), calibrated_operators(library)
-    clock, passes, experts = (
-        ranged(catalog.figure(f"{_STEP}/{name}"), RATIO) for name in ("sustained-clock", "pass", "expert-products")
+    library, slowdowns = of_distinct_shapes(without_quantization(load_kernels())), product_slowdowns(catalog)
+    parts = _Parts(
+        unloaded=library,
+        loaded=sustained(library, slowdowns),
+        achieved=efficiency or kernel_efficiency(catalog),
+        slowdowns=slowdowns,
+        clock=ranged(catalog.figure(f"{_STEP}/sustained-clock"), RATIO),
+        passes=ranged(catalog.figure(f"{_STEP}/pass"), RATIO),
+        experts=ranged(catalog.figure(f"{_STEP}/expert-products"), RATIO),
     )
 
-    def operators(platform: Platform, quantile: float) -> OperatorModel:
-        over, grouped = (at_quantile(figure, round(1.0 - quantile, 1)) for figure in (passes, experts))
-        if quantile > _MEDIAN:
-            kernels = unloaded(platform, achieved, round(quantile, 1))
-            return LoadedOperators(
-                operators=kernels, product_factor=1.0, expert_factor=grouped, attention_factor=1.0, pass_factor=over
-            )
-        kernels = loaded(platform, achieved, round(quantile, 1))
-        beyond = clock.high / clock.best if quantile < _MEDIAN else 1.0
-        slower = 1.0 + slowdown_ratio(slowdowns[_PRODUCTS[0]], platform.kernels_id)
+    def of_kind(kind: Kind) -> BandOperators:
+        def operators(platform: Platform, quantile: float) -> OperatorModel:
+            middle = parts.operators(platform, _At())
+            if quantile == _MEDIAN:
+                return middle
+            return with_kind(middle, kind, parts.operators(platform, _At(laws=quantile)))
+
+        return operators
+
+    def of_part(part: str) -> BandOperators:
+        def operators(platform: Platform, quantile: float) -> OperatorModel:
+            return parts.operators(platform, replace(_At(), **{part: quantile}))
+
+        return operators
+
+    others = ("links", "clock", "passes", "experts")
+    return TrainingOperators(causes=(*(of_kind(kind) for kind in Kind), *(of_part(part) for part in others)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _At:
+    """Quantiles of performance of what training operators are uncertain by."""
+
+    laws: float = _MEDIAN
+    links: float = _MEDIAN
+    clock: float = _MEDIAN
+    passes: float = _MEDIAN
+    experts: float = _MEDIAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    unloaded: KernelLibrary
+    loaded: KernelLibrary
+    achieved: KernelEfficiency
+    slowdowns: dict[str, dict[str, float]]
+    clock: Ranged
+    passes: Ranged
+    experts: Ranged
+
+    def operators(self, platform: Platform, at: _At) -> OperatorModel:
+        """Training operators with each part at its quantile.
+
+        The fast clock is each kernel's own, as the state in which short kernels between communication run is not known;
+        the slow one adds what sustained clocks may lose beyond the longest timings.
+        """
+        over, grouped = (
+            at_quantile(figure, round(1.0 - quantile, 1))
+            for figure, quantile in ((self.passes, at.passes), (self.experts, at.experts))
+        )
+        own = at.clock > _MEDIAN
+        library = self.unloaded if own else self.loaded
+        beyond = self.clock.high / self.clock.best if at.clock < _MEDIAN else 1.0
+        slower = 1.0 if own else 1.0 + slowdown_ratio(self.slowdowns[_PRODUCTS[0]], platform.kernels_id)
+        kernels = calibrated_operators(library, links_quantile=at.links)(platform, self.achieved, at.laws)
         return LoadedOperators(
             operators=kernels,
             product_factor=beyond,
@@ -95,5 +151,3 @@ def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None 
             attention_factor=beyond,
             pass_factor=over,
         )
-
-    return operators

@@ -153,7 +153,7 @@ def _progress(
         predicted_tokens=0,
         network=Network.plain(),
     )
-    layout = best_layout(of, training_operators(catalog)(of.where, _MEDIAN))
+    layout = best_layout(of, training_operators(catalog).middle(of.where))
     band = band_s(catalog, of, layout)
     steps = parse(tokens, TOKEN_COUNT, where="--tokens") / of.task.batch_tokens_count
     return Ranged(low=steps * band["p10"], best=steps * band["p50"], high=steps * band["p90"]), band["p50"]

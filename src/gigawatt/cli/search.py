@@ -98,7 +98,7 @@ def train_command(
         software=practice,
     )
     breadth = _breadth(of, space)
-    operators = training_operators(catalog)(of.where, _MEDIAN)
+    operators = training_operators(catalog).middle(of.where)
     began = time.process_time()
     with StageProgress(err) as progress:
         found = search(

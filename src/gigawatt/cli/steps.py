@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -338,10 +337,10 @@ def _sites(catalog: Catalog, network: Network) -> Sites | None:
 
 def band_s(catalog: Catalog, of: Asked, layout: StepLayouts) -> dict[str, float]:
     """P10, P50 and P90 of the time of a step; nine of ten steps take longer than P10."""
-    operators = partial(training_operators(catalog), of.where)
+    operators = training_operators(catalog)
     varied = assumed_variations(of.task, assumption_ends(step_figures(catalog)))
-    quick, slow = step_band_s(of.task, layout, operators, varied)
-    return {"p10": quick, "p50": float(step_total_s(of.task, layout, operators(_MEDIAN))[0]), "p90": slow}
+    quick, slow = step_band_s(of.task, layout, operators, varied, platform=of.where)
+    return {"p10": quick, "p50": float(step_total_s(of.task, layout, operators.middle(of.where))[0]), "p90": slow}
 
 
 def standing(of: Asked) -> str:

@@ -131,7 +131,7 @@ def train_command(
 
 
 def _answer(catalog: Catalog, of: Asked, text: str | None) -> Answer:
-    operators = training_operators(catalog)(of.where, _MEDIAN)
+    operators = training_operators(catalog).middle(of.where)
     layout = stated_layout(text, of) if text is not None else best_layout(of, operators)
     memory = step_memory(of.task, layout)
     refuse_too_large(of, memory)

@@ -4,7 +4,6 @@ The layout is the best one at the median; its band is that of the step (`perform
 """
 
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from gigawatt.entities.assumptions import StepFigures
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.entities.workload import TrainingRun
 from gigawatt.performance.flops import training_flop_per_token
-from gigawatt.performance.laws import BandOperators
+from gigawatt.performance.laws import TrainingOperators
 from gigawatt.performance.operators import native_precision, peak_dense_flop_per_s
 from gigawatt.performance.refusal import Refused
 from gigawatt.performance.step.assumed import assumption_ends, best_assumptions
@@ -43,7 +42,7 @@ class Trained:
 
 
 def train(
-    run: TrainingRun, platform: Platform, operators: BandOperators, figures: StepFigures, *, sites_count: int = 1
+    run: TrainingRun, platform: Platform, operators: TrainingOperators, figures: StepFigures, *, sites_count: int = 1
 ) -> Trained | Refused:
     """The fastest layout among those that fit, or why there is none.
 
@@ -58,14 +57,14 @@ def train(
     task = replace(alone, sites=joined_sites(run, sites_count=sites_count))
     whole = job_accelerators_count(run, platform, sites_count=sites_count)
     tried = [
-        fastest(task, platform, operators(platform, 0.5), accelerators_count=count * sites_count)
+        fastest(task, platform, operators.middle(platform), accelerators_count=count * sites_count)
         for count in job_sizes(whole // sites_count, scale_up_domain_count=platform.scale_up_domain_count)
     ]
     best = min(tried, key=lambda found: found.step_s)
     if best.layout is None:
         return Refused(reason=_refusal(task, platform, tried, accelerators_count=whole))
     quick, slow = step_band_s(
-        task, best.layout, partial(operators, platform), assumed_variations(task, assumption_ends(figures))
+        task, best.layout, operators, assumed_variations(task, assumption_ends(figures)), platform=platform
     )
     steps = np.array([slow, best.step_s, quick])
     per_token = training_flop_per_token(run.model, sequence_tokens_count=run.sequence_tokens_count)

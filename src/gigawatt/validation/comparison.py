@@ -4,16 +4,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from gigawatt.catalog import Catalog
 from gigawatt.catalog.step import step_figures
 from gigawatt.entities.assumptions import Ranged
-from gigawatt.entities.hardware import Platform
 from gigawatt.entities.workload import MixtureOfExperts
-from gigawatt.performance.laws import BandOperators
+from gigawatt.performance.laws import TrainingOperators
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.assumed import Ends, assumption_ends, best_assumptions
 from gigawatt.performance.step.bands import assumed_variations, step_band_s
@@ -108,7 +106,7 @@ class Comparison:
         return tuple(item for item in self.compared if item.quantity == "memory_bytes")
 
 
-def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: BandOperators) -> Comparison:
+def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: TrainingOperators) -> Comparison:
     """Every row predicted or refused."""
     figures = step_figures(catalog)
     assumptions, ends = best_assumptions(figures), assumption_ends(figures)
@@ -128,7 +126,7 @@ def compare(rows: Iterable[TruthRow], catalog: Catalog, operators: BandOperators
     return Comparison(compared=tuple(compared), refused=tuple(refused))
 
 
-def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Compared:
+def predicted(expressed: Expression, operators: TrainingOperators, ends: Ends) -> Compared:
     """One row's prediction with its band; open choices are the fastest that fits, or the leanest if nothing does.
 
     Someone ran it, so a choice is excluded only if it cannot fit with the least allowances for context and fragments.
@@ -136,7 +134,7 @@ def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Co
     task, layouts = expressed.task, expressed.layouts
     operators = _of_source(operators, expressed)
     memory = step_memory(replace(task, assumptions=expressed.lean), layouts)
-    times = step_total_s(task, layouts, operators(expressed.platform, 0.5))
+    times = step_total_s(task, layouts, operators.middle(expressed.platform))
     fits = memory.total_bytes <= expressed.platform.accelerator.memory_bytes
     pick = int(np.argmin(np.where(fits, times, np.inf))) if np.any(fits) else int(np.argmin(memory.total_bytes))
     one = chosen(layouts, np.array([pick]))
@@ -164,7 +162,7 @@ def predicted(expressed: Expression, operators: BandOperators, ends: Ends) -> Co
 
 
 def _whole_run(
-    expressed: Expression, operators: BandOperators, step_s: float, band: tuple[float, float]
+    expressed: Expression, operators: TrainingOperators, step_s: float, band: tuple[float, float]
 ) -> tuple[float, tuple[float, float]]:
     """Time until the target, and its band: steps, and the evaluations between them, which vary as steps do.
 
@@ -176,7 +174,7 @@ def _whole_run(
     forward_s = forward_total_s(
         task,
         expressed.layouts,
-        operators(expressed.platform, 0.5),
+        operators.middle(expressed.platform),
         sequences_count=run.evaluated_sequences_count,
     )
     value = run.steps_count * step_s + run.evaluations_count * float(forward_s[0])
@@ -185,7 +183,7 @@ def _whole_run(
     return value, (value * math.exp(-early), value * math.exp(late))
 
 
-def band_s(expressed: Expression, operators: BandOperators, ends: Ends) -> tuple[float, float]:
+def band_s(expressed: Expression, operators: TrainingOperators, ends: Ends) -> tuple[float, float]:
     """P10 and P90 of the step time: the band of operators and links and the ranges of the assumptions."""
     task, attention = expressed.task, expressed.attention_time
     variations = assumed_variations(task, ends)
@@ -195,7 +193,7 @@ def band_s(expressed: Expression, operators: BandOperators, ends: Ends) -> tuple
             for factor in (attention.low, attention.high)
         )
         variations = (*variations, (low, high))
-    return step_band_s(task, expressed.layouts, partial(operators, expressed.platform), variations)
+    return step_band_s(task, expressed.layouts, operators, variations, platform=expressed.platform)
 
 
 def _with_stragglers(value: float, band: tuple[float, float], stragglers: Ranged) -> tuple[float, float]:
@@ -204,19 +202,18 @@ def _with_stragglers(value: float, band: tuple[float, float], stragglers: Ranged
     return band[0], value * math.exp(later)
 
 
-def _of_source(operators: BandOperators, expressed: Expression) -> BandOperators:
+def _of_source(operators: TrainingOperators, expressed: Expression) -> TrainingOperators:
     """The platform's operators with the products of the row's software, where its own timings are published."""
     factor = expressed.product_time_factor
     if factor == 1.0:
         return operators
 
-    def own(platform: Platform, quantile: float) -> OperatorModel:
-        kernels = operators(platform, quantile)
+    def own(kernels: OperatorModel) -> OperatorModel:
         return LoadedOperators(
             operators=kernels, product_factor=factor, expert_factor=factor, attention_factor=1.0, pass_factor=1.0
         )
 
-    return own
+    return replace(operators, changes=(*operators.changes, own))
 
 
 def _memory_part(memory: StepMemory, part: str) -> float:

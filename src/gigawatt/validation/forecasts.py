@@ -14,7 +14,7 @@ from pathlib import Path
 from gigawatt.catalog import Catalog
 from gigawatt.catalog.step import step_assumptions, step_figures
 from gigawatt.errors import InputError
-from gigawatt.performance.laws import BandOperators
+from gigawatt.performance.laws import TrainingOperators
 from gigawatt.performance.step.assumed import Ends, assumption_ends
 from gigawatt.performance.step.task import StepAssumptions
 from gigawatt.validation.comparison import predicted
@@ -96,14 +96,14 @@ def read_recipes(path: Path) -> tuple[Recipe, ...]:
     )
 
 
-def forecasts(recipes: Iterable[Recipe], catalog: Catalog, operators: BandOperators) -> tuple[Forecast, ...]:
+def forecasts(recipes: Iterable[Recipe], catalog: Catalog, operators: TrainingOperators) -> tuple[Forecast, ...]:
     """Every recipe forecast, or named with the reason why not."""
     assumptions, ends = step_assumptions(catalog), assumption_ends(step_figures(catalog))
     return tuple(_forecast(recipe, catalog, operators, assumptions=assumptions, ends=ends) for recipe in recipes)
 
 
 def _forecast(
-    recipe: Recipe, catalog: Catalog, operators: BandOperators, *, assumptions: StepAssumptions, ends: Ends
+    recipe: Recipe, catalog: Catalog, operators: TrainingOperators, *, assumptions: StepAssumptions, ends: Ends
 ) -> Forecast:
     row = recipe.row
     try:

@@ -47,7 +47,7 @@ def test_large_products_sustain_what_the_longest_timings_of_random_values_show()
     # 245 to 261 on A100; 5 per cent for the spread over shapes.
     catalog = load()
     for name, least, most in (("dgx-h100", 690e12, 743e12), ("dgx-a100", 245e12, 261e12)):
-        operators = training_operators(catalog)(platform(catalog, name).item, 0.5)
+        operators = training_operators(catalog).middle(platform(catalog, name).item)
         side = 16384.0
         rate = 2.0 * side**3 / float(operators.gemm_s(side, side, side, precision=Precision.BF16))
         assert 0.95 * least < rate < 1.05 * most

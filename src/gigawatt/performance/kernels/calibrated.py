@@ -263,11 +263,14 @@ class CalibratedOperators:
         )
 
 
-def calibrated_operators(library: KernelLibrary) -> OperatorFactory:
-    """The factory of calibrated operators: what `evaluate` takes in place of the roofline."""
+def calibrated_operators(library: KernelLibrary, *, links_quantile: float | None = None) -> OperatorFactory:
+    """The factory of calibrated operators: what `evaluate` takes in place of the roofline.
+
+    Links between domains are at the quantile of the laws, or at one of their own.
+    """
 
     def operators(platform: Platform, efficiency: KernelEfficiency, quantile: float) -> OperatorModel:
-        achieved = achieved_fractions(efficiency, quantile)
+        achieved = achieved_fractions(efficiency, quantile if links_quantile is None else links_quantile)
         device = platform.accelerator
         links = Links(
             scale_up_bytes_per_s=device.scale_up_bandwidth_bytes_per_s * achieved.scale_up_bandwidth_fraction,

@@ -21,6 +21,10 @@ Coefficients = (
 )
 
 
+# Operators in the sums whose error `Fit.step_band` tells.
+STEP_OPERATORS_COUNT = 32
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
     """P10, P50 and P90 of the logarithm of measured over predicted time."""

@@ -1,10 +1,12 @@
 """The band of a step: what its operators and the ranges of its assumptions leave open."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
+from gigawatt.entities.hardware import Platform
+from gigawatt.performance.laws import TrainingOperators
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.assumed import Ends
 from gigawatt.performance.step.step import step_total_s
@@ -22,21 +24,23 @@ def assumed_variations(task: StepTask, ends: Ends) -> tuple[Variation, ...]:
 def step_band_s(
     task: StepTask,
     layout: StepLayouts,
-    operators: Callable[[float], OperatorModel],
+    operators: TrainingOperators,
     variations: Iterable[Variation],
+    *,
+    platform: Platform,
 ) -> tuple[float, float]:
-    """P10 and P90 of the time of a step with one layout; `operators` are those at a quantile of performance.
+    """P10 and P90 of the time of a step with one layout on a platform.
 
-    The band of operators and the variations are taken as independent: their logarithms combine as the root of the sum
-    of squares, up and down apart.
+    Whatever the operators are uncertain by and the variations are independent: their logarithms combine as the root of
+    the sum of squares, up and down apart.
     """
-    middle = operators(0.5)
+    middle = operators.middle(platform)
 
     def time_s(varied: StepTask, model: OperatorModel) -> float:
         return float(step_total_s(varied, layout, model)[0])
 
     value = time_s(task, middle)
-    pairs = [(time_s(task, operators(0.9)), time_s(task, operators(0.1)))]
+    pairs = [(time_s(task, quick), time_s(task, slow)) for quick, slow in operators.ends(platform)]
     pairs += [(time_s(low, middle), time_s(high, middle)) for low, high in variations]
     logs = np.log(np.array(pairs) / value)
     down = float(np.sqrt(np.sum(np.minimum(logs[:, 0], 0.0) ** 2)))
