@@ -19,12 +19,13 @@ from gigawatt.cli.wide import print_whole
 from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform
 from gigawatt.errors import CatalogError, InfeasibleError, InputError
+from gigawatt.performance.goodput.failures import racks_count
 from gigawatt.performance.goodput.renewal import (
     daly_interval_s,
     first_order_ettr_fraction,
     young_interval_s,
 )
-from gigawatt.performance.goodput.run import Goodput, Run, goodput, spares_needed
+from gigawatt.performance.goodput.run import Goodput, Reliability, Run, goodput, spares_needed
 from gigawatt.performance.step.formats import NumberFormat
 from gigawatt.units import DURATION_SECONDS, HOURS_PER_DAY, SECONDS_PER_HOUR, TOKEN_COUNT, parse
 
@@ -103,11 +104,14 @@ def goodput_command(
                 "gets on",
             )
         )
-    answer = _answer(run, found, _price(catalog, where, price))
+    failing = _failures_per_day(run, reliability)
+    answer = {**_answer(run, found, _price(catalog, where, price)), "failures_per_day": failing}
     if as_json:
         print_json({"model": model_id, "platform": platform_id, "gpus": gpus, **answer})
     else:
         _print(f"{model_id} on {gpus:,} x {platform_id}", run, found, answer)
+        print_whole(_failures_table(failing))
+        out.print("Rates and times are assumptions with ranges: gigawatt catalog assumptions, docs/goodput.md")
 
 
 def _progress(
@@ -166,6 +170,22 @@ def _positive(text: str, name: str) -> float:
     raise InputError(where=name, found=text, expected="a duration above zero", fix='Write it like "10 min".')
 
 
+def _failures_per_day(run: Run, reliability: Reliability) -> dict[str, dict[str, float]]:
+    """Interruptions of the run by component, in good, usual and bad fleets, most frequent first."""
+    rates, per_day = reliability.failures, SECONDS_PER_HOUR * HOURS_PER_DAY
+    fleets = {"p10": rates.fleet_factor.low, "p50": 1.0, "p90": rates.fleet_factor.high}
+    found = {
+        name: {key: rate * factor * run.accelerators_count * per_day for key, factor in fleets.items()}
+        for name, rate in rates.per_accelerator_s.items()
+    }
+    racks = racks_count(run.where, accelerators_count=run.accelerators_count)
+    if racks:
+        rack = rates.per_rack_s
+        ends = {"p10": rack.low, "p50": rack.best, "p90": rack.high}
+        found["rack"] = {key: rate * racks * per_day for key, rate in ends.items()}
+    return dict(sorted(found.items(), key=lambda item: -item[1]["p50"]))
+
+
 def _price(catalog: Catalog, where: Platform, stated: str | None) -> AcceleratorHour | None:
     """An accelerator-hour as stated, or rented for three years, or at what it costs a GPU cloud."""
     if stated is not None:
@@ -222,6 +242,15 @@ def _band(values: list[float]) -> dict[str, float | None]:
     }
 
 
+def _failures_table(failing: dict[str, dict[str, float]]) -> Table:
+    table = Table(title="Failures a day, in good to bad fleets", title_justify="left")
+    for name in ("", "P10", "P50", "P90"):
+        table.add_column(name, justify="left" if name == "" else "right")
+    for name, each in failing.items():
+        table.add_row(name.replace("-", " "), *(f"{value:.3g}" for value in each.values()))
+    return table
+
+
 def _print(title: str, run: Run, found: Goodput, answer: dict[str, object]) -> None:
     table = Table(title=title, title_justify="left")
     for name in ("", "P10", "P50", "P90"):
@@ -252,4 +281,3 @@ def _print(title: str, run: Run, found: Goodput, answer: dict[str, object]) -> N
     else:
         hour = f"{answer['price_usd_per_accelerator_h']:.2f} USD: {answer['price_origin']}"
         out.print(f"An accelerator-hour costs {hour}.", highlight=False)
-    out.print("Rates and times are assumptions with ranges: gigawatt catalog assumptions, docs/goodput.md")

@@ -190,6 +190,16 @@ def test_the_command_prints_one_object():
     assert found["ettr_fraction"]["p10"] < found["ettr_fraction"]["p50"] < found["ettr_fraction"]["p90"]
 
 
+@pytest.mark.parametrize(("platform_id", "racks"), [("dgx-h100", False), ("vr-nvl72", True)])
+def test_failures_are_told_by_component_and_add_up(platform_id, racks):
+    arguments = ["goodput", "llama-3.1-405b", platform_id, "--gpus", "16384", "--json"]
+    found = json.loads(CliRunner().invoke(perf_app, arguments).stdout)
+    failing = found["failures_per_day"]
+    assert ("rack" in failing) == racks
+    assert sum(each["p50"] for each in failing.values()) == pytest.approx(DAY / found["mean_time_between_failures_s"])
+    assert all(each["p10"] < each["p50"] < each["p90"] for name, each in failing.items() if name != "rack")
+
+
 def test_a_given_interval_is_kept_and_no_better():
     best = json.loads(answer("--gpus", "16384", "--json").stdout)
     given = json.loads(answer("--gpus", "16384", "--interval", "1 h", "--json").stdout)
