@@ -133,6 +133,25 @@ def test_a_release_goes_before_todays_recipe_and_its_tables_stale_cells(tmp_path
     assert (cells.micro_batch_count[0], cells.chunks_count[0]) == (1.0, 12.0)
 
 
+@pytest.mark.parametrize(
+    ("model", "platform", "notes", "graphed", "level"),
+    [
+        ("qwen3-30b-a3b", "B300 HGX8", "NeMo 26.06 Pre-Training", True, Recompute.NONE),
+        ("qwen3-30b-a3b", "B300 HGX8", "NeMo 26.04 Pre-Training", False, Recompute.NONE),
+        ("deepseek-v3", "GB300 NVL72", "NeMo 26.08 Pre-Training", True, Recompute.NONE),
+        ("deepseek-v3", "GB300 NVL72", "NeMo 26.02 Pre-Training", False, Recompute.SELECTIVE),
+        ("deepseek-v3", "GB200 NVL72", "NeMo 26.08 Pre-Training", True, Recompute.SELECTIVE),
+        ("llama3-70b", "GB300 NVL72", "NeMo 26.04 Pre-Training", False, Recompute.NONE),
+    ],
+)
+def test_each_release_and_platform_has_its_recipe(tmp_path, catalog, model, platform, notes, graphed, level):
+    source = "https://github.com/NVIDIA-NeMo/Megatron-Bridge/blob/main/docs/performance-summary-archive.md"
+    sizes = {"experts": "128", "topk": "8", "recompute": "", "precision": "MXFP8"}
+    found = expressed(tmp_path, catalog, source_url=source, model=model, platform=platform, notes=notes, **sizes)
+    assert found.task.practice.graphed is graphed
+    assert list(found.layouts.recompute_level) == [level]
+
+
 def test_a_rate_per_accelerator_is_that_of_the_printed_layout(tmp_path, catalog):
     # Two ranks, said to be eight accelerators: 4 x 100 model TFLOP/s on each would be 8 x 100, on two they are 2 x 100.
     stated = {"tp": "1", "cp": "2", "pp": "1", "dp": "1", "metric": "model_tflops_per_gpu", "unit": "TFLOP/s/GPU"}
