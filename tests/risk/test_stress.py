@@ -6,6 +6,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from gigawatt.entities.hardware import Resale
 from gigawatt.entities.site import PowerStep
 from gigawatt.entities.stages import Bands, Manifest, Study
 from gigawatt.errors import ScenarioError
@@ -15,7 +16,7 @@ from tests.finance.agreements import GPU_LOAN
 from tests.finance.programmes import RACK, eight_racks, play
 from tests.finance.test_contracts import GUARANTEE
 from tests.finance.test_contracts import LEASE as SITE_LEASE
-from tests.samples import TRANCHES, service, site, small_inputs, small_performance
+from tests.samples import TRANCHES, offer, service, site, small_inputs, small_performance
 from tests.simulation.plans import small_plan
 
 POWER = (PowerStep(start=date(2027, 1, 1), facility_mw=4000.0),)
@@ -127,6 +128,17 @@ def test_a_lender_seizes_what_secures_its_loan(life_months, seized_usd):
     events = dict(failed.events.select("event", "amount_usd").iter_rows())
     assert events["debt lost"] == pytest.approx(12_940_600.0 - seized_usd, abs=200.0)
     assert [case.name for case in loan_defaults(played)] == [f"{loan.id} defaults in 2028-01"]
+
+
+def test_seized_systems_count_at_what_used_ones_sell_for():
+    # A fifth of the price at six months, nothing at sixty: of the 22.4 M of July 0.2, of the deposit of 5.6 M, twelve
+    # months old, 0.2 x 48/54. 4.48 + 0.99556 M, and fabric of 6.006 M at 55/60: 10.98106 M of the 12.9406 M owed.
+    resale = (Resale(age_months=6, value_fraction=0.2),)
+    loan = replace(GPU_LOAN, terms=replace(GPU_LOAN.terms, collateral_life_months=60))
+    played = eight_racks(contracts=(loan,), offers=(replace(offer(), resale=resale, buyer="customers"),))
+    failed = loan_defaulted(played.inputs, appraisal=played.appraisal, loan=loan.id, month=date(2028, 1, 1))
+    seized = failed.flows.filter(pl.col("purpose") == "collateral seized")
+    assert seized["amount_usd"][0] == pytest.approx(10_981_056.0, abs=1.0)
 
 
 def loan_defaults(played) -> list:

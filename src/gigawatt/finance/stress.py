@@ -11,13 +11,24 @@ import numpy as np
 import polars as pl
 import xarray as xr
 
-from gigawatt.entities.contracts import MilestoneTranches, ResidualGuarantee, VendorFinancing, parties_of
+from gigawatt.entities.contracts import (
+    GpuDebt,
+    Loan,
+    MilestoneTranches,
+    ProjectDebt,
+    ResidualGuarantee,
+    VendorFinancing,
+    parties_of,
+)
+from gigawatt.entities.hardware import Offer
+from gigawatt.entities.schedules import in_term, rack_worth_fractions
 from gigawatt.entities.stages import Appraisal, BuildPlan, History, Inputs
 from gigawatt.errors import ScenarioError
 from gigawatt.finance.contracts import guarantee_claim
 from gigawatt.finance.contracts.given import dated_usd
 from gigawatt.finance.costs import rack_facility_mw
 from gigawatt.finance.flows import Purpose, Stream, flow_table, monthly_usd
+from gigawatt.timeline import Calendar, FloatArray
 from gigawatt.units import CENTS_PER_USD, MEGAWATTS_PER_GIGAWATT
 
 _UNPAID = (Purpose.RENT.value, Purpose.LEASE.value)
@@ -129,17 +140,18 @@ def defaulted(inputs: Inputs, history: History, *, appraisal: Appraisal, lessee:
 def loan_defaulted(inputs: Inputs, *, appraisal: Appraisal, loan: str, month: date) -> Appraisal:
     """The accounts as if a loan were neither drawn nor served from the month on, and its lender seized what secures it.
 
-    What is seized counts at its cost written off over the collateral's life, as the covenants value it, and no more
-    than is owed; the rest of the debt is lost. What the borrower earns afterwards is left as it was.
+    What is seized counts at its cost written off over the collateral's life, as the covenants value it, systems of a
+    platform that lists what used ones sell for at that; no more than is owed. The rest of the debt is lost. What the
+    borrower earns afterwards is left as it was.
     """
     first = month.replace(day=1)
-    contract = next(c for c in inputs.contracts if c.id == loan)
+    contract = next(c for c in inputs.contracts if c.id == loan and isinstance(c, Loan))
     lender_role = "vendor" if isinstance(contract, VendorFinancing) else "lender"
     borrower, lender = (parties_of(contract)[role] for role in ("borrower", lender_role))
     table = appraisal.loans.filter(pl.col("contract") == loan).sort("month")
     before = table.filter(pl.col("month") < first)
     owed_usd = float(before["balance_usd"][-1]) if before.height else 0.0
-    seized_usd = min(owed_usd, float(before["collateral_usd"][-1])) if before.height else 0.0
+    seized_usd = min(owed_usd, _seized_usd(inputs, contract, appraisal, day=first)) if before.height else 0.0
     unpaid = _payments_of(table.filter(pl.col("month") >= first), borrower=borrower, lender=lender)
     seizure = Stream(
         payer=borrower,
@@ -157,6 +169,37 @@ def loan_defaulted(inputs: Inputs, *, appraisal: Appraisal, loan: str, month: da
         flows=pl.concat([left, flow_table([seizure], calendar=inputs.calendar)]).sort("month", maintain_order=True),
         events=pl.concat([appraisal.events, pl.DataFrame(events, schema=appraisal.events.schema)]),
     )
+
+
+def _seized_usd(inputs: Inputs, contract: Loan, appraisal: Appraisal, *, day: date) -> float:
+    """What the collateral of a loan is worth on the first of a month; payments for systems age as systems do."""
+    calendar, terms = inputs.calendar, contract.terms
+    index = calendar.month_index(day)
+    by_books = appraisal.loans.filter(pl.col("contract") == contract.id, pl.col("month") < day).sort("month")
+    worth_usd = float(by_books["collateral_usd"][-1])
+    ages = index - np.arange(index, dtype=np.float64)
+    left = 1.0 - np.minimum(1.0, (ages - 1.0) / terms.collateral_life_months)
+    window = in_term(calendar, start=terms.start, term_months=terms.grace_months)
+    for offer in inputs.offers if not isinstance(contract, ProjectDebt) else ():
+        if offer.resale:
+            paid = _systems_paid_usd(appraisal, contract, calendar=calendar, offer=offer) * window
+            worth_usd += float(paid[:index] @ (rack_worth_fractions(ages, offer=offer) - left))
+    return max(0.0, worth_usd)
+
+
+def _systems_paid_usd(appraisal: Appraisal, contract: Loan, *, calendar: Calendar, offer: Offer) -> FloatArray:
+    """What the borrower paid for systems of a platform that secure its loan, `(month,)`."""
+    flows = appraisal.flows.filter(
+        pl.col("purpose") == Purpose.SYSTEMS.value,
+        pl.col("payer") == contract.borrower,
+        pl.col("platform") == offer.platform.id,
+    )
+    match contract:
+        case VendorFinancing(vendor=vendor):
+            flows = flows.filter(pl.col("payee") == vendor)
+        case GpuDebt(sites=sites, platforms=platforms):
+            flows = flows.filter(pl.col("site").is_in(sites), pl.col("platform").is_in(platforms))
+    return -monthly_usd(flows, party=contract.borrower, calendar=calendar)
 
 
 def _payments_of(table: pl.DataFrame, *, borrower: str, lender: str) -> set[tuple[object, ...]]:

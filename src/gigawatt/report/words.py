@@ -346,10 +346,10 @@ def unit_costs(study: Study) -> str:
         return "No platform serves tokens."
     low, high = min(rows), max(rows)
     if len(rows) == 1:
-        return f"A million tokens cost {unit_price(low[0])} on {low[1]}."
+        return f"A million tokens cost {unit_price(low[0])} on {low[1]}, what is left at the end taken off."
     return (
         f"A million tokens cost {unit_price(low[0])} on {low[1]} and {unit_price(high[0])} on {high[1]}, "
-        f"{high[0] / low[0]:.1f} times as much.{_mixed_services(study)}"
+        f"{high[0] / low[0]:.1f} times as much, what is left at the end taken off.{_mixed_services(study)}"
     )
 
 
