@@ -147,3 +147,28 @@ def test_products_of_integers_run_at_their_published_rate(tmp_path, catalog):
     (row,) = read_rows(written(tmp_path, {**change, "platform": "Gaudi 2"}))
     with pytest.raises(Inexpressible, match="no published rate of 8-bit integers"):
         expression(row, catalog, step_assumptions(catalog))
+
+
+@pytest.mark.parametrize(
+    ("named", "platform"),
+    [
+        ("NVIDIA Blackwell Ultra GPU (GB300)", "gb300-nvl72"),
+        ("NVIDIA Blackwell Ultra GPU (B300-SXM-270GB)", "dgx-b300"),
+        ("Vera Rubin NVL72", "vr-nvl72"),
+        ("AMD Instinct MI350X", "mi350x"),
+        ("Intel HL-225H", "gaudi2"),
+        ("HL-325L OAM", "gaudi3"),
+        ("Trillium (v6e-256)", "tpu-v6e"),
+        ("AWS Trn2 UltraServer", "trn2"),
+    ],
+)
+def test_what_people_call_platforms(tmp_path, catalog, named, platform):
+    (row,) = read_rows(written(tmp_path, {"platform": named, "precision": "bf16"}))
+    assert expression(row, catalog, step_assumptions(catalog)).platform.id == platform
+
+
+@pytest.mark.parametrize("card", ["H200 NVL", "NVIDIA H100-NVL-94GB", "A100 PCIe 80GB"])
+def test_cards_with_other_clocks_and_links_are_refused_by_name(tmp_path, catalog, card):
+    (row,) = read_rows(written(tmp_path, {"platform": card, "precision": "bf16"}))
+    with pytest.raises(Inexpressible, match=f"no platform for {card}"):
+        expression(row, catalog, step_assumptions(catalog))
