@@ -2,6 +2,8 @@
 
 import math
 
+from gigawatt.cli.console import err
+from gigawatt.cli.progress import StageProgress
 from gigawatt.cli.steps import Asked
 from gigawatt.errors import InfeasibleError
 from gigawatt.performance.operators import OperatorModel
@@ -23,11 +25,14 @@ def best_layout(of: Asked, operators: OperatorModel) -> StepLayouts:
     """
     least, best = math.inf, None
     best_s = math.inf
-    for count in _sizes(of):
-        found = fastest(of.task, of.where, operators, accelerators_count=count, beat_s=best_s)
-        least = min(least, found.least_memory_bytes)
-        if found.layout is not None:
-            best, best_s = found.layout, found.step_s
+    sizes = _sizes(of)
+    with StageProgress(err) as progress:
+        for number, count in enumerate(sizes):
+            progress("Searching layouts", number / len(sizes))
+            found = fastest(of.task, of.where, operators, accelerators_count=count, beat_s=best_s)
+            least = min(least, found.least_memory_bytes)
+            if found.layout is not None:
+                best, best_s = found.layout, found.step_s
     if best is not None:
         return best
     if math.isinf(least):
