@@ -107,6 +107,21 @@ def test_a_release_replaces_what_its_software_usually_does(tmp_path, catalog):
     assert early.attention_time.best == pytest.approx(1.65)
 
 
+def test_a_rate_is_that_of_a_batch_that_its_ranks_can_share(tmp_path, catalog):
+    # 15 ranks cannot share 128 sequences: 9 x 15 is nearer to 128 than 8 x 15.
+    changes = {"num_gpus": "120", "dp": "15", "global_batch_seqs": "128", "micro_batch": ""}
+    rated = expressed(tmp_path, catalog, metric="hw_tflops_per_gpu", value="140", unit="TFLOP/s/GPU", **changes)
+    timed = expressed(tmp_path, catalog, **changes)
+    assert (rated.task.batch_sequences_count, timed.task.batch_sequences_count) == (135.0, 128.0)
+
+
+def test_brain_floats_are_summed_wide_where_megatron_did(tmp_path, catalog):
+    source = {"source_url": "https://arxiv.org/abs/2201.11990"}
+    wide, half = (expressed(tmp_path, catalog, precision=name, **source).task.practice for name in ("bf16", "fp16"))
+    assert (wide.gradient_bytes, wide.reduced_bytes) == (4.0, 4.0)
+    assert (half.gradient_bytes, half.reduced_bytes) == (2.0, 2.0)
+
+
 def test_packed_samples_see_only_themselves_and_releases_interleave(tmp_path, catalog):
     tuned = {"source_url": "https://github.com/NVIDIA/NeMo/blob/main/docs", "notes": "NeMo 24.07 finetune; model"}
     found = expressed(

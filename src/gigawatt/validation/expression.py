@@ -34,6 +34,8 @@ _CHUNKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
 _FULLY_SHARDED = 3.0
 _RECOMPUTED_LAYERS = re.compile(r"full:(\d+) layers")
 
+_RATE = re.compile("(?i)flops|mfu|hfu|utilization|per_s")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
@@ -64,7 +66,7 @@ def expression(row: TruthRow, catalog: Catalog, assumptions: StepAssumptions) ->
         raise Inexpressible(row.fault)
     if is_no_decoder(row.model):
         raise Inexpressible(f"{row.model} is no decoder-only language model, and the step model knows no other")
-    row = _one_copy(released(as_submitted(row)))
+    row = _shared_batch(_one_copy(released(as_submitted(row))))
     platform = system(row, catalog)
     built = architecture(row, catalog)
     found = measured(row, built.model, platform)
@@ -112,6 +114,19 @@ def _one_copy(row: TruthRow) -> TruthRow:
     if printed >= row.num_gpus or row.num_gpus % printed:
         return row
     return replace(row, num_gpus=printed)
+
+
+def _shared_batch(row: TruthRow) -> TruthRow:
+    """The row with a batch that its data-parallel ranks can share, where it rates what it does.
+
+    A batch that they cannot share evenly is printed as rounded; a rate is that of the one that ran, the nearest.
+    """
+    if not _RATE.search(row.metric) or row.global_batch_seqs is None or row.tp is None or row.pp is None:
+        return row
+    ranks = row.num_gpus // (row.tp * row.pp * (row.cp or 1))
+    share = max(ranks, 1) * (row.micro_batch or 1)
+    even = round(row.global_batch_seqs / share) * share
+    return replace(row, global_batch_seqs=even) if even else row
 
 
 def _stragglers(source: SourcePractice, catalog: Catalog) -> Ranged:
