@@ -86,6 +86,14 @@ def test_poorer_software_is_never_faster(change):
     assert answer(*BUSY, *SPREAD, change)["step_time_s"]["p50"] >= usual
 
 
+def test_what_was_stated_is_told_again(tmp_path):
+    page = tmp_path / "step.html"
+    stated = ("--practice", "graphed=no", "--scale-up-domain", "16", "--html", str(page))
+    shown = RUN.invoke(perf_app, [*BUSY, *stated]).stdout
+    for text in (" ".join(shown.split()), page.read_text(encoding="utf-8")):
+        assert "Stated: scale-up domains of 16, graphed=no." in text
+
+
 def test_what_is_computed_anew_is_not_kept():
     kept, dropped = (
         answer(*BUSY, *SPREAD, f"recomputed-modules={modules}")

@@ -344,12 +344,13 @@ def band_s(catalog: Catalog, of: Asked, layout: StepLayouts) -> dict[str, float]
 
 
 def standing(of: Asked) -> str:
-    """What the operator times rest on, as a sentence."""
+    """What the operator times rest on, and what was stated otherwise than usual, in sentences."""
+    stated = f" Stated: {', '.join(of.remarks)}." if of.remarks else ""
     if of.where.measured:
-        return "Platform measured: its kernels have published timings."
+        return f"Platform measured: its kernels have published timings.{stated}"
     if of.where.silicon_of is not None:
-        return f"Platform measured as {of.where.silicon_of}, whose silicon it has."
-    return "Platform projected: no timings of its kernels are published."
+        return f"Platform measured as {of.where.silicon_of}, whose silicon it has.{stated}"
+    return f"Platform projected: no timings of its kernels are published.{stated}"
 
 
 # Names of a layout on the command line and in tables, and what their words mean.

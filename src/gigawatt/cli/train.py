@@ -215,8 +215,7 @@ def _headline(of: Asked, answer: Answer) -> str:
 
 
 def _print(of: Asked, answer: Answer) -> None:
-    stated = (of.task.number_format.value, *of.remarks)
-    out.print(f"[bold]{of.task.model.id} on {of.gpus:,} x {of.where.id}[/], {', '.join(stated)}", highlight=False)
+    out.print(f"[bold]{of.task.model.id} on {of.gpus:,} x {of.where.id}[/], {of.task.number_format.value}")
     out.print(_headline(of, answer), highlight=False)
     words = layout_words(layout_json(answer.layout, 0))
     chosen = "Layout as stated" if answer.stated else "Fastest layout that fits"
