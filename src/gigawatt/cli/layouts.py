@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from gigawatt.cli.names import nearest
+from gigawatt.cli.names import settings
 from gigawatt.cli.steps import NAMES, WORDS, Asked
 from gigawatt.errors import InputError
 from gigawatt.performance.architecture import expert_layer
@@ -32,20 +32,7 @@ def stated_layout(text: str, of: Asked) -> StepLayouts:
 
 
 def _parsed(text: str) -> dict[str, float]:
-    counts: dict[str, float] = {}
-    for piece in filter(None, (part.strip() for part in text.split(","))):
-        name, mark, value = (part.strip() for part in piece.partition("="))
-        if not mark or name not in NAMES:
-            raise InputError(
-                where="--layout",
-                found=f'"{piece}"',
-                expected=f"settings such as {_EXAMPLE}",
-                fix=nearest(name, NAMES),
-            )
-        if name in counts:
-            raise _refused(f"{name} twice", "each setting once")
-        counts[name] = _value(name, value)
-    return counts
+    return {name: _value(name, value) for name, value in settings(text, NAMES, option="--layout", example=_EXAMPLE)}
 
 
 def _value(name: str, text: str) -> float:

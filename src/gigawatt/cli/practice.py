@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from enum import StrEnum
 
-from gigawatt.cli.names import nearest
+from gigawatt.cli.names import settings
 from gigawatt.errors import InputError
 from gigawatt.performance.step.task import ContextExchange, Module, Practice
 
@@ -19,19 +19,10 @@ _WIDTHS = (1.0, 2.0, 4.0)
 def stated_practice(text: str, base: Practice) -> Practice:
     """`base` with what a text states; raises `InputError` for what is no setting of it."""
     names = {field.name.replace("_", "-"): field.name for field in fields(Practice)}
-    changes: dict[str, object] = {}
-    for piece in filter(None, (part.strip() for part in text.split(","))):
-        name, mark, value = (part.strip() for part in piece.partition("="))
-        if not mark or name not in names:
-            raise InputError(
-                where="--practice",
-                found=f'"{piece}"',
-                expected=f"settings such as {_EXAMPLE}",
-                fix=nearest(name, names),
-            )
-        if names[name] in changes:
-            raise _refused(f"{name} twice", "each setting once")
-        changes[names[name]] = _value(name, value, getattr(base, names[name]))
+    changes = {
+        names[name]: _value(name, value, getattr(base, names[name]))
+        for name, value in settings(text, names, option="--practice", example=_EXAMPLE)
+    }
     return replace(base, **changes)  # type: ignore[arg-type]  # each value has the type of what it replaces
 
 
