@@ -107,3 +107,17 @@ def test_activation_inputs_kept_in_eight_bits_halve_and_are_cast_there_and_back(
     for pieces in (feedforward.dense_forward, feedforward.dense_backward):
         plain, more = (np.ravel(pieces(one, layout, operators()).elementwise_s)[0] for one in (wide_task, narrow_task))
         assert more - plain == pytest.approx(3 * 2 * 4096 * 1024 / _BANDWIDTH)
+
+
+def test_a_slow_kernel_for_gradients_of_biased_experts_slows_one_product():
+    # The gradient of what goes into the second product: 2 x 1024 rows, 1024 wide both ways, 2 x 2048 x 1024 x 1024 FLOP
+    # at 1 PFLOP/s, and three times that on top.
+    slow = replace(PLAIN, biased_gradient_factor=4.0)
+    once = 2 * 2048 * 1024 * 1024 / 1e15
+
+    def products_s(practice, variant=_LIMITED):
+        one = task(expert_model(), practice=practice, variant=variant)
+        return float(np.ravel(feedforward.expert_backward(one, _LAYOUT, operators()).gemm_s)[0])
+
+    assert products_s(slow) - products_s(PLAIN) == pytest.approx(3 * once)
+    assert products_s(slow, Variant()) == products_s(PLAIN, Variant())

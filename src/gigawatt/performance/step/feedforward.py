@@ -151,6 +151,23 @@ def _grouped_products(
     return total(casts, for_weights(PassTimes(gemm_s=weights, kernels_count=issued).plus(summed)))
 
 
+def _biased_gradient(task: StepTask, layouts: StepLayouts, operators: OperatorModel, routed: _Routed) -> PassTimes:
+    """What the product that takes gradients of the activation and of its bias along takes beyond one of its size."""
+    excess = task.practice.biased_gradient_factor - 1.0
+    if excess == 0.0 or not task.variant.limited_biased_experts:
+        return PassTimes()
+    down = routed.experts.projections[-1]
+    own = _no_faster_than_dense_s(
+        operators,
+        routed.copies_count,
+        down.local_input_dim(layouts.expert_tp_count),
+        down.local_output_dim(layouts.expert_tp_count),
+        groups=routed.local_experts_count,
+        precision=task.number_format.precision,
+    )
+    return PassTimes(gemm_s=excess * own)
+
+
 def _no_faster_than_dense_s(
     operators: OperatorModel, m: Reals, n: Reals, k: Reals, *, groups: Reals, precision: Precision
 ) -> FloatArray:
@@ -232,6 +249,7 @@ def _expert_pass(
         _grouped(task, layouts, operators, routed, backward=backward),
         _activation(task, operators, values_count=width, gated=gated, backward=backward),
         _limited_and_biased(task, operators, routed, values_count=width, backward=backward),
+        _biased_gradient(task, layouts, operators, routed) if backward else PassTimes(),
     )
     computed = total(
         _router(task, operators, routed, backward=backward),

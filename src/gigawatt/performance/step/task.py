@@ -104,8 +104,10 @@ class Practice:
     `gradient_bytes` per parameter are accumulated in, `reduced_bytes` cross the network, `gathered_bytes` are gathered.
     `deduplicated_dispatch` sends a token once per rank however many of its experts lie there.
     `fused_*` say that intermediate results stay on the chip: of `fused_expert_epilogue` those of limits and biases of
-    experts, of `fused_scaled_rotary` those of a scaled rotary embedding. With `graphed` steps the host issues nothing,
-    with `graphed_attention` nothing before the experts. Without `grouped_products` it issues one product per expert.
+    experts, of `fused_scaled_rotary` those of a scaled rotary embedding. A grouped product that takes gradients of the
+    activation and of its bias along takes `biased_gradient_factor` times one of its size. With `graphed` steps the host
+    issues nothing, with `graphed_attention` nothing before the experts. Without `grouped_products` it issues one
+    product per expert.
     `attention_time_factor` is what its fused attention takes over the best known for the device.
     With `narrow_activation_inputs` what goes into activation functions is kept in eight bits for the backward pass.
     `recomputed_modules` is what selective recomputation means. With `placeholder_gradients` an unused BF16 gradient of
@@ -120,6 +122,7 @@ class Practice:
     fused_dispatch: bool
     fused_expert_epilogue: bool
     fused_scaled_rotary: bool
+    biased_gradient_factor: float
     fused_accumulation: bool
     narrow_activation_inputs: bool
     deduplicated_dispatch: bool
@@ -150,6 +153,7 @@ def current_practice() -> Practice:
         fused_dispatch=True,
         fused_expert_epilogue=True,
         fused_scaled_rotary=True,
+        biased_gradient_factor=1.0,
         fused_accumulation=True,
         narrow_activation_inputs=False,
         deduplicated_dispatch=True,
