@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 
 import numpy as np
+import polars as pl
 import pytest
 import xarray as xr
 
@@ -12,14 +13,17 @@ from gigawatt.entities.actuals import Actuals, Ordered, Quote, RacksInService, S
 from gigawatt.entities.capital import PowerTarget, Treasury
 from gigawatt.entities.hardware import Offer, SupplyStep
 from gigawatt.entities.site import PowerStep
-from gigawatt.entities.stages import BuildPlan, Inputs, SolveStatus
+from gigawatt.entities.stages import BuildPlan, EndValue, Inputs, SolveStatus
 from gigawatt.errors import GigawattError, InfeasibleError, ScenarioError
+from gigawatt.finance.end_value import present_end_value_usd
+from gigawatt.finance.statements import statements
 from gigawatt.planning import plan
 from gigawatt.planning.counterfactual import Choice, choices, counterfactual
 from gigawatt.planning.explanation import explanation
 from gigawatt.planning.repeat import repeated
 from gigawatt.planning.replan import Replanned, replan
 from gigawatt.planning.stopping import Stop
+from tests.finance.programmes import play
 from tests.planning.cases import (
     NAPKIN_PLATFORM,
     START,
@@ -172,6 +176,26 @@ def test_dearer_racks_are_ordered_no_more_but_those_on_order_come(base: tuple[In
     dear = (Quote(platform="box", price_usd_per_rack=20e6, lead_months=None, supply=None),)
     anew = again(inputs, chosen, seen(month(2), quotes=dear)).plan  # alpha's were ordered in January, beta's in April
     assert (arrivals(anew, "alpha"), arrivals(anew, "beta")) == (at(m3=10.0), at())
+
+
+@pytest.mark.parametrize("quoted_usd", [0.8e6, 1.3e6])
+def test_the_accounts_of_a_plan_made_anew_pay_earlier_orders_at_the_price_of_then(quoted_usd: float) -> None:
+    # Alpha's ten racks are ordered in January at 1 MUSD, beta's in April, after a new quote of March
+    inputs = replace(late_beta(offers=(napkin_offer(lead_months=3, deposit_fraction=0.2),)), end_value=EndValue.BOOKS)
+    chosen = plan(inputs, napkin_performance(inputs))
+    quote = (Quote(platform="box", price_usd_per_rack=quoted_usd, lead_months=None, supply=None),)
+    anew = again(inputs, chosen, seen(month(2), quotes=quote))
+    assert (arrivals(anew.plan, "alpha"), arrivals(anew.plan, "beta")) == (at(m3=10.0), at(m6=10.0))
+    played = play(anew.inputs, anew.plan, performance=napkin_performance(inputs))
+    paid = played.appraisal.flows.filter(pl.col("purpose") == "systems")
+    by_month = {day.month: usd for day, usd in paid.group_by("month").agg(pl.col("amount_usd").sum()).iter_rows()}
+    # A fifth with the order, the rest on delivery: alpha's in January and April, beta's in April and July.
+    assert by_month == pytest.approx({1: 2e6, 4: 8e6 + 2 * quoted_usd, 7: 8 * quoted_usd})
+    end_usd = present_end_value_usd(anew.inputs, played.history, flows=played.appraisal.flows, owner="openai")
+    assert played.appraisal.npv_usd + end_usd == pytest.approx(anew.plan.objective_value)
+    sheets = statements(anew.inputs, played.history, appraisal=played.appraisal).balance_sheet
+    last = sheets.filter(pl.col("party") == "openai").sort("month").row(-1, named=True)
+    assert last["fixed_assets_usd"] - last["accumulated_depreciation_usd"] == pytest.approx(end_usd, abs=0.05)
 
 
 def two_platforms() -> tuple[Inputs, BuildPlan]:

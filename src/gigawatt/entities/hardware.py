@@ -107,6 +107,15 @@ class Resale:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormerPrice:
+    """What a rack was paid at before its vendor quoted anew: of orders before a day, which arrive before another."""
+
+    usd_per_rack: float
+    ordered_before: date
+    arrives_before: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A platform as offered to the programme: price, supply, lead time and life.
 
@@ -118,7 +127,7 @@ class Offer:
     limit deliveries over several months and say how many racks must be taken. Of each payment the vendor passes
     `goods_fraction` on to `supplier`, for what its goods cost it. `resale` lists the ages, rising, at which racks may
     leave before their life ends, sold to the party `buyer`. Of the racks' heat `liquid_fraction` leaves by liquid, the
-    rest by air; None where no site limits either.
+    rest by air; None where no site limits either. `former_prices` are those of earlier orders, the earliest first.
     """
 
     platform: Platform
@@ -139,3 +148,4 @@ class Offer:
     resale: tuple[Resale, ...] = ()
     buyer: str = ""
     liquid_fraction: float | None = None
+    former_prices: tuple[FormerPrice, ...] = ()

@@ -103,3 +103,20 @@ def rack_worth_fractions(age_months: FloatArray, *, offer: Offer) -> FloatArray:
         points.append((offer.book_life_months, min(offer.residual_fraction, points[-1][1])))
     ages, worth = zip(*points, strict=True)
     return np.asarray(np.interp(age_months, ages, worth), dtype=np.float64)
+
+
+def ordered_price_usd_per_rack(offer: Offer, calendar: Calendar) -> FloatArray:
+    """Price of racks that are ordered in each month, `(month,)`."""
+    return _price_usd_per_rack(offer, calendar, [former.ordered_before for former in offer.former_prices])
+
+
+def delivered_price_usd_per_rack(offer: Offer, calendar: Calendar) -> FloatArray:
+    """Price of racks that are delivered in each month, `(month,)`: that of the day on which they were ordered."""
+    return _price_usd_per_rack(offer, calendar, [former.arrives_before for former in offer.former_prices])
+
+
+def _price_usd_per_rack(offer: Offer, calendar: Calendar, ends: list[date]) -> FloatArray:
+    price = np.full(calendar.month_count, offer.price_usd_per_rack)
+    for former, end in reversed(list(zip(offer.former_prices, ends, strict=True))):
+        price[: max(0, calendar.month_index(end))] = former.usd_per_rack
+    return price

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gigawatt.entities.hardware import Offer
+from gigawatt.entities.schedules import delivered_price_usd_per_rack
 from gigawatt.entities.site import Site
 from gigawatt.entities.stages import History, Inputs
 from gigawatt.facility.electrical import rack_it_power_mw
@@ -16,19 +17,22 @@ from gigawatt.finance.parties import bearers
 from gigawatt.finance.plants import plant_purpose
 from gigawatt.timeline import FloatArray
 
+Layers = Mapping[Purpose, float | FloatArray]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assets:
     """Systems of one platform at one site (or, with `platform` empty, its facility) that `owner` has in service.
 
-    `layers_usd` is what a unit (a rack, a facility MW) cost by layer; `placed_count` and `retired_count` `(month,)`
-    count units. Of those retired, `sold` says how many were sold at which age, `(month,)` by age in months.
+    `layers_usd` is what a unit (a rack, a facility MW) cost by layer, `(month,)` where that hangs on the month in which
+    it was placed; `placed_count` and `retired_count` `(month,)` count units. Of those retired, `sold` says how many
+    were sold at which age, `(month,)` by age in months.
     """
 
     owner: str
     site: str
     platform: str
-    layers_usd: Mapping[Purpose, float]
+    layers_usd: Layers
     placed_count: FloatArray
     retired_count: FloatArray
     life_months: int
@@ -36,9 +40,10 @@ class Assets:
     sold: Mapping[int, FloatArray] = field(default_factory=dict)
 
     @property
-    def unit_usd(self) -> float:
-        """What a unit cost."""
-        return sum(self.layers_usd.values())
+    def unit_usd(self) -> FloatArray:
+        """What a unit that was placed in each month cost, `(month,)`."""
+        layers = [np.broadcast_to(usd, self.placed_count.shape) for usd in self.layers_usd.values()]
+        return np.asarray(np.sum(layers, axis=0), dtype=np.float64)
 
     @property
     def placed_usd(self) -> FloatArray:
@@ -47,7 +52,7 @@ class Assets:
 
     def placed_usd_of(self, layer: Purpose) -> FloatArray:
         """What of that cost is of one layer, `(month,)`."""
-        return self.placed_count * self.layers_usd[layer]
+        return np.asarray(self.placed_count * self.layers_usd[layer], dtype=np.float64)
 
 
 def assets(inputs: Inputs, history: History) -> tuple[Assets, ...]:
@@ -63,12 +68,12 @@ def written_off_usd(found: Assets) -> FloatArray:
     """
     month_count = found.placed_count.size
     per_month = straight_line_fractions(found.life_months)[:month_count] * (1.0 - found.residual_fraction)
-    written = np.convolve(found.placed_count, per_month)[:month_count]
+    written = np.convolve(found.placed_usd, per_month)[:month_count]
     for placed, retired, count in retirements(found):
-        age = retired - placed
-        written[retired:] -= count * _tail(per_month, age, month_count - retired)
-        written[retired] += count * (1.0 - float(per_month[:age].sum()))
-    return np.asarray(written * found.unit_usd, dtype=np.float64)
+        age, cost_usd = retired - placed, count * found.unit_usd[placed]
+        written[retired:] -= cost_usd * _tail(per_month, age, month_count - retired)
+        written[retired] += cost_usd * (1.0 - float(per_month[:age].sum()))
+    return np.asarray(written, dtype=np.float64)
 
 
 def units_left_count(found: Assets) -> FloatArray:
@@ -112,7 +117,7 @@ def _taken(standing: FloatArray, count: float, *, since: int, until: int) -> Ite
 
 def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> Iterator[Assets]:
     who, costs = bearers(inputs, site), inputs.costs
-    facility = {
+    facility: Layers = {
         Purpose.BUILDING: costs.building_usd_per_facility_mw,
         Purpose.COOLING: costs.cooling_usd_per_facility_mw,
         Purpose.POWER: costs.power_usd_per_facility_mw,
@@ -122,7 +127,7 @@ def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> I
     yield _standing(inputs, site, built, owner=who.facility, layers_usd=facility)
     for plant in site.plants:
         standing = history.state["plant_mw"].sel(plant=f"{site.id}/{plant.id}").values
-        layer = {plant_purpose(plant): plant.cost_usd_per_mw}
+        layer: Layers = {plant_purpose(plant): plant.cost_usd_per_mw}
         yield _standing(inputs, site, standing, owner=inputs.programme, layers_usd=layer)
     installed = values(inputs, history.state["installed_racks"], "site", "platform", "month")[row]
     retired = values(inputs, history.state["retired_racks"], "site", "platform", "month")[row]
@@ -134,7 +139,7 @@ def _site_assets(inputs: Inputs, history: History, site: Site, *, row: int) -> I
             site=site.id,
             platform=offer.platform.id,
             layers_usd={
-                Purpose.SYSTEMS: offer.price_usd_per_rack,
+                Purpose.SYSTEMS: delivered_price_usd_per_rack(offer, inputs.calendar),
                 Purpose.NETWORK: rack_it_mw * costs.network_usd_per_it_mw,
                 Purpose.STORAGE: rack_it_mw * costs.storage_usd_per_it_mw,
             },
@@ -154,9 +159,7 @@ def _sold(history: History, site: Site, offer: Offer) -> dict[int, FloatArray]:
     return {item.age_months: sold.values[rank].astype(np.float64) for rank, item in enumerate(offer.resale)}
 
 
-def _standing(
-    inputs: Inputs, site: Site, standing_mw: FloatArray, *, owner: str, layers_usd: Mapping[Purpose, float]
-) -> Assets:
+def _standing(inputs: Inputs, site: Site, standing_mw: FloatArray, *, owner: str, layers_usd: Layers) -> Assets:
     """What stands at a site and is never retired, written off as facilities are; `standing_mw` `(month,)`."""
     return Assets(
         owner=owner,

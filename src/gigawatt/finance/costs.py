@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
+from gigawatt.entities.schedules import delivered_price_usd_per_rack, ordered_price_usd_per_rack
 from gigawatt.entities.site import Cloud, Leased, RentFrom, Site
 from gigawatt.entities.stages import BuildPlan, History, Inputs
 from gigawatt.facility.electrical import facility_power_mw, it_power_mw, rack_it_power_mw
@@ -168,12 +169,13 @@ def _rack_streams(inputs: Inputs, site: Site, given: Quantities, *, row: int, co
     """Racks of one platform at one site: purchase, fabric, energy and operation, paid by who owns the systems."""
     who, offer, costs = bearers(inputs, site), inputs.offers[column], inputs.costs
     ordered, delivered = given.ordered_racks[row, column], given.delivered_racks[row, column]
-    due_racks = offer.deposit_fraction * ordered + (1.0 - offer.deposit_fraction) * delivered
+    systems_usd = offer.deposit_fraction * ordered * ordered_price_usd_per_rack(offer, inputs.calendar)
+    systems_usd += (1.0 - offer.deposit_fraction) * delivered * delivered_price_usd_per_rack(offer, inputs.calendar)
     rack_mw = given.rack_it_mw[column]
     worth_usd = offer.price_usd_per_rack + rack_mw * costs.fabric_usd_per_it_mw
     yearly_usd = worth_usd * costs.systems_operation_fraction_per_year
     payments = (
-        (offer.vendor, Purpose.SYSTEMS, due_racks * offer.price_usd_per_rack),
+        (offer.vendor, Purpose.SYSTEMS, systems_usd),
         (who.builder, Purpose.NETWORK, delivered * rack_mw * costs.network_usd_per_it_mw),
         (who.builder, Purpose.STORAGE, delivered * rack_mw * costs.storage_usd_per_it_mw),
         (site.utility, Purpose.ENERGY, given.energy_mwh[row, column] * site.energy_price_usd_per_mwh),
@@ -193,7 +195,7 @@ def _rack_streams(inputs: Inputs, site: Site, given: Quantities, *, row: int, co
             payer=offer.vendor,
             payee=offer.supplier,
             purpose=Purpose.GOODS,
-            amount_usd=offer.goods_fraction * due_racks * offer.price_usd_per_rack,
+            amount_usd=offer.goods_fraction * systems_usd,
             site=site.id,
             platform=offer.platform.id,
         )

@@ -41,7 +41,8 @@ def end_values(inputs: Inputs, history: History, *, flows: pl.DataFrame) -> pl.D
         for layer, unit_usd in found.layers_usd.items():
             key = (found.owner, found.site, found.platform, layer.value)
             placed_usd[key] += float(found.placed_usd_of(layer).sum())
-            worth_usd[key] += unit_usd * float(units_left_count(found) @ _fractions_left(inputs, found, layer=layer))
+            left_usd = units_left_count(found) * unit_usd
+            worth_usd[key] += float(left_usd @ _fractions_left(inputs, found, layer=layer))
     paid_usd = dict(_paid_usd(flows))
     rows = []
     for key in sorted(placed_usd.keys() | paid_usd.keys()):

@@ -14,7 +14,7 @@ import xarray as xr
 
 from gigawatt.entities.actuals import Actuals, Quote, SiteNews
 from gigawatt.entities.assumptions import SURE
-from gigawatt.entities.hardware import Offer
+from gigawatt.entities.hardware import FormerPrice, Offer
 from gigawatt.entities.site import PowerStep, Site
 from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.errors import ScenarioError
@@ -52,7 +52,10 @@ def restated(inputs: Inputs, actuals: Actuals) -> Inputs:
     news = {item.site: item for item in actuals.sites}
     quotes = {item.platform: item for item in actuals.quotes}
     offers = tuple(
-        _requoted(offer, quotes[offer.platform.id]) if offer.platform.id in quotes else offer for offer in inputs.offers
+        _requoted(offer, quotes[offer.platform.id], calendar=inputs.calendar, as_of=actuals.as_of)
+        if offer.platform.id in quotes
+        else offer
+        for offer in inputs.offers
     )
     sites = tuple(
         replace(site, power_steps=_power_steps(site, news[site.id], as_of=actuals.as_of)) if site.id in news else site
@@ -71,10 +74,21 @@ def _with_slips(site: Site, late: Mapping[tuple[str, str], int]) -> Site:
     return replace(site, plants=plants) if plants != site.plants else site
 
 
-def _requoted(offer: Offer, quote: Quote) -> Offer:
+def _requoted(offer: Offer, quote: Quote, *, calendar: Calendar, as_of: date) -> Offer:
     """An offer with what its vendor says now; None stands for what was said before."""
+    former = offer.former_prices
+    if quote.price_usd_per_rack is not None:
+        first = first_open_period(calendar, as_of)
+        arriving = first + periods_of(offer.lead_months, calendar)
+        before = FormerPrice(
+            usd_per_rack=offer.price_usd_per_rack,
+            ordered_before=calendar.periods[first],
+            arrives_before=_shifted(calendar.start, arriving * calendar.months_per_period),
+        )
+        former = (*former, before)
     return replace(
         offer,
+        former_prices=former,
         price_usd_per_rack=offer.price_usd_per_rack if quote.price_usd_per_rack is None else quote.price_usd_per_rack,
         price_spread=offer.price_spread if quote.price_usd_per_rack is None else SURE,
         lead_months=offer.lead_months if quote.lead_months is None else quote.lead_months,

@@ -4,7 +4,7 @@ import linopy
 import numpy as np
 import xarray as xr
 
-from gigawatt.entities.schedules import book_fractions, rack_worth_fractions
+from gigawatt.entities.schedules import book_fractions, delivered_price_usd_per_rack, rack_worth_fractions
 from gigawatt.entities.stages import EndValue, Inputs
 from gigawatt.planning.fleet import Fleet, period_axis
 from gigawatt.planning.money import pays_building, pays_systems
@@ -53,10 +53,10 @@ def _facility_fraction(inputs: Inputs) -> xr.DataArray:
 
 def _rack_usd(inputs: Inputs, *, limits: Fleet) -> xr.DataArray:
     """What a rack that came in each period is worth at the end, with its fabric, `(site, platform, period)`."""
-    ages = _ages_months(inputs.calendar)
+    ages, step = _ages_months(inputs.calendar), inputs.calendar.months_per_period
     fabric = limits.rack_it_mw * inputs.costs.fabric_usd_per_it_mw
     rows = [
-        offer.price_usd_per_rack * rack_worth_fractions(ages, offer=offer)
+        delivered_price_usd_per_rack(offer, inputs.calendar)[::step] * rack_worth_fractions(ages, offer=offer)
         + float(fabric.sel(platform=offer.platform.id))
         * book_fractions(ages, life_months=offer.book_life_months, residual_fraction=offer.residual_fraction)
         for offer in inputs.offers

@@ -49,11 +49,11 @@ def written_off_for_tax(contract: IncomeTax, owned: list[Assets], *, calendar: C
         additions = _by_year(found.placed_usd, year=year)
         written += depreciation_usd(additions, fractions=fractions)
         for placed, retired, count in retirements(found):
-            age = int(year[retired] - year[placed])
+            age, cost_usd = int(year[retired] - year[placed]), count * found.unit_usd[placed]
             later = fractions[age + 1 :]
-            written[year[retired]] += count * found.unit_usd * later.sum()
+            written[year[retired]] += cost_usd * later.sum()
             ends = written[year[retired] + 1 :][: later.size]
-            ends -= count * found.unit_usd * later[: ends.size]
+            ends -= cost_usd * later[: ends.size]
     return written
 
 
