@@ -154,6 +154,12 @@ def test_more_accelerators_are_never_slower(gpus, fewer):
     assert more <= less
 
 
+@pytest.mark.parametrize(("platform_id", "meant"), [("dgx-h100", "fp8-tensor"), ("dgx-b200", "mxfp8")])
+def test_fp8_is_what_the_matrix_units_scale_themselves(platform_id, meant):
+    said = answer("train", "llama-3.1-8b", platform_id, "--gpus", "8", "--batch", "64", "--precision", "fp8")
+    assert said["precision"] == meant
+
+
 def test_platforms_without_a_published_power_are_timed():
     said = answer("train", "llama-3.1-8b", "mi300x", "--gpus", "8")
     assert said["step_time_s"]["p10"] < said["step_time_s"]["p50"] < said["step_time_s"]["p90"]
@@ -237,6 +243,7 @@ def test_any_number_of_accelerators_is_answered(gpus):
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--html", "/dev/full"], StudyFolderError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--precision", "nvfp4"], InputError),
         (["llama-3.1-8b", "dgx-a100", "--gpus", "8", "--precision", "fp8"], InputError),
+        (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--precision", "mxfp8"], InputError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--expert-load", "2"], InputError),
         (["llama-3.1-8b", "dgx-h100", "--gpus", "8", "--expert-load", "routing.csv"], InputError),
         (["mixtral-8x7b", "dgx-h100", "--gpus", "8", "--expert-load", "/nonexistent.csv"], InputError),

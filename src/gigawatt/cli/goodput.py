@@ -124,7 +124,7 @@ def _progress(
     tokens: str | None,
     batch: int | None,
     sequence: int | None,
-    number: NumberFormat,
+    number: str,
 ) -> tuple[Ranged, float]:
     """Undisturbed time of all steps with its band, and the time of one step, 0 if it is not known."""
     if tokens is None:

@@ -39,16 +39,20 @@ MOST = 10**9
 _MOST_RATIO = 1000.0
 _MEDIAN = 0.5
 # Current recipes scale narrow formats by blocks (OCP, 2023, MX v1.0; NVIDIA, 2025, NVFP4).
-_SHORT_FORMATS = {"fp8": NumberFormat.MXFP8, "fp4": NumberFormat.NVFP4}
+# Without and with matrix units that scale blocks.
+_SHORT_FORMATS = {
+    "fp8": (NumberFormat.FP8_TENSOR, NumberFormat.MXFP8),
+    "fp4": (NumberFormat.NVFP4, NumberFormat.NVFP4),
+}
 
 
-def number_format(text: str) -> NumberFormat:
-    """A format of matrix products by its name; `fp8` and `fp4` are the block-scaled ones."""
+def number_format(text: str) -> str:
+    """The name of a format of matrix products; `fp8` and `fp4` are what a platform's matrix units scale themselves."""
     name = text.strip().lower()
     known = [*_SHORT_FORMATS, *(item.value for item in NumberFormat)]
     if name not in known:
         raise typer.BadParameter(f"{text!r} is not one of {', '.join(known)}")
-    return _SHORT_FORMATS.get(name) or NumberFormat(name)
+    return name
 
 
 def count(text: str) -> int:
@@ -113,7 +117,7 @@ Sequence = Annotated[
     ),
 ]
 Format = Annotated[
-    NumberFormat,
+    str,
     typer.Option("--precision", parser=number_format, metavar="FORMAT", help="Format of the matrix products."),
 ]
 ExpertLoad = Annotated[
@@ -198,7 +202,7 @@ def asked(
     gpus: int,
     batch: int | None,
     sequence: int | None,
-    precision: NumberFormat,
+    precision: str,
     expert_load: Routing,
     predicted_tokens: int,
     network: Network,
@@ -206,7 +210,6 @@ def asked(
 ) -> Asked:
     """The step that a command is about; raises `InputError` when the platform or the sites cannot take it."""
     model, where = training_model(catalog, model_id).item, timed_platform(catalog, platform_id)
-    _refuse_precision(where, precision)
     measured = _expert_tokens(model, expert_load)
     where = replace(where, scale_up_domain_count=network.domain or where.scale_up_domain_count)
     if math.isnan(where.accelerator.scale_out_bandwidth_bytes_per_s) and gpus > where.scale_up_domain_count:
@@ -221,7 +224,7 @@ def asked(
         model=model,
         variant=training_variant(catalog, model_id, predicted_tokens_count=predicted_tokens),
         practice=stated_practice(software or "", current_practice()),
-        number_format=precision,
+        number_format=_format_on(where, precision),
         sequence_tokens_count=tokens,
         batch_sequences_count=float(batch or _usual_batch(catalog, tokens)),
         scale_up_domain_count=where.scale_up_domain_count,
@@ -258,7 +261,12 @@ def _expert_tokens(model: Model, load: Routing) -> tuple[tuple[float, ...], ...]
     return read_expert_tokens(load.file, experts_count=experts.experts_count)
 
 
-def _refuse_precision(where: Platform, number: NumberFormat) -> None:
+def _format_on(where: Platform, name: str) -> NumberFormat:
+    """The format that a name means on a platform; raises `InputError` when its accelerators do not compute in it.
+
+    Matrix units with FP4 scale blocks of values themselves (OCP, 2023, MX v1.0; NVIDIA, 2025, NVFP4); those before
+    have one scale per tensor.
+    """
     computed = {precision for precision in Precision if native_precision(where.accelerator, precision) is precision}
     if Precision.BF16 not in computed:
         raise InputError(
@@ -267,14 +275,19 @@ def _refuse_precision(where: Platform, number: NumberFormat) -> None:
             expected="an accelerator with one",
             fix="Choose another platform; `gigawatt catalog platforms` shows all.",
         )
-    if number.precision not in computed:
-        known = ", ".join(item.value for item in NumberFormat if item.precision in computed)
+    blocks = Precision.FP4 in computed
+    native = [
+        item for item in NumberFormat if item.precision in computed and (blocks or item is not NumberFormat.MXFP8)
+    ]
+    number = _SHORT_FORMATS[name][blocks] if name in _SHORT_FORMATS else NumberFormat(name)
+    if number not in native:
         raise InputError(
             where="--precision",
-            found=f"{number.value}; {where.id} has no published dense peak in {number.precision.value.upper()}",
-            expected="a format that its accelerators compute in",
-            fix=f"Choose one of {known}.",
+            found=f"{name}, which the accelerators of {where.id} do not compute in, as far as is published",
+            expected="a format that they do",
+            fix=f"Choose one of {', '.join(item.value for item in native)}.",
         )
+    return number
 
 
 def usual_sequence(catalog: Catalog, model_id: str) -> int:
