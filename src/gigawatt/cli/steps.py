@@ -38,7 +38,6 @@ from gigawatt.units import ACCELERATOR_COUNT, FRACTION, RATIO, TOKEN_COUNT, pars
 MOST = 10**9
 _MOST_RATIO = 1000.0
 _MEDIAN = 0.5
-# Current recipes scale narrow formats by blocks (OCP, 2023, MX v1.0; NVIDIA, 2025, NVFP4).
 # Without and with matrix units that scale blocks.
 _SHORT_FORMATS = {
     "fp8": (NumberFormat.FP8_TENSOR, NumberFormat.MXFP8),
