@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gigawatt.catalog import load
+from gigawatt.catalog.kernels import PROJECTED_NOTE
 from gigawatt.cli.layouts import stated_layout
 from gigawatt.cli.perf import perf_app
 from gigawatt.cli.steps import EVEN, Network, asked, layout_json, layout_words
@@ -39,6 +40,15 @@ def test_train_prints_one_object_that_adds_up():
     assert said["tokens_per_s"] == pytest.approx(2048 * 8192 / said["step_time_s"]["p50"])
     # 1,275 W is an eighth of a DGX H100 of 10.2 kW; an accelerator that only waited would draw half of that.
     assert 1275 / 2 < said["power_w"] < 1275
+
+
+def test_an_answer_names_the_figures_that_it_rests_on():
+    rows = answer("train", "llama-3.1-8b", "vr-nvl72", "--gpus", "8", "--batch", "64")["ledger"]
+    found = {row["key"]: row for row in rows}
+    assert found["assumptions/training-step/device-spread"]["high"]
+    assert "assumptions/training/sequence" in found  # taken, as the question says none
+    assert "assumptions/training/batch" not in found
+    assert found["kernels/dense-gemm-bf16/vr-nvl72"]["note"] == PROJECTED_NOTE
 
 
 def test_every_part_of_a_step_has_a_name():

@@ -13,6 +13,7 @@ from gigawatt.catalog import load
 from gigawatt.catalog.operators import training_operators
 from gigawatt.cli import steps
 from gigawatt.cli.console import err, out, print_json
+from gigawatt.cli.ledger import ledger_json
 from gigawatt.cli.pages import refuse_page, write_page
 from gigawatt.cli.practice import practice_json
 from gigawatt.cli.progress import StageProgress
@@ -116,7 +117,8 @@ def train_command(
     if html is not None:
         write_page(html, _page(of, found, found.front, band=band))
     if as_json:
-        print_json(_json(of, found, found.front, breadth=breadth, band=band, cpu_s=cpu_s))
+        said = _json(of, found, found.front, breadth=breadth, band=band, cpu_s=cpu_s)
+        print_json({**said, "ledger": ledger_json(catalog, of)})
     else:
         _print(of, found, found.front, band=band, cpu_s=cpu_s)
 

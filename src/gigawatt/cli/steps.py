@@ -185,12 +185,16 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A step on a platform; `remarks` say what of both is other than usual."""
+    """A step on a platform.
+
+    `remarks` say what of both is other than usual, `defaults` which figures stand in for what was not said.
+    """
 
     task: StepTask
     where: Platform
     gpus: int
     remarks: tuple[str, ...] = ()
+    defaults: tuple[str, ...] = ()
 
 
 def asked(
@@ -243,7 +247,12 @@ def asked(
         *((f"scale-up domains of {network.domain:,}",) if network.domain else ()),
         *((software,) if software else ()),
     )
-    return Asked(task=task, where=replace(where, fabric=_fabric(catalog, network)), gpus=gpus, remarks=remarks)
+    defaults = (
+        *(("assumptions/training/sequence",) if sequence is None else ()),
+        *(("assumptions/training/batch",) if batch is None else ()),
+    )
+    where = replace(where, fabric=_fabric(catalog, network))
+    return Asked(task=task, where=where, gpus=gpus, remarks=remarks, defaults=defaults)
 
 
 def _expert_tokens(model: Model, load: Routing) -> tuple[tuple[float, ...], ...]:

@@ -13,6 +13,7 @@ from gigawatt.cli import steps
 from gigawatt.cli.console import out, print_json
 from gigawatt.cli.fastest import best_layout, refuse_too_large
 from gigawatt.cli.layouts import stated_layout
+from gigawatt.cli.ledger import ledger_json
 from gigawatt.cli.pages import refuse_page, write_page
 from gigawatt.cli.practice import practice_json
 from gigawatt.cli.steps import Asked, Network, asked, band_s, layout_json, layout_words, standing
@@ -125,7 +126,7 @@ def train_command(
     if html is not None:
         write_page(html, step_html(_picture(of, answer)))
     if as_json:
-        print_json(_json(of, answer))
+        print_json({**_json(of, answer), "ledger": ledger_json(catalog, of)})
     else:
         _print(of, answer)
 
