@@ -207,10 +207,11 @@ def _picture(of: Asked, answer: Answer) -> StepPicture:
 
 def _headline(of: Asked, answer: Answer) -> str:
     band = answer.band
-    tokens = of.task.batch_tokens_count / answer.step_s
+    tokens, sequences = of.task.batch_tokens_count / answer.step_s, of.task.batch_sequences_count
     return (
-        f"A step of {of.task.batch_sequences_count:,.0f} sequences of {of.task.sequence_tokens_count:,} tokens takes "
-        f"{band['p50']:.3g} s (P10 to P90: {band['p10']:.3g} to {band['p90']:.3g}): {tokens:,.0f} tokens/s, "
+        f"A step of {sequences:,.0f} sequence{'s' if sequences > 1.0 else ''} of "
+        f"{of.task.sequence_tokens_count:,} tokens takes {band['p50']:.3g} s "
+        f"(P10 to P90: {band['p10']:.3g} to {band['p90']:.3g}): {tokens:,.0f} tokens/s, "
         f"MFU {_mfu(of, answer.step_s):.1%}. {standing(of)}"
     )
 
