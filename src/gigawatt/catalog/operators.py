@@ -72,16 +72,28 @@ def product_slowdowns(catalog: Catalog) -> dict[str, dict[str, float]]:
     return found
 
 
-def training_operators(catalog: Catalog, *, efficiency: KernelEfficiency | None = None) -> TrainingOperators:
+def training_operators(
+    catalog: Catalog,
+    *,
+    efficiency: KernelEfficiency | None = None,
+    library: KernelLibrary | None = None,
+    unmeasured: frozenset[str] = frozenset(),
+) -> TrainingOperators:
     """Operators of a training step: quantization apart, all at the sustained clock.
+
+    `library` holds the laws, those shipped unless given; of `unmeasured` platforms the clock is not known either.
 
     Uncertain, each by itself, are the laws of every kind of kernel, the links between domains, the clock, what passes
     of training software take over plain ones, and what its expert products take over those of serving engines.
     """
-    library, slowdowns = of_distinct_shapes(without_quantization(load_kernels())), product_slowdowns(catalog)
+    laws = of_distinct_shapes(without_quantization(library or load_kernels()))
+    slowdowns = {
+        family: {platform: ratio for platform, ratio in found.items() if platform not in unmeasured}
+        for family, found in product_slowdowns(catalog).items()
+    }
     parts = _Parts(
-        unloaded=library,
-        loaded=sustained(library, slowdowns),
+        unloaded=laws,
+        loaded=sustained(laws, slowdowns),
         achieved=efficiency or kernel_efficiency(catalog),
         slowdowns=slowdowns,
         clock=ranged(catalog.figure(f"{_STEP}/sustained-clock"), RATIO),

@@ -56,3 +56,15 @@ def test_large_products_sustain_what_the_longest_timings_of_random_values_show()
 @pytest.mark.parametrize("family", [FAMILY, "dense-gemm-fp8", "dense-gemm-fp8-block", "dense-gemm-nvfp4"])
 def test_sustained_load_never_speeds_products_up(family: str) -> None:
     assert all(slowdown >= 0.0 for slowdown in product_slowdowns(load())[family].values())
+
+
+def test_a_clock_that_is_hidden_is_the_others() -> None:
+    catalog = load()
+    hidden = training_operators(catalog, unmeasured=frozenset({"dgx-a100"}))
+    for name, alike in (("dgx-a100", False), ("dgx-h100", True)):
+        where = platform(catalog, name).item
+        known, guessed = (
+            float(operators.middle(where).gemm_s(16384, 16384, 16384, precision=Precision.BF16))
+            for operators in (training_operators(catalog), hidden)
+        )
+        assert (guessed == known) == alike
