@@ -7,6 +7,7 @@ since a conflict seldom needs them all. Each statement left is then relaxed alon
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from math import floor, isfinite, log10
 from time import perf_counter
 
@@ -35,9 +36,19 @@ _LEAST_ROOM = 1e-6
 _SEARCH_TIME_SHARE = 0.05
 _LEAST_SEARCH_S = 5.0
 _MOST_MODELS = 3
+_MANY_DECISIONS = 20_000
+"""From here on racks stay divisible: the solver has been seen to search for whole ones far beyond its time limit."""
 PURCHASES = "purchases"
 _DEMANDED = ("targets", "runs", PURCHASES, MONEY)
 _UNNAMED = "every statement holds if racks are divisible; order in smaller blocks, or ask for a little less"
+
+
+class Whole(IntEnum):
+    """What must be whole for a set of statements to hold: each level asks for more than the one before."""
+
+    NOTHING = 0
+    MILESTONES = 1
+    EVERYTHING = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +77,7 @@ class Question:
     """Which of a scenario's statements conflict: the softened model as stated, and those without some statements.
 
     `structure` are the statements that only another model is without; `other_models` keeps the last of these, and
-    `known` what was found of each set of statements, and whether with whole racks.
+    `known` what was found of each set of statements, and with how much of it whole.
     """
 
     inputs: Inputs
@@ -75,7 +86,7 @@ class Question:
     stated: Softened
     structure: tuple[Statement, ...]
     other_models: dict[frozenset[Statement], Softened]
-    known: dict[tuple[frozenset[Statement], bool], bool]
+    known: dict[tuple[frozenset[Statement], Whole], bool]
     ends_s: float
 
     @property
@@ -129,9 +140,8 @@ def irreducible(asked: Question) -> tuple[set[Statement], bool]:
     None where every statement holds.
     """
     everything = set(asked.statements)
-    if _possible(asked, everything, whole=False) and _possible(asked, everything, whole=True):
-        return set(), False
-    return _irreducible(asked)
+    needed = next((level for level in Whole if not _possible(asked, everything, whole=level)), None)
+    return (set(), False) if needed is None else _irreducible(asked, needed)
 
 
 def answer(asked: Question) -> Conflict:
@@ -141,7 +151,9 @@ def answer(asked: Question) -> Conflict:
     if not kept:
         return Conflict(statements=(), words=(_UNNAMED,), remedy="", is_minimal=False)
     ordered = tuple(sorted(kept, key=lambda item: (item.family not in _DEMANDED, asked.statements.index(item))))
-    others = () if _possible(asked, everything - _demands(kept), whole=True) else _still_missing(asked, kept)
+    others = (
+        () if _possible(asked, everything - _demands(kept), whole=Whole.EVERYTHING) else _still_missing(asked, kept)
+    )
     relaxations = {item: _relaxation(asked, item, kept=kept, alone=not others) for item in ordered}
     return Conflict(
         statements=ordered,
@@ -159,10 +171,10 @@ def _still_missing(asked: Question, kept: set[Statement]) -> tuple[Statement, ..
     """Demands that fail for themselves even when the conflict's own demands are taken back."""
     rest = [item for item in asked.statements if item.family in _DEMANDED and item not in kept]
     limits = {item for item in asked.statements if item.family not in _DEMANDED}
-    return tuple(item for item in rest if not _possible(asked, limits | {item}, whole=True))
+    return tuple(item for item in rest if not _possible(asked, limits | {item}, whole=Whole.EVERYTHING))
 
 
-def _possible(asked: Question, kept: set[Statement], *, whole: bool) -> bool:
+def _possible(asked: Question, kept: set[Statement], *, whole: Whole) -> bool:
     """Whether the statements can all hold, the others being taken back."""
     case = frozenset(kept), whole
     if case not in asked.known:
@@ -170,8 +182,8 @@ def _possible(asked: Question, kept: set[Statement], *, whole: bool) -> bool:
     return asked.known[case]
 
 
-def _can_hold(soft: Softened, kept: set[Statement], *, whole: bool) -> bool:
-    """Whether the statements can all hold, first with everything divisible; whole ones where `whole` is asked for.
+def _can_hold(soft: Softened, kept: set[Statement], *, whole: Whole) -> bool:
+    """Whether the statements can all hold, first with everything divisible, then with as much whole as is asked for.
 
     Milestones are made whole before racks are: they are few, and what they rule out is soon proved.
     Whole racks that are not found in time count as possible. Raises GigawattError where divisible ones take too long.
@@ -182,18 +194,27 @@ def _can_hold(soft: Softened, kept: set[Statement], *, whole: bool) -> bool:
             "solver.time_limit: no plan satisfies every statement, and there was no time to find those that conflict. "
             "Allow more time."
         )
-    if not divisible.found or not whole:
+    if not divisible.found or whole is Whole.NOTHING:
         return divisible.found
     milestones = any_whole(soft.programme, divisible=DIVISIBLE)
     if milestones and hold(soft, kept, whole=True, racks_divisible=True).ending is Ending.INFEASIBLE:
         return False
+    if whole is Whole.MILESTONES or _is_large(soft):
+        return True
     return hold(soft, kept, whole=True).ending is not Ending.INFEASIBLE
 
 
-def _irreducible(asked: Question) -> tuple[set[Statement], bool]:
-    """What is left when everything that is not missed is taken back, and whether there was time to try it all."""
+def _is_large(soft: Softened) -> bool:
+    """Whether whole racks are too many to be tried: they count as possible."""
+    return len(soft.programme.matrices.vlabels) > _MANY_DECISIONS
+
+
+def _irreducible(asked: Question, needed: Whole) -> tuple[set[Statement], bool]:
+    """What is left when everything that is not missed is taken back, and whether there was time to try it all.
+
+    `needed` is what must be whole for all statements to conflict.
+    """
     kept = set(asked.statements)
-    whole_needed = _possible(asked, kept, whole=False)
     money = tuple(item for item in asked.statements if item.family == MONEY)
     for group in (asked.structure, money, *_groups(asked), *((item,) for item in _in_order(asked))):
         less = kept - set(group)
@@ -201,18 +222,18 @@ def _irreducible(asked: Question) -> tuple[set[Statement], bool]:
             continue
         if perf_counter() > asked.ends_s:
             return kept, False
-        if not _possible(asked, less, whole=whole_needed):
+        if not _possible(asked, less, whole=needed):
             kept = less
-    if whole_needed:
+    if needed is Whole.EVERYTHING:
         return kept, True
-    shrunk = {item for item in kept if not _possible(asked, kept - {item}, whole=True)}
+    shrunk = {item for item in kept if not _possible(asked, kept - {item}, whole=Whole.EVERYTHING)}
     return (kept, True) if not shrunk else _with_whole_racks(asked, kept)
 
 
 def _with_whole_racks(asked: Question, kept: set[Statement]) -> tuple[set[Statement], bool]:
     """The filter once more, where whole racks make a conflict smaller than divisible ones."""
     for item in [item for item in _in_order(asked) if item in kept]:
-        if not _possible(asked, kept - {item}, whole=True):
+        if not _possible(asked, kept - {item}, whole=Whole.EVERYTHING):
             kept = kept - {item}
     return kept, True
 
@@ -235,12 +256,17 @@ def _in_order(asked: Question) -> list[Statement]:
 
 
 def _relaxation(asked: Question, item: Statement, *, kept: set[Statement], alone: bool) -> Relaxation | None:
-    """How much one statement must give way, all others of the scenario (or of the conflict) holding."""
+    """How much one statement must give way, all others of the scenario (or of the conflict) holding.
+
+    None where that does not help, or where time has run out.
+    """
+    if perf_counter() > asked.ends_s:
+        return None
     others = (set(asked.statements) if alone else kept) - {item}
     if item.family in KINDS or item.family == LEAD:
         return _least_amount(asked, item, others=others)
     soft = asked.soft(others)
-    found = hold(soft, others, least=item, whole=True)
+    found = hold(soft, others, least=item, whole=True, racks_divisible=_is_large(soft))
     if not found.found:
         return None
     fraction = room_taken(soft, item, found)
@@ -267,7 +293,7 @@ def _least_plant_mw(asked: Question, item: Statement, *, others: set[Statement])
     if plants is None:
         return None
     last = {"plant": item.label.replace(".plant.", "/"), "period": plants.standing.sizes["period"] - 1}
-    found = hold(soft, others, least_of=plants.standing.sel(last), whole=True)
+    found = hold(soft, others, least_of=plants.standing.sel(last), whole=True, racks_divisible=_is_large(soft))
     if not found.found:
         return None
     standing = float(values_of(plants.standing, found.values).sel(last))
@@ -281,7 +307,9 @@ def _least_months(asked: Question, item: Statement, kind: Kind, *, others: set[S
         base = base if other in others or other == item else taken_back(base, other.family, other.label)
 
     def enough(months: int) -> bool:
-        return _can_hold(asked.restated(kind.restated(base, item.label, months)), others | {item}, whole=True)
+        return _can_hold(
+            asked.restated(kind.restated(base, item.label, months)), others | {item}, whole=Whole.EVERYTHING
+        )
 
     low, high = 0, size
     if size == 0 or not enough(size):
