@@ -99,6 +99,16 @@ def test_lists_of_tensors_keep_the_host_busy_for_every_rank():
     assert listed - plain == pytest.approx(3 * 8 * 4 * 2 * 8 - hidden, rel=1e-3)
 
 
+@pytest.mark.parametrize(("number_format", "operand_bytes"), [(NumberFormat.BF16, 2), (NumberFormat.FP8_DELAYED, 1)])
+def test_operands_are_gathered_in_their_format_and_inputs_once_more_behind_products(number_format, operand_bytes):
+    # 8 layers of two blocks, 64 x 1024 tokens of 1024 values, 7/8 over 400 GB/s: gathered and scattered (2 bytes) each
+    # way, and gathered again backward, which shows in full where all that is hidden slows what it hides behind.
+    slowed = task(number_format=number_format, assumptions=replace(ASSUMPTIONS, contention_fraction=1.0))
+    times = step.step_times(slowed, one_layout(tp_count=8, sequence_parallel=1, micro_batch_count=64), operators())
+    moved = 8 * 2 * 64 * 1024 * 1024 * (2 * (operand_bytes + 2) + operand_bytes) * 7 / 8
+    assert times.tensor_parallel_s[0] == pytest.approx(moved / 4e11)
+
+
 def test_hidden_communication_leaves_its_first_part_and_contention():
     # 10 s in 5 parts behind 6 s: 2 s in front, 6 of the other 8 hidden: 10 - 6 = 4; contention 0.5 x 6 more.
     shown = exposed_s(np.array([10.0]), behind_s=6.0, parts_count=5.0, contention_fraction=0.5)

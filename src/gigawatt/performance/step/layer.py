@@ -98,7 +98,7 @@ def _pass(
         _feed_forward(task, layouts, operators, mix=mix, backward=backward),
         _norm_and_residual(task, layouts, operators, backward=backward).times(mix.feed_forward),
     )
-    exchanged = _tensor_exchange(task, layouts, operators, parts, mix=mix)
+    exchanged = _tensor_exchange(task, layouts, operators, parts, mix=mix, backward=backward)
     return parts.plus(exchanged)
 
 
@@ -147,18 +147,27 @@ def _exchanged_blocks(task: StepTask, mix: LayerMix) -> float:
 
 
 def _tensor_exchange(
-    task: StepTask, layouts: StepLayouts, operators: OperatorModel, parts: PassTimes, *, mix: LayerMix
+    task: StepTask,
+    layouts: StepLayouts,
+    operators: OperatorModel,
+    parts: PassTimes,
+    *,
+    mix: LayerMix,
+    backward: bool,
 ) -> PassTimes:
     """Sums over tensor-parallel ranks: an all-reduce per block, or a gather before and a scatter after it.
 
-    Sequence parallelism moves the same volume (Korthikanti et al., 2022, section 4.2.2). Where the software pipelines
-    it with the products, one part of t stays in front.
+    Sequence parallelism moves the same volume; backward it gathers the input of each block once more for gradients of
+    weights, behind those of inputs (Korthikanti et al., 2022, section 4.2.2). Operands are gathered in the format of
+    the products (Transformer Engine, LayerNormLinear). Where the software pipelines it with the products, one part of t
+    stays in front.
     """
     if not np.any(layouts.tp_count > 1.0):
         return PassTimes()
-    volume = micro_tokens_count(task, layouts) * task.model.hidden_dim * _VALUE_BYTES
-    ranks = layouts.tp_count
-    gathered = operators.all_gather_s(volume, ranks_count=ranks, stride_count=1.0)
+    values = micro_tokens_count(task, layouts) * task.model.hidden_dim
+    volume, ranks = values * _VALUE_BYTES, layouts.tp_count
+    operand = values * min(task.number_format.precision.value_bytes, _VALUE_BYTES)
+    gathered = operators.all_gather_s(operand, ranks_count=ranks, stride_count=1.0)
     sharded = gathered + operators.reduce_scatter_s(volume, ranks_count=ranks, stride_count=1.0)
     summed = operators.all_reduce_s(volume, ranks_count=ranks, stride_count=1.0)
     one = np.where(layouts.sequence_parallel > 0.0, sharded, summed)
@@ -171,6 +180,15 @@ def _tensor_exchange(
             parts_count=np.maximum(layouts.tp_count, 1.0),
             contention_fraction=task.assumptions.contention_fraction,
         )
+    if backward and not task.variant.frozen_weights:
+        again = np.where(layouts.sequence_parallel > 0.0, _exchanged_blocks(task, mix) * gathered, 0.0)
+        whole = whole + exposed_s(
+            np.where(layouts.tp_count > 1.0, again, 0.0),
+            behind_s=np.asarray(parts.gemm_s, dtype=np.float64),
+            parts_count=np.inf,
+            contention_fraction=task.assumptions.contention_fraction,
+        )
+        kernels = kernels + _exchanged_blocks(task, mix)
     return PassTimes(tensor_parallel_s=whole, kernels_count=kernels)
 
 
