@@ -362,3 +362,10 @@ def test_the_command_prints_one_object(tmp_path):
 def test_the_command_says_where_measurements_are():
     answer = CliRunner().invoke(validate_app, ["training"])
     assert isinstance(answer.exception, InputError)
+
+
+def test_a_table_without_a_row_is_refused(tmp_path):
+    path = written(tmp_path, {})
+    path.write_text(path.read_text(encoding="utf-8").splitlines()[0] + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="without a row"):
+        read_rows(path)

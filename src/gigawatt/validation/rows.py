@@ -98,9 +98,14 @@ def read_cells(path: Path, *, unmeasured: bool = False) -> tuple[tuple[TruthRow,
             fix="Name the columns as in docs/validation-training.md.",
         )
     try:
-        return tuple((_row(line, number, unmeasured), line) for number, line in enumerate(table, start=2))
+        found = tuple((_row(line, number, unmeasured), line) for number, line in enumerate(table, start=2))
     except csv.Error as error:
         raise _unreadable(path, str(error)) from error
+    if not found:
+        raise InputError(
+            where=str(path), found="columns without a row", expected="a row for each point", fix="Add the rows."
+        )
+    return found
 
 
 def _columns(table: "csv.DictReader[str]", path: Path) -> tuple[str, ...]:
