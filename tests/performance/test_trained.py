@@ -10,8 +10,9 @@ from gigawatt.performance.flops import training_flop_per_token
 from gigawatt.performance.laws import roofline_laws
 from gigawatt.performance.refusal import Refused
 from gigawatt.performance.step.fastest import fastest
+from gigawatt.performance.step.formats import NumberFormat, usual_format
 from gigawatt.performance.step.task import Variant
-from gigawatt.performance.trained import FORMATS, Trained, job_sizes, step_task, train, whole_domains_count
+from gigawatt.performance.trained import Trained, job_sizes, step_task, train, whole_domains_count
 from tests.performance.published import LLAMA_405B
 from tests.samples import PLATFORM, exactly, run, small_inputs
 
@@ -32,7 +33,7 @@ def sample() -> Trained:
 
 
 def test_the_layout_is_the_fastest_of_the_step_model(sample):
-    task = step_task(run(), PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8])
+    task = step_task(run(), PLATFORM, NO_RANGE, number_format=NumberFormat.MXFP8)
     found = fastest(task, PLATFORM, LAWS.training.middle(PLATFORM), accelerators_count=2304)
     assert sample.step_time_s[1] == found.step_s
     assert float(sample.layout.ranks_count[0]) == 2304.0
@@ -86,11 +87,24 @@ def test_refusals_say_what_is_missing():
 def test_a_run_takes_the_variant_of_its_architecture():
     """Half of the 80 layers see 128 tokens of 8,192: the step is quicker. An extra predicted token costs a layer."""
     windowed = replace(run(), windowed_layers_count=40, window_tokens_count=128)
-    task = step_task(windowed, PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8])
+    task = step_task(windowed, PLATFORM, NO_RANGE, number_format=NumberFormat.MXFP8)
     assert (task.variant.windowed_layers_count, task.variant.window_tokens_count) == (40, 128)
-    assert step_task(run(), PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8]).variant == Variant()
+    assert step_task(run(), PLATFORM, NO_RANGE, number_format=NumberFormat.MXFP8).variant == Variant()
     plain = trained().step_time_s[1]
     assert trained(windowed).step_time_s[1] < plain
     assert trained(predicted_tokens_count=1).step_time_s[1] > plain
     tied = replace(run(), model=replace(run().model, tied_embeddings=True))
-    assert step_task(tied, PLATFORM, NO_RANGE, number_format=FORMATS[Precision.FP8]).variant.tied_head
+    assert step_task(tied, PLATFORM, NO_RANGE, number_format=NumberFormat.MXFP8).variant.tied_head
+
+
+def test_matrix_units_without_fp4_have_one_scale_per_tensor():
+    """Blackwell's matrix units scale blocks of 32 or 16 values, Hopper's whole tensors (NVIDIA, data sheets)."""
+    blackwell = PLATFORM.accelerator
+    hopper = replace(
+        blackwell,
+        peak_dense_flop_per_s={k: v for k, v in blackwell.peak_dense_flop_per_s.items() if k != Precision.FP4},
+    )
+    told = [usual_format(device, Precision.FP8) for device in (blackwell, hopper)]
+    assert told == [NumberFormat.MXFP8, NumberFormat.FP8_TENSOR]
+    assert usual_format(hopper, Precision.BF16) is NumberFormat.BF16
+    assert usual_format(blackwell, Precision.FP4) is NumberFormat.NVFP4

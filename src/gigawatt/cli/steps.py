@@ -22,7 +22,7 @@ from gigawatt.performance.architecture import expert_layer
 from gigawatt.performance.operators import native_precision
 from gigawatt.performance.step.assumed import assumption_ends
 from gigawatt.performance.step.bands import assumed_variations, step_band_s
-from gigawatt.performance.step.formats import NumberFormat
+from gigawatt.performance.step.formats import NumberFormat, scales_blocks, usual_format
 from gigawatt.performance.step.step import step_total_s
 from gigawatt.performance.step.task import (
     Recompute,
@@ -38,11 +38,8 @@ from gigawatt.units import ACCELERATOR_COUNT, FRACTION, RATIO, TOKEN_COUNT, pars
 MOST = 10**9
 _MOST_RATIO = 1000.0
 _MEDIAN = 0.5
-# Without and with matrix units that scale blocks.
-_SHORT_FORMATS = {
-    "fp8": (NumberFormat.FP8_TENSOR, NumberFormat.MXFP8),
-    "fp4": (NumberFormat.NVFP4, NumberFormat.NVFP4),
-}
+# What a platform's matrix units scale themselves.
+_SHORT_FORMATS = {"fp8": Precision.FP8, "fp4": Precision.FP4}
 
 
 def number_format(text: str) -> str:
@@ -270,11 +267,7 @@ def _expert_tokens(model: Model, load: Routing) -> tuple[tuple[float, ...], ...]
 
 
 def _format_on(where: Platform, name: str) -> NumberFormat:
-    """The format that a name means on a platform; raises `InputError` when its accelerators do not compute in it.
-
-    Matrix units with FP4 scale blocks of values themselves (OCP, 2023, MX v1.0; NVIDIA, 2025, NVFP4); those before
-    have one scale per tensor.
-    """
+    """The format that a name means on a platform; raises `InputError` when its accelerators do not compute in it."""
     computed = {precision for precision in Precision if native_precision(where.accelerator, precision) is precision}
     if Precision.BF16 not in computed:
         raise InputError(
@@ -283,11 +276,12 @@ def _format_on(where: Platform, name: str) -> NumberFormat:
             expected="an accelerator with one",
             fix="Choose another platform; `gigawatt catalog platforms` shows all.",
         )
-    blocks = Precision.FP4 in computed
+    blocks = scales_blocks(where.accelerator)
     native = [
         item for item in NumberFormat if item.precision in computed and (blocks or item is not NumberFormat.MXFP8)
     ]
-    number = _SHORT_FORMATS[name][blocks] if name in _SHORT_FORMATS else NumberFormat(name)
+    short = _SHORT_FORMATS.get(name)
+    number = NumberFormat(name) if short is None else usual_format(where.accelerator, short)
     if number not in native:
         raise InputError(
             where="--precision",

@@ -17,12 +17,10 @@ from gigawatt.performance.refusal import Refused
 from gigawatt.performance.step.assumed import assumption_ends, best_assumptions
 from gigawatt.performance.step.bands import assumed_variations, step_band_s
 from gigawatt.performance.step.fastest import Fastest, fastest
-from gigawatt.performance.step.formats import NumberFormat
+from gigawatt.performance.step.formats import NumberFormat, usual_format
 from gigawatt.performance.step.task import Sites, StepLayouts, StepTask, Variant, current_practice
 from gigawatt.timeline import FloatArray
 
-# Current recipes scale narrow formats by blocks (OCP, 2023, MX v1.0; NVIDIA, 2025, NVFP4).
-FORMATS = {Precision.BF16: NumberFormat.BF16, Precision.FP8: NumberFormat.MXFP8, Precision.FP4: NumberFormat.NVFP4}
 _EASY_FACTORS = (2, 3, 5)
 _BYTES_PER_GB = 10**9
 
@@ -53,7 +51,7 @@ def train(
         return Refused(
             reason=f"{platform.id} has no published dense peak at {run.precision.value} or a wider precision"
         )
-    alone = step_task(run, platform, figures, number_format=FORMATS[computed])
+    alone = step_task(run, platform, figures, number_format=usual_format(platform.accelerator, computed))
     task = replace(alone, sites=joined_sites(run, sites_count=sites_count))
     whole = job_accelerators_count(run, platform, sites_count=sites_count)
     tried = [

@@ -9,7 +9,7 @@ models with NVFP4").
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gigawatt.entities.hardware import Precision
+from gigawatt.entities.hardware import Accelerator, Precision
 
 _BF16, _FP8, _FP4 = Precision.BF16.value_bytes, Precision.FP8.value_bytes, Precision.FP4.value_bytes
 # One 8-bit scale per 32 values (OCP, 2023, section 5.2) and per 16 values (NVIDIA, 2025, section 2).
@@ -52,6 +52,23 @@ class NumberFormat(StrEnum):
         multipliers' order for both operands (NVIDIA's Transformer Engine, grouped linear layers).
         """
         return _KERNELS_PER_PRODUCT[self]
+
+
+def scales_blocks(accelerator: Accelerator) -> bool:
+    """Whether the matrix units scale blocks of values themselves: those with FP4 do, those before scale tensors.
+
+    OCP (2023), MX v1.0; NVIDIA (2025), NVFP4.
+    """
+    return accelerator.peak_dense_flop_per_s.get(Precision.FP4, 0.0) > 0.0
+
+
+def usual_format(accelerator: Accelerator, precision: Precision) -> NumberFormat:
+    """What training in a precision that the device computes in means: the format that its matrix units scale."""
+    if precision is Precision.BF16:
+        return NumberFormat.BF16
+    if precision is Precision.FP4:
+        return NumberFormat.NVFP4
+    return NumberFormat.MXFP8 if scales_blocks(accelerator) else NumberFormat.FP8_TENSOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
