@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -160,3 +161,21 @@ def test_small_sums_take_trees_and_small_gathers_rings():
     gathered, summed = (float(time(1e3, **group)) for time in (ops.all_gather_s, ops.all_reduce_s))
     assert gathered == pytest.approx(127 * 2.7e-6 + 896 * 0.6e-6, rel=0.02)
     assert summed == pytest.approx(2 * (7 * 2.7e-6 + 7 * 0.6e-6) + ops.between_domains.startup_s, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "name", ["all_reduce_s", "all_gather_s", "reduce_scatter_s", "all_to_all_s", "point_to_point_s"]
+)
+@pytest.mark.parametrize("stride", [1.0, 4.0, 16.0])
+def test_a_wider_domain_never_makes_an_exchange_slower(name, stride):
+    """Domains of a server, of a rack, and of two racks: software may take a wide one for several narrow ones."""
+    rack = platform(load(), "vr-nvl72").item
+    volumes, ranks = np.meshgrid([1e5, 1e6, 1e7, 1e8, 1e9], [2.0, 4.0, 8.0, 16.0, 72.0, 288.0])
+    times = [
+        getattr(
+            calibrated_operators(load_kernels())(replace(rack, scale_up_domain_count=count), EFFICIENCY, 0.5), name
+        )(volumes, ranks_count=ranks, stride_count=stride)
+        for count in (8, 72, 144)
+    ]
+    for narrow, wide in pairwise(times):
+        assert np.all(wide <= narrow * 1.0001), (narrow, wide)

@@ -6,7 +6,8 @@ over the assumed fraction of the link, with the hops that a library's own model 
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -57,6 +58,9 @@ GROUPED_NARROW_DECODE, LONE_NARROW_DECODE = "decode-gqa-fp8", "decode-mha-fp8"
 # Of two ranks each sends half of what it holds, so a message is half of an exchange between two.
 MESSAGES_PER_EXCHANGE = 2.0
 PAIR = 2.0
+
+# Domains of one server and of one rack.
+_NARROWER = (8, 72)
 
 _C = TypeVar("_C")
 
@@ -151,12 +155,15 @@ class CalibratedOperators:
 
     def all_reduce_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time until every rank holds the sum: across domains by rings that scatter and gather, or by trees."""
+        return self._quickest(CalibratedOperators._summed_s, volume_bytes, ranks_count, stride_count)
+
+    def _summed_s(self, volume_bytes: Reals, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         local = self._local(ranks_count, stride_count)
         inside = self._inside_s(Collective.ALL_REDUCE, volume_bytes, ranks_count=local)
         if not np.any(np.asarray(ranks_count) > local):
             return inside
-        scatter = self.reduce_scatter_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
-        gather = self.all_gather_s(volume_bytes, ranks_count=ranks_count, stride_count=stride_count)
+        scatter = self._ring_s(Collective.REDUCE_SCATTER, volume_bytes, ranks_count, stride_count)
+        gather = self._ring_s(Collective.ALL_GATHER, volume_bytes, ranks_count, stride_count)
         leaving = self._leaving_s(volume_bytes, ranks_count, stride_count)
         tree = tree_time_s(
             self.library.protocols,
@@ -170,14 +177,23 @@ class CalibratedOperators:
 
     def all_gather_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time until every rank holds every rank's share."""
+        return self._quickest(CalibratedOperators._gathered_s, volume_bytes, ranks_count, stride_count)
+
+    def _gathered_s(self, volume_bytes: Reals, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         return self._ring_s(Collective.ALL_GATHER, volume_bytes, ranks_count, stride_count)
 
     def reduce_scatter_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time until each rank holds its share of the sum."""
+        return self._quickest(CalibratedOperators._scattered_s, volume_bytes, ranks_count, stride_count)
+
+    def _scattered_s(self, volume_bytes: Reals, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         return self._ring_s(Collective.REDUCE_SCATTER, volume_bytes, ranks_count, stride_count)
 
     def all_to_all_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         """Time in which each rank sends `volume_bytes` in equal parts to all; both kinds of link work at once."""
+        return self._quickest(CalibratedOperators._exchanged_s, volume_bytes, ranks_count, stride_count)
+
+    def _exchanged_s(self, volume_bytes: Reals, ranks_count: Reals, stride_count: Reals) -> FloatArray:
         local = self._local(ranks_count, stride_count)
         inside = self._inside_s(Collective.ALL_TO_ALL, volume_bytes * local / ranks_count, ranks_count=local)
         outward = collectives.outward_s(
@@ -187,15 +203,35 @@ class CalibratedOperators:
         return np.maximum(inside, between)
 
     def point_to_point_s(self, volume_bytes: Reals, *, ranks_count: Reals, stride_count: Reals) -> FloatArray:
-        """Time in which each rank of a chain sends to the next, over the slowest link of the chain."""
+        """Time in which each rank of a chain sends to the next, over the slowest link of the chain if it must."""
         local = self._local(ranks_count, stride_count)
         inside = self._inside_s(Collective.ALL_TO_ALL, MESSAGES_PER_EXCHANGE * volume_bytes, ranks_count=PAIR)
         outward = volume_bytes / collectives.hop_bytes_per_s(
             self.between_domains, ranks_count=ranks_count, stride_count=stride_count
         )
         crossing = np.asarray(ranks_count) > local
-        time = np.where(crossing, self.between_domains.startup_s + outward, inside)
+        between = self.between_domains.startup_s + outward
+        time = np.where(crossing, between, np.minimum(inside, between))
         return np.where(np.asarray(ranks_count) > 1.0, time, 0.0)
+
+    def _quickest(
+        self,
+        collective_s: "Callable[[CalibratedOperators, Reals, Reals, Reals], FloatArray]",
+        volume_bytes: Reals,
+        ranks_count: Reals,
+        stride_count: Reals,
+    ) -> FloatArray:
+        """The least over the domain as it is and as several narrower ones, which software may take it for.
+
+        The laws inside a domain are fitted to at most `_NARROWER` ranks, and their start-ups grow with the ranks.
+        """
+        time = collective_s(self, volume_bytes, ranks_count, stride_count)
+        links = self.between_domains
+        for count in _NARROWER:
+            if count < links.scale_up_domain_count:
+                parts = replace(self, between_domains=replace(links, scale_up_domain_count=count))
+                time = np.minimum(time, collective_s(parts, volume_bytes, ranks_count, stride_count))
+        return time
 
     def _inside_s(self, collective: Collective, volume_bytes: Reals, *, ranks_count: Reals) -> FloatArray:
         fit = self._fit(collective.value)
