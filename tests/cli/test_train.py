@@ -321,3 +321,17 @@ def test_a_layout_says_only_what_is_on():
     layout = stated_layout("tp=8, pp=8, schedule=dual-pipe, offload-optimizer=1", of)
     words = layout_words(layout_json(layout, 0))
     assert words == "tp=8,pp=8,dp=1,micro-batch=1,zero=1,sp=1,schedule=dual-pipe,offload-optimizer=1"
+
+
+def test_a_model_is_timed_at_another_size_of_its_family():
+    at = ("train", "kimi-k2", "gb300-nvl72", "--gpus", "2304", "--batch", "256", "--precision", "fp8")
+    published, larger = answer(*at), answer(*at, "--active", "64 bn parameter")
+    assert 1.5 < larger["step_time_s"]["p50"] / published["step_time_s"]["p50"] < 2.5
+    told = RUN.invoke(perf_app, [*at, "--active", "64 bn parameter"], catch_exceptions=False).stdout
+    assert "kimi-k2 scaled to" in told
+
+
+@pytest.mark.parametrize(("model", "active"), [("kimi-k2", "3 GB"), ("nemotron-3-super-120b-a12b", "1 tn parameter")])
+def test_a_size_that_cannot_be_is_refused_with_its_option(model, active):
+    with pytest.raises(InputError, match="--active"):
+        RUN.invoke(perf_app, ["train", model, "vr-nvl72", "--gpus", "72", "--active", active], catch_exceptions=False)

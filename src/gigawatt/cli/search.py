@@ -61,6 +61,7 @@ def train_command(
         Space, typer.Option(help="Usual layouts, or also zero-bubble, partial recomputation and offloading (full).")
     ] = Space.AUTO,
     expert_load: steps.ExpertLoad = steps.EVEN,
+    active: steps.Active = None,
     predicted_tokens: steps.PredictedTokens = 0,
     practice: steps.Software = None,
     domain: steps.Domain = None,
@@ -97,6 +98,7 @@ def train_command(
         predicted_tokens=predicted_tokens,
         network=network,
         software=practice,
+        active=active,
     )
     breadth = _breadth(of, space)
     operators = training_operators(catalog).middle(of.where)

@@ -8,13 +8,14 @@ from typing import Annotated, Self
 
 import typer
 
-from gigawatt.catalog import Catalog, quantity, training_model, training_variant
+from gigawatt.catalog import Catalog, quantity
 from gigawatt.catalog.dimensions import BANDWIDTH, DISTANCE, PROPAGATION
 from gigawatt.catalog.operators import training_operators
 from gigawatt.catalog.platforms import timed_platform
 from gigawatt.catalog.step import step_assumptions, step_figures
 from gigawatt.cli.expert_load import read_expert_tokens
 from gigawatt.cli.practice import stated_practice
+from gigawatt.cli.sizes import sized_model
 from gigawatt.entities.hardware import Platform, Precision, ScaleOutFabric
 from gigawatt.entities.workload import Model
 from gigawatt.errors import InputError
@@ -125,6 +126,10 @@ ExpertLoad = Annotated[
         help="Tokens of the busiest rank's experts over the mean, or a CSV table of tokens by layer and expert.",
     ),
 ]
+Active = Annotated[
+    str | None,
+    typer.Option("--active", metavar="COUNT", help="The model's family at another size, as in `0.93 tn parameter`."),
+]
 PredictedTokens = Annotated[
     int, typer.Option("--predicted-tokens", min=0, max=16, metavar="N", help="Extra tokens predicted at once (MTP).")
 ]
@@ -207,9 +212,11 @@ def asked(
     predicted_tokens: int,
     network: Network,
     software: str | None = None,
+    active: str | None = None,
 ) -> Asked:
     """The step that a command is about; raises `InputError` when the platform or the sites cannot take it."""
-    model, where = training_model(catalog, model_id).item, timed_platform(catalog, platform_id)
+    model, variant, size = sized_model(catalog, model_id, active=active, predicted_tokens_count=predicted_tokens)
+    where = timed_platform(catalog, platform_id)
     measured = _expert_tokens(model, expert_load)
     where = replace(where, scale_up_domain_count=network.domain or where.scale_up_domain_count)
     if math.isnan(where.accelerator.scale_out_bandwidth_bytes_per_s) and gpus > where.scale_up_domain_count:
@@ -222,7 +229,7 @@ def asked(
     tokens = sequence or usual_sequence(catalog, model_id)
     task = StepTask(
         model=model,
-        variant=training_variant(catalog, model_id, predicted_tokens_count=predicted_tokens),
+        variant=variant,
         practice=stated_practice(software or "", current_practice()),
         number_format=_format_on(where, precision),
         sequence_tokens_count=tokens,
@@ -241,6 +248,7 @@ def asked(
             fix="Choose a multiple of --sites.",
         )
     remarks = (
+        *size,
         *((f"scale-up domains of {network.domain:,}",) if network.domain else ()),
         *((software,) if software else ()),
     )

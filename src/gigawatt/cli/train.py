@@ -85,6 +85,7 @@ def train_command(
         typer.Option("--layout", metavar="TEXT", help='Like "tp=8, pp=16"; the fastest if silent.'),
     ] = None,
     expert_load: steps.ExpertLoad = steps.EVEN,
+    active: steps.Active = None,
     predicted_tokens: steps.PredictedTokens = 0,
     practice: steps.Software = None,
     domain: steps.Domain = None,
@@ -121,6 +122,7 @@ def train_command(
         predicted_tokens=predicted_tokens,
         network=network,
         software=practice,
+        active=active,
     )
     answer = _answer(catalog, of, layout)
     if html is not None:

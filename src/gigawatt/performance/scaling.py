@@ -13,6 +13,7 @@ from gigawatt.entities.workload import (
 )
 from gigawatt.performance.architecture import parameters_count
 from gigawatt.performance.flops import active_matrix_parameters_count
+from gigawatt.units import PARAMETERS_PER_BILLION
 
 # Widths in whole tiles of the matrix units; layers and heads in numbers that many ranks divide.
 _TILE, _LAYERS, _HEADS = 256, 4, 16
@@ -42,6 +43,17 @@ def scaled(model: Model, *, active_parameters_count: float) -> Model | None:
         found,
         parameters_count=float(parameters_count(found)),
         active_parameters_count=active_matrix_parameters_count(found),
+    )
+
+
+def described(model: Model) -> str:
+    """Dimensions and sizes of a model in words."""
+    total, active = (
+        count / PARAMETERS_PER_BILLION for count in (model.parameters_count, model.active_parameters_count)
+    )
+    return (
+        f"{model.layers_count} layers, hidden {model.hidden_dim}, {model.attention.heads_count} heads, "
+        f"{total:,.0f} bn parameters, {active:,.0f} bn active"
     )
 
 

@@ -9,7 +9,7 @@ from gigawatt.catalog.served_models import attention_precision, family, family_p
 from gigawatt.entities.hardware import Precision
 from gigawatt.entities.site import Site
 from gigawatt.entities.workload import AttentionPattern, Model, Service, TrainingRun
-from gigawatt.performance.scaling import scaled
+from gigawatt.performance.scaling import described, scaled
 from gigawatt.scenario.checks import unique_ids, within_calendar
 from gigawatt.scenario.desk import Desk
 from gigawatt.scenario.monthly import monthly
@@ -19,7 +19,7 @@ from gigawatt.scenario.places import Step
 from gigawatt.scenario.quantities import Stated
 from gigawatt.scenario.schema import ServiceTable, TrainingTable
 from gigawatt.timeline import Calendar
-from gigawatt.units import LATENCY, PARAMETERS_PER_BILLION, TOKEN_COUNT, Dimension
+from gigawatt.units import LATENCY, TOKEN_COUNT, Dimension
 
 
 def services(desk: Desk, *, calendar: Calendar, sites: tuple[Site, ...]) -> tuple[Service, ...]:
@@ -151,19 +151,14 @@ def _sized(desk: Desk, published: Model, active: Stated, *steps: Step) -> Model:
     wanted = desk.number(active, *steps)
     model = scaled(published, active_parameters_count=wanted)
     if model is None:
-        known = published.active_parameters_count / PARAMETERS_PER_BILLION
         raise desk.refuse(
             *steps,
             found=active.text,
-            expected=f"a size that {published.id} ({known:,.0f} bn active) can be scaled to within 5 percent",
+            expected=f"a size that {published.id} ({described(published)}) can be scaled to within 5 percent",
             fix="Leave active out, state one nearer to it, or name a model without recurrent layers.",
         )
-    shape = (
-        f"{model.layers_count} layers, hidden {model.hidden_dim}, {model.attention.heads_count} heads, "
-        f"{model.parameters_count / PARAMETERS_PER_BILLION:,.0f} bn parameters, "
-        f"{model.active_parameters_count / PARAMETERS_PER_BILLION:,.0f} bn active"
-    )
-    desk.note(*steps, "architecture", text=shape, note=f"{published.id} scaled in width and depth alike")
+    note = f"{published.id} scaled in width and depth alike"
+    desk.note(*steps, "architecture", text=described(model), note=note)
     return model
 
 
