@@ -17,7 +17,7 @@ from gigawatt.entities.assumptions import (
 from gigawatt.entities.capital import CostBook, Party, PartyRole, PowerBasis, PowerTarget, Treasury
 from gigawatt.entities.contracts import EquityRound, Instalment, MilestoneTranches
 from gigawatt.entities.hardware import Accelerator, Offer, Platform, Precision, SupplyStep
-from gigawatt.entities.site import Leased, Owned, PowerStep, Site
+from gigawatt.entities.site import Leased, Owned, Plant, PowerStep, Site
 from gigawatt.entities.stages import Inputs, Objective, Performance, SolverSettings
 from gigawatt.entities.workload import (
     AttentionPattern,
@@ -61,6 +61,18 @@ ACCELERATOR = Accelerator(
     memory_bandwidth_bytes_per_s=8e12,
     scale_up_bandwidth_bytes_per_s=900e9,
     scale_out_bandwidth_bytes_per_s=50e9,
+)
+
+PLANT = Plant(
+    id="gas-engine",
+    most_mw=4.0,
+    lead_months=2,
+    cost_usd_per_mw=2e6,
+    fixed_usd_per_mw_month=0.0,
+    energy_usd_per_mwh=50.0,
+    firm_fraction=1.0,
+    energy_fraction=1.0,
+    carbon_t_per_mwh=0.45,
 )
 
 PLATFORM = Platform(

@@ -126,37 +126,29 @@ def test_every_purpose_has_its_lines():
     assert all(isinstance(line, Line) for purpose in Purpose for line in booked(purpose))
 
 
+TEN_AND_TEN = Assets(
+    owner="openai",
+    site="alpha",
+    platform="p",
+    layers_usd={Purpose.SYSTEMS: 60.0},
+    placed_count=np.array([10.0, 0, 10, 0, 0, 0, 0, 0, 0]),
+    retired_count=np.array([0.0, 0, 0, 10, 0, 0, 0, 0, 0]),
+    life_months=6,
+    residual_fraction=0.0,
+)
+
+
 def test_retired_units_leave_the_books_oldest_first():
     # Ten units of $60 in month 0, ten in month 2; life of six months: $100 a month each. Ten retire in month 3: the
     # first ten have been written off for three months (300), so 300 are left and go at once; the others run on to
     # month 7.
-    found = Assets(
-        owner="openai",
-        site="alpha",
-        platform="p",
-        layers_usd={Purpose.SYSTEMS: 60.0},
-        placed_count=np.array([10.0, 0, 10, 0, 0, 0, 0, 0, 0]),
-        retired_count=np.array([0.0, 0, 0, 10, 0, 0, 0, 0, 0]),
-        life_months=6,
-        residual_fraction=0.0,
-    )
-    assert written_off_usd(found) == pytest.approx([100, 100, 200, 400, 100, 100, 100, 100, 0])
+    assert written_off_usd(TEN_AND_TEN) == pytest.approx([100, 100, 200, 400, 100, 100, 100, 100, 0])
 
 
 def test_sold_units_are_those_of_their_age():
     # As above, but of the ten that leave in month 3 four are one month old: of those of month 2, $50 each are left;
     # of the six of month 0, $30 each. So 4 x 50 + 6 x 30 go beside $10 of each unit that stays.
-    found = Assets(
-        owner="openai",
-        site="alpha",
-        platform="p",
-        layers_usd={Purpose.SYSTEMS: 60.0},
-        placed_count=np.array([10.0, 0, 10, 0, 0, 0, 0, 0, 0]),
-        retired_count=np.array([0.0, 0, 0, 10, 0, 0, 0, 0, 0]),
-        life_months=6,
-        residual_fraction=0.0,
-        sold={1: np.array([0.0, 0, 0, 4, 0, 0, 0, 0, 0])},
-    )
+    found = replace(TEN_AND_TEN, sold={1: np.array([0.0, 0, 0, 4, 0, 0, 0, 0, 0])})
     assert sorted(retirements(found)) == [(0, 3, 6.0), (2, 3, 4.0)]
     assert written_off_usd(found) == pytest.approx([100, 100, 200, 480, 100, 100, 60, 60, 0])
 

@@ -12,8 +12,8 @@ from gigawatt.finance.flows import monthly_usd
 from gigawatt.units import CENTS_PER_USD
 from tests.planning.cases import napkin_inputs, napkin_site
 from tests.planning.test_optima import best, racks, value
-from tests.planning.test_plants import ENGINE, waits
-from tests.samples import exactly
+from tests.planning.test_plants import waits
+from tests.samples import PLANT, exactly
 
 BY_DAY = (0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0)
 RISING = (0.0, 0.0, 0.5, 1.0, 1.0, 0.5, 0.0, 0.0)
@@ -23,7 +23,7 @@ NEVER = (PowerStep(start=date(2027, 6, 1), facility_mw=10.0),)
 def sun(day: tuple[float, ...], **changes: object) -> Plant:
     """Panels at 0.1 per MW, at once, with the same day all year and no firm part."""
     base = replace(
-        ENGINE, id="solar", works=Sun(share_fraction=(day,) * 12), most_mw=80.0, lead_months=0, cost_usd_per_mw=0.1e6,
+        PLANT, id="solar", works=Sun(share_fraction=(day,) * 12), most_mw=80.0, lead_months=0, cost_usd_per_mw=0.1e6,
         energy_usd_per_mwh=0.0, firm_fraction=0.0, carbon_t_per_mwh=0.0,
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]
@@ -90,7 +90,7 @@ def test_a_battery_carries_peaks_where_mean_power_is_lower() -> None:
 def test_engines_fill_the_night() -> None:
     # Panels at 0.1 and engines at 2 per MW from the start, without a connection, engines alone firm: four racks. By day
     # a MW of panels saves 4380 h x 50: 4 x (8.76 - 1 - 2 - 0.438 + 0.219 - 0.1)
-    engine = replace(ENGINE, lead_months=0)
+    engine = replace(PLANT, lead_months=0)
     assert value(best(at_site(engine, sun(BY_DAY), power_steps=NEVER))) == pytest.approx(21.764)
 
 

@@ -19,8 +19,7 @@ from tests.finance.agreements import TAX
 from tests.finance.programmes import play
 from tests.planning.cases import FREE, napkin_inputs, napkin_offer, napkin_service, napkin_site
 from tests.planning.test_optima import best, racks, value
-from tests.planning.test_plants import ENGINE
-from tests.samples import PLATFORM, offer, service, site, small_inputs, small_performance
+from tests.samples import PLANT, PLATFORM, offer, service, site, small_inputs, small_performance
 
 POOR = napkin_service(napkin_inputs().calendar, price_usd_per_mtoken=0.05)
 
@@ -64,7 +63,7 @@ def test_sold_racks_are_not_left() -> None:
 def test_the_accounts_are_the_plans() -> None:
     lease = Leased(lessor="landlord", rent_usd_per_it_mw_month=130e3, escalator_fraction_per_year=0.03)
     cloud = Cloud(provider="landlord", price_usd_per_facility_mw_month=1.0e6)
-    engine = replace(ENGINE, most_mw=50.0, lead_months=9, cost_usd_per_mw=0.2e6, energy_usd_per_mwh=20.0)
+    engine = replace(PLANT, most_mw=50.0, lead_months=9, cost_usd_per_mw=0.2e6, energy_usd_per_mwh=20.0)
     sites = (site("alpha", plants=(engine,)), site("beta", ownership=lease), site("gamma", ownership=cloud))
     base = small_inputs(
         sites=sites,

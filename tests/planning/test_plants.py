@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from gigawatt.entities.actuals import Actuals, PlantNews, SiteNews
-from gigawatt.entities.site import GridStep, Payments, Plant, PowerStep
+from gigawatt.entities.site import GridStep, Payments, PowerStep
 from gigawatt.entities.stages import BuildPlan, Inputs
 from gigawatt.finance import appraise
 from gigawatt.finance.compute_costs import compute_costs, waterfall
@@ -27,25 +27,13 @@ from tests.planning.cases import (
     napkin_site,
 )
 from tests.planning.test_optima import best, racks, value
-from tests.samples import site, small_inputs, small_performance
-
-ENGINE = Plant(
-    id="gas-engine",
-    most_mw=4.0,
-    lead_months=2,
-    cost_usd_per_mw=2e6,
-    fixed_usd_per_mw_month=0.0,
-    energy_usd_per_mwh=50.0,
-    firm_fraction=1.0,
-    energy_fraction=1.0,
-    carbon_t_per_mwh=0.45,
-)
+from tests.samples import PLANT, site, small_inputs, small_performance
 
 
 def test_engines_carry_racks_beyond_the_connection() -> None:
     # 10 racks at the connection's free energy, 4 more on engines from March: 7344 h. Each earns 7.344, costs 1 for the
     # rack, 2 for the engine and 7344 h x 50 USD = 0.3672 for fuel: 77.6 + 4 x 3.9768 = 93.5072
-    chosen = best(napkin_inputs(sites=(napkin_site(plants=(ENGINE,)),)))
+    chosen = best(napkin_inputs(sites=(napkin_site(plants=(PLANT,)),)))
     assert value(chosen) == pytest.approx(93.5072)
     assert racks(chosen)[:4] == [10.0, 10.0, 14.0, 14.0]
     assert chosen.decisions["plant_mw"].values[0][:3].tolist() == pytest.approx([0.0, 0.0, 4.0])
@@ -60,7 +48,7 @@ def test_engines_are_built_where_the_connection_is_late_and_revenue_pays() -> No
     # 4 x (7.344 - 1 - 2 - 0.01 - 0.1464) + 6 x (4.416 - 1) + 4 x (4.416 - 1 - 0.2208) = 50.0272
     late = napkin_site(
         power_steps=(PowerStep(start=date(2026, 7, 1), facility_mw=10.0),),
-        plants=(replace(ENGINE, fixed_usd_per_mw_month=1000.0),),
+        plants=(replace(PLANT, fixed_usd_per_mw_month=1000.0),),
     )
     chosen = best(napkin_inputs(sites=(late,)))
     assert value(chosen) == pytest.approx(50.0272)
@@ -69,7 +57,7 @@ def test_engines_are_built_where_the_connection_is_late_and_revenue_pays() -> No
 
 def test_a_site_that_lives_on_engines_alone_counts_as_one_with_power() -> None:
     # Half of the 4 MW is firm: two racks from March
-    half = replace(ENGINE, firm_fraction=0.5)
+    half = replace(PLANT, firm_fraction=0.5)
     never = napkin_site(power_steps=(PowerStep(start=date(2027, 6, 1), facility_mw=10.0),), plants=(half,))
     chosen = best(napkin_inputs(sites=(never,)))
     assert racks(chosen) == [0.0, 0.0, *[2.0] * 10]
@@ -79,7 +67,7 @@ def test_a_site_that_lives_on_engines_alone_counts_as_one_with_power() -> None:
 def test_fixed_operation_can_make_engines_too_dear() -> None:
     # From March a rack on an engine brings 3.9768; ten months at 0.4 per MW cost more, at 0.39 less
     def with_engine(usd_per_mw_month: float) -> float:
-        engine = replace(ENGINE, fixed_usd_per_mw_month=usd_per_mw_month)
+        engine = replace(PLANT, fixed_usd_per_mw_month=usd_per_mw_month)
         return value(best(napkin_inputs(sites=(napkin_site(plants=(engine,)),))))
 
     assert with_engine(0.40e6) == pytest.approx(77.6)
@@ -88,7 +76,7 @@ def test_fixed_operation_can_make_engines_too_dear() -> None:
 
 def test_engines_that_do_not_pay_are_not_built() -> None:
     # At 6 per MW an engine and its rack cost 7.3672 and earn 7.344
-    dear = replace(ENGINE, cost_usd_per_mw=6e6)
+    dear = replace(PLANT, cost_usd_per_mw=6e6)
     chosen = best(napkin_inputs(sites=(napkin_site(plants=(dear,)),)))
     assert value(chosen) == pytest.approx(77.6)
     assert float(chosen.decisions["plant_mw"].sum()) == 0.0
@@ -98,7 +86,7 @@ def test_sun_replaces_bought_energy_and_carries_no_rack() -> None:
     # 40 MW of panels at once, a quarter of the hours: 8760 x 10 MWh, all that ten racks take. Bought at 100 USD/MWh it
     # would cost 8.76; panels cost 0.1 per MW, 4: 77.6 - 4 = 73.6
     sun = replace(
-        ENGINE, id="solar", most_mw=80.0, lead_months=0, cost_usd_per_mw=0.1e6, energy_usd_per_mwh=0.0,
+        PLANT, id="solar", most_mw=80.0, lead_months=0, cost_usd_per_mw=0.1e6, energy_usd_per_mwh=0.0,
         firm_fraction=0.0, energy_fraction=0.25, carbon_t_per_mwh=0.0,
     )  # fmt: skip
     chosen = best(napkin_inputs(sites=(napkin_site(energy_price_usd_per_mwh=100.0, plants=(sun,)),)))
@@ -108,7 +96,7 @@ def test_sun_replaces_bought_energy_and_carries_no_rack() -> None:
 
 def test_a_reserve_counts_as_far_as_it_is_firm() -> None:
     # Half of 4 MW is firm: two more racks from March, for 4 MW of engines at 2: each rack brings 7.344 - 1 - 4 - 0.3672
-    half = replace(ENGINE, firm_fraction=0.5)
+    half = replace(PLANT, firm_fraction=0.5)
     assert value(best(napkin_inputs(sites=(napkin_site(plants=(half,)),)))) == pytest.approx(77.6 + 2 * 1.9768)
 
 
@@ -116,7 +104,8 @@ def test_carbon_of_engines_counts() -> None:
     # The grid is clean; 0.45 t/MWh: 13,219.2 t for four racks from March. Half of that lets two run on engines
     chosen = best(
         napkin_inputs(
-            sites=(napkin_site(plants=(ENGINE,), grid_carbon_t_per_mwh=0.0),), carbon_cap_t_per_year=2 * 0.45 * 7344.0
+            sites=(napkin_site(plants=(PLANT,), grid_carbon_t_per_mwh=0.0),),
+            carbon_cap_t_per_year=2 * 0.45 * 7344.0,
         )
     )
     assert value(chosen) == pytest.approx(77.6 + 2 * 3.9768)
@@ -124,7 +113,7 @@ def test_carbon_of_engines_counts() -> None:
 
 def test_the_accounts_are_the_plans() -> None:
     engine = replace(
-        ENGINE,
+        PLANT,
         most_mw=50.0,
         lead_months=9,
         cost_usd_per_mw=0.2e6,
@@ -162,7 +151,7 @@ def test_a_plan_made_anew_keeps_engines_that_are_begun_or_stand(day: date) -> No
     # 14 racks come in April, four of them on engines of March: begun in February, standing in August
     calendar = napkin_calendar(month_count=18)
     services, offers = (napkin_service(calendar),), (napkin_offer(lead_months=3),)
-    inputs = napkin_inputs(calendar=calendar, services=services, offers=offers, sites=(napkin_site(plants=(ENGINE,)),))
+    inputs = napkin_inputs(calendar=calendar, services=services, offers=offers, sites=(napkin_site(plants=(PLANT,)),))
     chosen = best(inputs)
     assert chosen.decisions["plant_mw"].values[0][3] == pytest.approx(4.0)
     anew = remade(inputs, chosen, day)
@@ -176,7 +165,7 @@ def test_engines_that_stand_stay_when_the_connection_no_longer_needs_them() -> N
     # Demand for 14 racks, four on engines from March. In June the connection has 20 MW: the engines stand, paid for,
     # and stop. Fuel of March to May alone: 2208 h x 4 MW
     calendar = napkin_calendar()
-    inputs = napkin_inputs(services=(napkin_service(calendar, racks=14.0),), sites=(napkin_site(plants=(ENGINE,)),))
+    inputs = napkin_inputs(services=(napkin_service(calendar, racks=14.0),), sites=(napkin_site(plants=(PLANT,)),))
     came = (PowerStep(start=date(2026, 1, 1), facility_mw=10.0), PowerStep(start=date(2026, 6, 1), facility_mw=20.0))
     more = SiteNews(site="alpha", slip_months=0, energized=came)
     anew = remade(inputs, best(inputs), date(2026, 6, 1), more)
@@ -186,7 +175,7 @@ def test_engines_that_stand_stay_when_the_connection_no_longer_needs_them() -> N
 
 
 STEP = replace(
-    ENGINE, id="grid", most_mw=8.0, lead_months=3, energy_usd_per_mwh=0.0, carbon_t_per_mwh=0.0, works=GridStep(),
+    PLANT, id="grid", most_mw=8.0, lead_months=3, energy_usd_per_mwh=0.0, carbon_t_per_mwh=0.0, works=GridStep(),
     unit_mw=4.0,
 )  # fmt: skip
 
@@ -229,7 +218,7 @@ def test_of_two_steps_the_cheaper_is_taken_first_and_both_where_both_pay() -> No
 
 def test_a_slip_is_expected_and_paid_over() -> None:
     # Lead 2 and a median slip of 1.5 months, rounded to 2: engines run from May, 5880 h. 4 x (5.88 - 1 - 2 - 0.294)
-    late = replace(ENGINE, slip_median_months=1.5)
+    late = replace(PLANT, slip_median_months=1.5)
     inputs = napkin_inputs(sites=(napkin_site(plants=(late,)),))
     chosen = best(inputs)
     assert value(chosen) == pytest.approx(77.6 + 4 * 2.586)
@@ -269,7 +258,7 @@ LATE = PlantNews(site="alpha", plant="gas-engine", slip_months=3)
 def test_engines_that_come_late_make_racks_wait() -> None:
     # Begun in January for March, four racks on them. February hears that they come in June (5136 h instead of 7344):
     # 2208 h less of 1000 - 50 USD for each
-    inputs = napkin_inputs(sites=(napkin_site(plants=(ENGINE,)),))
+    inputs = napkin_inputs(sites=(napkin_site(plants=(PLANT,)),))
     chosen = best(inputs)
     anew = remade(inputs, chosen, date(2026, 2, 1), plants=(LATE,))
     assert anew.plan.decisions["plant_mw"].values[0].tolist() == [0.0] * 5 + [4.0] * 7
@@ -281,7 +270,7 @@ def test_engines_that_come_late_make_racks_wait() -> None:
 def test_engines_that_stand_are_not_late_and_new_ones_take_longer() -> None:
     # Units of 2 MW. The first stands since March; demand for two racks more comes in October, for which a second one,
     # begun in May or later, would take five months instead of two: it comes in October all the same, begun in May
-    engine = replace(ENGINE, unit_mw=2.0, cost_usd_per_mw=0.2e6, fixed_usd_per_mw_month=1000.0)
+    engine = replace(PLANT, unit_mw=2.0, cost_usd_per_mw=0.2e6, fixed_usd_per_mw_month=1000.0)
     first = napkin_service(napkin_calendar(), racks=12.0)
     more = {
         day: tokens * (14.0 / 12.0 if day >= date(2026, 10, 1) else 1.0)

@@ -6,22 +6,10 @@ import numpy as np
 import pytest
 
 from gigawatt.entities.assumptions import Ranged
-from gigawatt.entities.site import Plant, PowerStep
+from gigawatt.entities.site import PowerStep
 from gigawatt.simulation import expected_luck, sampled_luck
 from gigawatt.simulation.luck import performance_spread
-from tests.samples import PLATFORM, exactly, site, small_inputs, small_performance
-
-ENGINE = Plant(
-    id="gas-engine",
-    most_mw=4.0,
-    lead_months=2,
-    cost_usd_per_mw=2e6,
-    fixed_usd_per_mw_month=0.0,
-    energy_usd_per_mwh=50.0,
-    firm_fraction=1.0,
-    energy_fraction=1.0,
-    carbon_t_per_mwh=0.45,
-)
+from tests.samples import PLANT, PLATFORM, exactly, site, small_inputs, small_performance
 
 
 def slow_inputs():
@@ -97,7 +85,11 @@ def test_sampled_performance_repeats_the_band(draws):
 def test_costs_of_plants_and_energy_have_the_range_of_their_figures():
     spreads = {"cost_usd_per_mw": Ranged(low=0.6, best=1.0, high=1.5)}
     places = tuple(
-        site(name, plants=(replace(ENGINE, spreads=spreads),), energy_price_spread=Ranged(low=0.8, best=1.0, high=1.6))
+        site(
+            name,
+            plants=(replace(PLANT, spreads=spreads),),
+            energy_price_spread=Ranged(low=0.8, best=1.0, high=1.6),
+        )
         for name in ("alpha", "beta")
     )
     inputs, performance, rng = small_inputs(sites=places), small_performance(), np.random.default_rng(7)

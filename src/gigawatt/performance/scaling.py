@@ -68,7 +68,7 @@ def _sized(model: Model, factor: float) -> Model:
 
 
 def _times(width: int, factor: float, *, unit: int = _TILE) -> int:
-    """The next width in whole units; what is zero stays zero."""
+    """The nearest width in whole units; what is zero stays zero."""
     return max(round(width * factor / unit), 1) * unit if width else 0
 
 

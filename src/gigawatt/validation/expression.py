@@ -16,7 +16,7 @@ from gigawatt.entities.assumptions import Ranged
 from gigawatt.entities.hardware import Platform, Precision
 from gigawatt.performance.step.assumed import lean_assumptions
 from gigawatt.performance.step.space import joined
-from gigawatt.performance.step.task import Schedule, StepAssumptions, StepLayouts, StepTask, layouts_of
+from gigawatt.performance.step.task import FULLY_SHARDED, Schedule, StepAssumptions, StepLayouts, StepTask, layouts_of
 from gigawatt.units import RATIO
 from gigawatt.validation.architectures import architecture
 from gigawatt.validation.metrics import Measured, MemoryBytes, measured
@@ -31,7 +31,6 @@ from gigawatt.validation.wording import is_no_decoder, recomputations, sharding
 
 _MICRO_BATCHES = (1, 2, 4, 8, 16)
 _CHUNKS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24)
-_FULLY_SHARDED = 3.0
 _RECOMPUTED_LAYERS = re.compile(r"full:(\d+) layers")
 
 _RATE = re.compile("(?i)flops|mfu|hfu|utilization|per_s")
@@ -201,7 +200,7 @@ def _laid_out(row: TruthRow) -> TruthRow | None:
         return row
     known = (row.tp or 1) * (row.pp or 1) * (row.cp or 1) * (row.dp or 1)
     left = row.num_gpus // known if row.dp and row.num_gpus % known == 0 else 0
-    if left == 1 or (row.dp is None and sharding(row.zero, ranks=1.0)[0] == _FULLY_SHARDED):
+    if left == 1 or (row.dp is None and sharding(row.zero, ranks=1.0)[0] == FULLY_SHARDED):
         return replace(row, tp=row.tp or 1, pp=row.pp or 1)
     if left > 1 and (row.tp or row.pp):
         return replace(row, tp=row.tp or left, pp=row.pp or left)

@@ -2,14 +2,13 @@
 
 import re
 
-from gigawatt.performance.step.task import Recompute
+from gigawatt.performance.step.task import FULLY_SHARDED, Recompute
 
 # Other benchmarks of the same suites: encoders, pictures, speech, recommendation, graphs, proteins.
 _NO_DECODER = re.compile(
     r"bert|resnet|u-?net|\bdlrm|\bdcn|rnn-?t|retinanet|mask-?r-?cnn|\bssd\b|stable[-_ ]?diffusion|\bsd-?(xl|v?[123])"
     r"|\bflux|\bgnn\b|\br-?gat\b|\bvit\b|\bt5\b|whisper|minigo|cosmoflow|deepcam|openfold|\boc20\b"
 )
-_FULLY_SHARDED = 3.0
 _LONGEST_VERSION = 2
 _STAGE = re.compile(r"(?:zero|stage)[-_ ]?([0-3])\b|^([0-3])$|\bz([1-3])\b")
 _SHARDS = re.compile(r"[fh]sdp[-_ ]?(\d+)")
@@ -36,11 +35,11 @@ def sharding(text: str, *, ranks: float) -> tuple[float, float]:
     said = text.strip().lower()
     shards, stage = _SHARDS.search(said), _STAGE.search(said)
     if shards and int(shards[1]) > _LONGEST_VERSION:
-        return _FULLY_SHARDED, float(shards[1])
+        return FULLY_SHARDED, float(shards[1])
     if stage:
         return float(next(found for found in stage.groups() if found)), ranks
     if _WHOLE.search(said):
-        return _FULLY_SHARDED, ranks
+        return FULLY_SHARDED, ranks
     return (0.0, ranks) if said in _NO_SHARDS else (1.0, ranks)
 
 

@@ -91,14 +91,8 @@ def ring_time_s(
     n ranks in d domains take d - 1 hops between and n - d inside domains; then the slower of `inside_s`, what it takes
     inside a domain, and a start-up with `leaving_s`, what links between domains take at their full rate.
     """
-    between, within = domains_count - 1.0, ranks_count - domains_count
-    times = [
-        between * protocol.hop_between_s
-        + within * protocol.hop_inside_s
-        + np.maximum(inside_s, startup_s + leaving_s / protocol.bandwidth_fraction)
-        for protocol in protocols
-    ]
-    return np.asarray(np.min(np.broadcast_arrays(*times), axis=0), dtype=np.float64)
+    hops = (domains_count - 1.0, ranks_count - domains_count)
+    return _spanning_s(protocols, hops, inside_s=inside_s, leaving_s=leaving_s, startup_s=startup_s)
 
 
 def tree_time_s(
@@ -114,10 +108,25 @@ def tree_time_s(
 
     Inside a domain of g ranks g - 1 hops follow each other. `inside_s` and `leaving_s` are those of rings, both ways.
     """
-    between, within = np.ceil(np.log2(domains_count)), ranks_count / domains_count - 1.0
+    hops = (2.0 * np.ceil(np.log2(domains_count)), 2.0 * (ranks_count / domains_count - 1.0))
+    carried_s = leaving_s / _TREE_BANDWIDTH_FRACTION
+    return _spanning_s(protocols, hops, inside_s=inside_s, leaving_s=carried_s, startup_s=startup_s)
+
+
+def _spanning_s(
+    protocols: tuple[RingProtocol, ...],
+    hops_count: tuple[Reals, Reals],
+    *,
+    inside_s: FloatArray,
+    leaving_s: FloatArray,
+    startup_s: float,
+) -> FloatArray:
+    """The least over protocols of `hops_count` between domains and inside them, then the slower of both links."""
+    between, within = hops_count
     times = [
-        2.0 * (between * protocol.hop_between_s + within * protocol.hop_inside_s)
-        + np.maximum(inside_s, startup_s + leaving_s / (_TREE_BANDWIDTH_FRACTION * protocol.bandwidth_fraction))
+        between * protocol.hop_between_s
+        + within * protocol.hop_inside_s
+        + np.maximum(inside_s, startup_s + leaving_s / protocol.bandwidth_fraction)
         for protocol in protocols
     ]
     return np.asarray(np.min(np.broadcast_arrays(*times), axis=0), dtype=np.float64)

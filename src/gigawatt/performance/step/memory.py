@@ -28,6 +28,7 @@ from gigawatt.performance.step.imbalance import expert_load_ratio
 from gigawatt.performance.step.layer import LayerMix, mean_mix
 from gigawatt.performance.step.pipeline import stage_layers
 from gigawatt.performance.step.task import (
+    FULLY_SHARDED,
     Module,
     Recompute,
     Schedule,
@@ -41,7 +42,7 @@ from gigawatt.timeline import FloatArray
 _VALUE_BYTES = Precision.BF16.value_bytes
 _LOGIT_BYTES = 4.0
 _MASK_BYTES = 1.0
-_GRADIENTS_SHARDED, _WEIGHTS_SHARDED = 2.0, 3.0
+_GRADIENTS_SHARDED = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +86,9 @@ def _state_per_parameter(task: StepTask, layouts: StepLayouts, *, ranks_count: F
     shards, stage = np.minimum(layouts.shards_count, ranks_count), layouts.zero_stage
     if task.variant.frozen_weights:
         # Nothing updates them, so they are kept in the format of the products only.
-        return task.number_format.precision.value_bytes / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0)
+        return task.number_format.precision.value_bytes / np.where(stage >= FULLY_SHARDED, shards, 1.0)
     copies = layouts.copies_count
-    weight = _VALUE_BYTES / np.where(stage >= _WEIGHTS_SHARDED, shards, 1.0) * copies
+    weight = _VALUE_BYTES / np.where(stage >= FULLY_SHARDED, shards, 1.0) * copies
     gradient = task.practice.gradient_bytes / np.where(stage >= _GRADIENTS_SHARDED, shards, 1.0) * copies
     optimizer = sharding.OPTIMIZER_BYTES_PER_PARAMETER * np.where(stage > 0.0, 1.0 / shards, copies)
     away = 1.0 - offload.at_hand_fraction(task, layouts)
@@ -275,7 +276,7 @@ def gathered_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     held = sharding.fullest_parameters(task, layouts)
     per_layer = held.total_count / np.maximum(stage_layers(task, layouts).most_count, 1.0)
     buffers = per_layer * (2.0 * _VALUE_BYTES + task.practice.reduced_bytes)
-    return np.where(layouts.zero_stage >= _WEIGHTS_SHARDED, buffers, 0.0)
+    return np.where(layouts.zero_stage >= FULLY_SHARDED, buffers, 0.0)
 
 
 def placeholder_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:

@@ -10,12 +10,11 @@ import numpy as np
 from gigawatt.entities.hardware import Precision
 from gigawatt.performance.step import sharding
 from gigawatt.performance.step.pipeline import stage_layers
-from gigawatt.performance.step.task import StepLayouts, StepTask
+from gigawatt.performance.step.task import FULLY_SHARDED, StepLayouts, StepTask
 from gigawatt.performance.step.times import exposed_s
 from gigawatt.timeline import FloatArray
 
 _LAYERS_AT_HAND = 2.0
-_FULLY_SHARDED = 3.0
 
 
 def at_hand_fraction(task: StepTask, layouts: StepLayouts) -> FloatArray:
@@ -28,7 +27,7 @@ def weights_layer_bytes(task: StepTask, layouts: StepLayouts) -> FloatArray:
     """Weights of one mean layer on one rank, its shard where they are sharded."""
     held = sharding.fullest_parameters(task, layouts)
     per_layer = held.total_count / np.maximum(stage_layers(task, layouts).most_count, 1.0)
-    shards = np.where(layouts.zero_stage >= _FULLY_SHARDED, layouts.shards_count, 1.0)
+    shards = np.where(layouts.zero_stage >= FULLY_SHARDED, layouts.shards_count, 1.0)
     return np.asarray(per_layer / shards * Precision.BF16.value_bytes, dtype=np.float64)
 
 

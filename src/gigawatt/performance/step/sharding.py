@@ -25,14 +25,13 @@ from gigawatt.performance.collectives import Reals
 from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step.head import merging_parameters_count
 from gigawatt.performance.step.pipeline import StageLayers, stage_layers
-from gigawatt.performance.step.task import Recompute, StepLayouts, StepTask, micro_batches_count
+from gigawatt.performance.step.task import FULLY_SHARDED, Recompute, StepLayouts, StepTask, micro_batches_count
 from gigawatt.performance.step.times import exposed_s
 from gigawatt.timeline import FloatArray
 
 # FP32 copy, momentum and variance: Rajbhandari et al. (2020), section 3.1.
 OPTIMIZER_BYTES_PER_PARAMETER = 12.0
 _FP32_BYTES = 4.0
-_FULLY_SHARDED = 3.0
 # Parameters of a bucket, at least and for each rank: Megatron-Core, DistributedDataParallel, bucket_size.
 _BUCKET_PARAMETERS_COUNT, _BUCKET_PARAMETERS_PER_RANK_COUNT = 4e7, 1e6
 # Views and copies of lists of tensors that the host issues for each rank of a gather or scatter: DeepSpeed v0.3.16,
@@ -174,12 +173,12 @@ def messages_count(
     """Messages in which a rank's parameters are exchanged: layers, their matrices, buckets, or all at once."""
     bucket = np.maximum(_BUCKET_PARAMETERS_COUNT, _BUCKET_PARAMETERS_PER_RANK_COUNT * ranks_count)
     buckets = np.maximum(parameters_count / bucket, 1.0) if task.practice.data_parallel_overlap else 1.0
-    if not np.any(layouts.zero_stage == _FULLY_SHARDED):
+    if not np.any(layouts.zero_stage == FULLY_SHARDED):
         return np.broadcast_to(np.asarray(buckets, dtype=np.float64), layouts.tp_count.shape)
     layers = np.maximum(stage_layers(task, layouts).first_count, 1.0)
     if task.practice.listed_exchanges:
         layers = layers * (len(attention_projections(task.model)) + len(dense_projections(task.model)))
-    return np.where(layouts.zero_stage == _FULLY_SHARDED, layers, buckets)
+    return np.where(layouts.zero_stage == FULLY_SHARDED, layers, buckets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,7 +254,7 @@ def data_parallel_s(task: StepTask, layouts: StepLayouts, operators: OperatorMod
     once = _hidden(task, both.scatter_s + wide, layouts, windows.backward_s, parts) + _hidden(
         task, both.gather_s, layouts, windows.forward_s, parts
     )
-    if not np.any(layouts.zero_stage == _FULLY_SHARDED):
+    if not np.any(layouts.zero_stage == FULLY_SHARDED):
         return once
     waves = micro_batches_count(task, layouts)
     again = _gathers_before_backward_count(task, layouts) * both.gather_s
@@ -263,7 +262,7 @@ def data_parallel_s(task: StepTask, layouts: StepLayouts, operators: OperatorMod
         _behind(task, both.gather_s, windows.forward_s, parts)
         + _behind(task, again + both.scatter_s, windows.backward_s, parts)
     ) + _hidden(task, wide, layouts, windows.backward_s, parts)
-    return np.where(layouts.zero_stage == _FULLY_SHARDED, every, once)
+    return np.where(layouts.zero_stage == FULLY_SHARDED, every, once)
 
 
 # Parameters that a gathered one may be apart from its next use to be kept: DeepSpeed v0.3.16, max_reuse_distance.

@@ -13,6 +13,7 @@ from gigawatt.performance.operators import OperatorModel
 from gigawatt.performance.step import head, layer, memory, offload, pipeline, sharding
 from gigawatt.performance.step.layer import LayerTimes, issued_s
 from gigawatt.performance.step.task import (
+    FULLY_SHARDED,
     IndexArray,
     StepLayouts,
     StepTask,
@@ -21,9 +22,6 @@ from gigawatt.performance.step.task import (
 )
 from gigawatt.performance.step.times import PassTimes, total
 from gigawatt.timeline import FloatArray
-
-# The ZeRO stage that shards the weights themselves, as fully sharded data parallelism does.
-_SHARDED_WEIGHTS = 3.0
 
 _CELL = (
     "tp_count",
@@ -127,7 +125,7 @@ class CellTimes:
 
     def summed_table_s(self, layouts: StepLayouts, cell: IndexArray) -> FloatArray:
         """The first stage's gradient of the embedding; shards add theirs when they are scattered, with the others."""
-        return np.where(layouts.zero_stage < _SHARDED_WEIGHTS, self.table_s[cell], 0.0)
+        return np.where(layouts.zero_stage < FULLY_SHARDED, self.table_s[cell], 0.0)
 
     def clocked_fraction(self, layouts: StepLayouts, cell: IndexArray, *, layers_count: int) -> FloatArray:
         """The part of all passes that runs at a device's own clock: products and attention."""

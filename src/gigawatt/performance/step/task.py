@@ -55,6 +55,10 @@ class Schedule:
     DUAL_PIPE = 2.0
 
 
+# The ZeRO stage that shards the weights themselves, as fully sharded data parallelism does.
+FULLY_SHARDED = 3.0
+
+
 class Recompute:
     """Levels of `StepLayouts.recompute_level`."""
 
