@@ -9,8 +9,7 @@ from gigawatt.finance import appraise
 from gigawatt.finance.paid import as_paid
 from gigawatt.simulation import expected_luck
 from tests.finance.programmes import eight_racks
-from tests.samples import PLATFORM, site, small_inputs
-from tests.simulation.test_luck import ENGINE
+from tests.samples import PLANT, PLATFORM, site, small_inputs
 
 
 def test_expected_luck_changes_nothing():
@@ -18,7 +17,7 @@ def test_expected_luck_changes_nothing():
 
 
 def test_plants_and_energy_cost_what_was_drawn():
-    engine = replace(ENGINE, spreads={"cost_usd_per_mw": Ranged(low=0.5, best=1.0, high=2.0)})
+    engine = replace(PLANT, spreads={"cost_usd_per_mw": Ranged(low=0.5, best=1.0, high=2.0)})
     inputs = small_inputs(sites=(site("alpha", plants=(engine,)), site("beta")))
     luck = replace(
         expected_luck(inputs),
